@@ -1,0 +1,1 @@
+"""GRA_Net, reproduced: the network, the loaders, the protocols, the study."""
