@@ -1,0 +1,174 @@
+"""GRA_Net (paper, section 6, Fig. 5 to 7), readable from top to bottom.
+
+The paper gives the blocks but not their sizes. The layout here is that of `AttentionResNetCifar10` in the package
+`resattention` 0.0.4, published by the paper's first author: at 32x32 with two outputs it has 33,019,010 trainable
+parameters, the paper's "33 million" (7.1). The three gates of Eq. 3, absent from that code, add three.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import keras
+from keras import layers
+
+from gralib.attention import Attention, Gate, GatedAttention, MaskActivation
+
+Upsampling = Literal["bilinear", "nearest"]
+Head = Literal["softmax", "sigmoid"]
+
+STAGES = ((4, 1), (8, 2), (16, 2))
+"""The three attention stages: output channels in units of `width`, stride of the stage's first unit."""
+TAIL = (32, 32, 32)
+"""The residual units after the last stage: output channels in units of `width`."""
+MOMENTUM = 0.9
+"""Of batch norm's running statistics. Keras' default 0.99 lags behind in the short trainings of small data sets."""
+
+
+def residual_unit(x, channels: int, bottleneck: int, *, stride: int = 1, groups: int = 1, name: str):
+    """Pre-activation bottleneck unit (section 6.1): 1x1, 3x3, 1x1 convolutions, each after batch norm and ReLU.
+
+    The shortcut is a 1x1 convolution where `bottleneck != channels` or `stride > 1`, as in the published code,
+    and the identity elsewhere. With `groups > 1` the 3x3 convolution is grouped (ResNeXt).
+
+    Shapes: (batch, h, w, any) -> (batch, h/stride, w/stride, channels).
+    """
+    shortcut = x
+    if bottleneck != channels or stride != 1:
+        shortcut = layers.Conv2D(channels, 1, strides=stride, name=f"{name}_shortcut")(x)
+    for i, (filters, kernel, step, group) in enumerate(
+        [(bottleneck, 1, 1, 1), (bottleneck, 3, stride, groups), (channels, 1, 1, 1)], start=1
+    ):
+        x = layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_bn{i}")(x)
+        x = layers.ReLU(name=f"{name}_relu{i}")(x)
+        x = layers.Conv2D(filters, kernel, strides=step, padding="same", groups=group, name=f"{name}_conv{i}")(x)
+    return layers.Add(name=f"{name}_add")([x, shortcut])
+
+
+def soft_mask_branch(x, depth: int, attention: Attention, upsampling: Upsampling, groups: int, *, name: str):
+    """Bottom-up, top-down branch that ends in a mask K of the input's size (section 6.3, Fig. 6).
+
+    `depth` max-poolings, each followed by a residual unit, then as many upsamplings, each after a residual unit;
+    skip connections join the two halves at equal resolution; two 1x1 convolutions; activation of Eq. 4, 5 or 6.
+
+    Shapes: (batch, h, w, c) -> (batch, h, w, c); h and w divisible by 2**depth.
+    """
+    channels = x.shape[-1]
+
+    def unit(y, tag):
+        return residual_unit(y, channels, channels // 4, groups=groups, name=f"{name}_{tag}")
+
+    skips = []
+    for level in range(1, depth + 1):
+        x = layers.MaxPooling2D(2, padding="same", name=f"{name}_pool{level}")(x)
+        x = unit(x, f"down{level}")
+        if level < depth:
+            skips.append(unit(x, f"skip{level}"))
+    for level in range(depth, 0, -1):
+        x = unit(x, f"up{level}")
+        x = layers.UpSampling2D(2, interpolation=upsampling, name=f"{name}_upsample{level}")(x)
+        if level > 1:
+            x = layers.Add(name=f"{name}_join{level - 1}")([x, skips.pop()])
+    x = layers.Conv2D(channels, 1, name=f"{name}_conv1")(x)
+    x = layers.Conv2D(channels, 1, name=f"{name}_conv2")(x)
+    return MaskActivation(attention, name=f"{name}_activation")(x)
+
+
+def attention_block(x, depth: int, attention: Attention, gate: Gate, upsampling: Upsampling, groups: int, *, name: str):
+    """Gated attention block (section 6.2, Fig. 5): trunk F and mask K side by side, joined by the gate of Eq. 3.
+
+    One residual unit before the branches (p=1), two in the trunk (t=2), one at each level of the mask (r=1), one
+    after the gate (p=1). Shapes: (batch, h, w, c) -> (batch, h, w, c).
+    """
+    channels = x.shape[-1]
+
+    def unit(y, tag):
+        return residual_unit(y, channels, channels // 4, groups=groups, name=f"{name}_{tag}")
+
+    x = unit(x, "before")
+    trunk = unit(unit(x, "trunk1"), "trunk2")
+    mask = soft_mask_branch(x, depth, attention, upsampling, groups, name=f"{name}_mask")
+    x = GatedAttention(gate, name=f"{name}_gate")([mask, trunk])
+    return unit(x, "after")
+
+
+def gra_net(
+    outputs: int = 2,
+    width: int = 32,
+    attention: Attention = "mixed",
+    gate: Gate = "trainable",
+    upsampling: Upsampling = "bilinear",
+    groups: int = 1,
+    modules: Sequence[int] = (1, 1, 1),
+    mask_depths: Sequence[int] = (2, 1, 1),
+    head: Head = "softmax",
+) -> keras.Model:
+    """Build GRA_Net (Fig. 7): stem, three stages of attention blocks, three residual units, pooling, head.
+
+    Args:
+        outputs: units of the last layer.
+        width: channels of the stem; every other channel count is a multiple of it. 32 is the published size.
+        attention: 'mixed' (Eq. 4), 'channel' (Eq. 5) or 'spatial' (Eq. 6).
+        gate: 'trainable', or a number in [0, 1] that freezes gamma of Eq. 3 in every block.
+        upsampling: 'bilinear' as the paper writes (6.3), 'nearest' as the published code does.
+        groups: groups of the 3x3 convolutions; more than one makes ResNeXt units (6.1).
+        modules: attention blocks in each of the three stages.
+        mask_depths: max-poolings in the mask branch of each stage (inputs are 16, 8 and 4 pixels wide).
+        head: 'softmax' for classes, 'sigmoid' for remainders of an age.
+
+    Returns:
+        A `keras.Model` from pixels 0-255 shaped (batch, 32, 32, 3) to (batch, outputs).
+
+    Raises:
+        ValueError: an argument outside its range, named with what was expected and what came.
+    """
+    _check(outputs, width, upsampling, groups, modules, mask_depths, head)
+    pixels = keras.Input((32, 32, 3), name="pixels")
+    x = layers.Rescaling(1 / 127.5, offset=-1, name="scale")(pixels)
+    x = layers.Conv2D(width, 5, padding="same", name="stem_conv")(x)
+    x = layers.BatchNormalization(momentum=MOMENTUM, name="stem_bn")(x)
+    x = layers.ReLU(name="stem_relu")(x)
+    x = layers.MaxPooling2D(2, name="stem_pool")(x)
+    for stage, ((multiple, stride), count, depth) in enumerate(zip(STAGES, modules, mask_depths, strict=True), start=1):
+        name = f"stage{stage}"
+        x = residual_unit(x, multiple * width, x.shape[-1], stride=stride, groups=groups, name=f"{name}_unit")
+        for module in range(1, count + 1):
+            x = attention_block(x, depth, attention, gate, upsampling, groups, name=f"{name}_module{module}")
+    for i, multiple in enumerate(TAIL, start=1):
+        x = residual_unit(x, multiple * width, x.shape[-1], groups=groups, name=f"tail{i}")
+    x = layers.GlobalAveragePooling2D(name="pool")(x)
+    x = layers.Dense(outputs, name="logits")(x)
+    return keras.Model(pixels, layers.Activation(head, dtype="float32", name="output")(x), name="gra_net")
+
+
+def gate_layers(model: keras.Model) -> list[GatedAttention]:
+    """Return the gates of a network, in order."""
+    return [layer for layer in model.layers if isinstance(layer, GatedAttention)]
+
+
+def gate_values(model: keras.Model) -> dict[str, float]:
+    """Return gamma of every gate, by name ('stage1_module1', …)."""
+    return {layer.name.removesuffix("_gate"): float(layer.gamma()) for layer in gate_layers(model)}
+
+
+def mask_model(model: keras.Model) -> keras.Model:
+    """Return a network that shares weights with `model` and puts out its masks K, a list, one a block."""
+    masks = [layer.output for layer in model.layers if isinstance(layer, MaskActivation)]
+    return keras.Model(model.input, masks, name="masks")
+
+
+def _check(outputs, width, upsampling, groups, modules, mask_depths, head) -> None:
+    def expect(name, ok, expected, got):
+        if not ok:
+            raise ValueError(f"{name}: expected {expected}, got {got!r}")
+
+    def counts(values, low, high):
+        return len(values) == 3 and all(isinstance(v, int) and low <= v <= high for v in values)
+
+    expect("outputs", outputs >= 1, "at least 1", outputs)
+    expect("width", width >= 1, "at least 1 channel", width)
+    expect("upsampling", upsampling in ("bilinear", "nearest"), "bilinear or nearest", upsampling)
+    expect("groups", groups >= 1 and width % groups == 0, f"a divisor of width {width}", groups)
+    expect("modules", counts(modules, 1, 8), "three numbers from 1 to 8, one a stage", modules)
+    fits = counts(mask_depths, 1, 4) and all(d <= m for d, m in zip(mask_depths, (4, 3, 2), strict=True))
+    expect("mask_depths", fits, "three numbers from 1, at most 4, 3 and 2", mask_depths)
+    expect("head", head in ("softmax", "sigmoid"), "softmax or sigmoid", head)
