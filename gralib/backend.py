@@ -1,0 +1,90 @@
+"""The one corner that knows which engine Keras runs on: threads, determinism, and what to write into a record."""
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+import sys
+from typing import Any
+
+from gralib.errors import ROOT, UserError
+
+CODE = ("gralib", "notebooks", "Snakefile", "requirements.lock")
+"""What decides a result; a record says whether these were as committed."""
+
+
+def start(threads: int = 1) -> None:
+    """Import Keras on `threads` processor threads with operations that give the same bits every time.
+
+    One thread a run is the default: runs side by side use the cores best, and results do not depend on their
+    number. TensorFlow reads its thread count once, so a process keeps its first one.
+
+    Raises:
+        UserError: Keras is loaded already with another number of threads, or no engine is installed.
+    """
+    if "keras" in sys.modules:
+        if os.environ.get("GRA_THREADS", str(threads)) != str(threads):
+            raise UserError(f"threads: this process computes on {os.environ['GRA_THREADS']}, got {threads}")
+        return
+    os.environ["GRA_THREADS"] = str(threads)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        os.environ[name] = str(threads)
+    try:
+        import keras
+    except ModuleNotFoundError as error:
+        raise UserError(f"KERAS_BACKEND: no {error.name} here; install it or set KERAS_BACKEND=jax") from None
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow
+
+        tensorflow.config.experimental.enable_op_determinism()
+
+
+def jit_compile() -> bool:
+    """Tell whether to compile with XLA: always on JAX; not on TensorFlow, whose XLA is 2 to 3 times slower on CPUs."""
+    import keras
+
+    return keras.backend.backend() == "jax"
+
+
+def environment() -> dict[str, Any]:
+    """Return what a record says of where it was made: versions, engine, processor, threads, commit."""
+    import keras
+
+    name = keras.backend.backend()
+    packages = ["keras", name, "numpy", "pillow", "scikit-learn"]
+    return {
+        "python": platform.python_version(),
+        "packages": {p: importlib.metadata.version(p) for p in packages},
+        "backend": name,
+        "device": _device(name),
+        "threads": int(os.environ.get("GRA_THREADS", "0")),
+        "system": f"{platform.system()} {platform.machine()}",
+        **commit(),
+    }
+
+
+def commit() -> dict[str, Any]:
+    """Return the checkout's commit and whether the code was as committed; both None outside git."""
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        return {"commit": git("rev-parse", "HEAD"), "clean": not git("status", "--porcelain", "--", *CODE)}
+    except (OSError, subprocess.CalledProcessError):
+        return {"commit": None, "clean": None}
+
+
+def _device(backend: str) -> str:
+    """Return the accelerator's name, or the processor's."""
+    if backend == "jax":
+        import jax
+
+        if jax.default_backend() != "cpu":
+            return str(jax.devices()[0].device_kind)
+    try:
+        with open("/proc/cpuinfo") as lines:  # noqa: PTH123
+            return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or "unknown"

@@ -1,0 +1,117 @@
+"""Everything that decides a run, in one frozen object, and the presets to start from."""
+
+import hashlib
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from gralib.errors import UserError
+
+Preset = Literal["smoke", "laptop", "paper"]
+Task = Literal["gender", "age_category", "age_regression"]
+TASKS: tuple[Task, ...] = ("gender", "age_category", "age_regression")
+Counts = tuple[Annotated[int, Field(ge=1, le=8)], ...]
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "smoke": {"width": 4, "epochs": 12, "train_faces": 1500},
+    "laptop": {"width": 8, "epochs": 18},
+    "paper": {"width": 32, "epochs": 40},
+}
+"""What a preset changes of `RunConfig`'s defaults: `smoke` shows in a minute that everything runs, `laptop` gives
+results in a quarter of an hour a model on two cores, `paper` is the published size and wants a GPU."""
+
+
+class RunConfig(BaseModel):
+    """One training run. Unknown fields fail; equal configurations on equal data are one and the same run."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    recipe: Literal[1] = 1
+    """Raised when the code trains differently for the same settings, so that old runs are not taken for new."""
+    preset: Preset = "laptop"
+    """The preset this configuration started from; claims look only at `laptop` and `paper`."""
+    dataset: Literal["utkface"] = "utkface"
+    """The data set, by the name of its loader."""
+    task: Task = "gender"
+    """Two genders (7.1.1), or one of the two age networks (7.1.2): category, or remainder inside it."""
+    protocol: Literal["grouped"] = "grouped"
+    """Who trains and who tests; see `gralib.protocols`."""
+    split_seed: int = Field(0, ge=0, lt=2**32)
+    """Seed of the split; kept when `seed` changes, so that all seeds share their test faces."""
+    train_faces: int | None = Field(None, ge=16)
+    """At most this many training faces, drawn with `split_seed`; all when None. The test set stays whole."""
+
+    width: int = Field(32, ge=1, le=256)
+    """Channels of the stem; 32 is the published size."""
+    attention: Literal["mixed", "channel", "spatial"] = "mixed"
+    """Eq. 4, 5 or 6. Not stated in the paper for its experiments."""
+    gate: Literal["trainable"] | Annotated[float, Field(ge=0, le=1)] = "trainable"
+    """Gamma of Eq. 3: learned, or frozen at a number."""
+    upsampling: Literal["bilinear", "nearest"] = "bilinear"
+    """Upsampling in the mask branch: as the paper writes (6.3), or as the published code does."""
+    groups: int = Field(1, ge=1, le=256)
+    """Groups of the 3x3 convolutions (ResNeXt, 6.1)."""
+    modules: Counts = Field((1, 1, 1), min_length=3, max_length=3)
+    """Attention blocks in each stage."""
+    mask_depths: Counts = Field((2, 1, 1), min_length=3, max_length=3)
+    """Max-poolings in the mask branch of each stage."""
+    age_width: int = Field(10, ge=1, le=117)
+    """Years in an age category. Not stated in the paper."""
+
+    epochs: int = Field(40, ge=1, le=1000)
+    """Times through the training faces. Not stated in the paper."""
+    batch_size: int = Field(64, ge=2, le=4096)
+    """Faces in a step. Not stated in the paper."""
+    learning_rate: float = Field(1e-3, gt=0, le=1)
+    """Of Nadam (7.1), at the start; it falls to zero along half a cosine (our choice)."""
+    augment: bool = True
+    """Mirror and shift the training faces by up to two pixels. Not stated in the paper."""
+    seed: int = Field(0, ge=0, lt=2**32)
+    """Seed of the weights, the order of the faces and their augmentation."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "RunConfig":
+        if self.width % self.groups:
+            raise ValueError(f"groups: expected a divisor of width {self.width}, got {self.groups}")
+        if any(d > m for d, m in zip(self.mask_depths, (4, 3, 2), strict=True)):
+            raise ValueError(f"mask_depths: expected at most 4, 3 and 2, got {self.mask_depths}")
+        return self
+
+    def canonical(self) -> str:
+        """Return the configuration as one line of JSON with sorted keys."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
+    def run_id(self, fingerprint: str) -> str:
+        """Return the name of this run on the data of that fingerprint: readable, ending in a hash of both."""
+        digest = hashlib.sha256(f"{self.canonical()}\n{fingerprint}".encode()).hexdigest()[:12]
+        return f"{self.dataset}-{self.task.replace('_', '-')}-{self.preset}-s{self.seed}-{digest}"
+
+
+def configure(preset: str = "laptop", **fields: Any) -> RunConfig:
+    """Return a preset's configuration with `fields` changed.
+
+    Raises:
+        UserError: an unknown preset or field, or a value outside its range, on one line.
+    """
+    if preset not in PRESETS:
+        raise UserError(f"preset: expected one of {', '.join(PRESETS)}, got {preset!r}")
+    try:
+        return RunConfig(**{"preset": preset, **PRESETS[preset], **fields})
+    except ValidationError as error:
+        raise UserError(explain(error)) from None
+
+
+def explain(error: ValidationError) -> str:
+    """Return a pydantic error as one line: each field, what was expected, what came."""
+    parts = []
+    for item in error.errors(include_url=False):
+        name = ".".join(str(p) for p in item["loc"])
+        if item["type"] == "extra_forbidden":
+            known = ", ".join(RunConfig.model_fields)
+            parts.append(f"{name}: unknown; the fields are {known}")
+        elif name:
+            parts.append(f"{name}: {item['msg']}, got {item['input']!r}")
+        else:
+            parts.append(item["msg"].removeprefix("Value error, "))
+    return "; ".join(parts)

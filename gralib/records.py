@@ -1,0 +1,158 @@
+"""Runs on disk: `record.json`, `predictions.csv`, `history.csv` in a folder named after the run.
+
+Plain enough to read in ten years: JSON and CSV, no pickle. A record appears last and whole.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from gralib.config import RunConfig, explain
+from gralib.errors import UserError, from_root
+
+KEPT = "reports/records"
+"""Records that are committed with the project."""
+STORE = "runs"
+"""Runs made here, with their weights; not committed."""
+
+
+class Score(BaseModel):
+    """A score with its 95 % interval over `n` faces, and what the constant predictor reaches on the same faces."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
+
+    value: float
+    low: float
+    high: float
+    n: int
+    floor: float
+
+
+class Record(BaseModel):
+    """What is known of a finished run. Unknown fields, missing ones and NaN fail."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
+
+    schema_version: int
+    run_id: str
+    config: RunConfig
+    fingerprint: str
+    synthetic: bool
+    account: list[dict[str, Any]]
+    faces: dict[str, int]
+    leakage: list[dict[str, Any]]
+    scores: dict[str, Score]
+    chosen_epoch: int
+    trainable_parameters: int
+    parameters: int
+    gates: dict[str, float]
+    seconds: float
+    faces_per_second: float
+    environment: dict[str, Any]
+    finished: str
+
+
+class Run:
+    """A finished run read back from its folder."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.record = _read_record(folder / "record.json")
+        if self.record.run_id != folder.name:
+            raise UserError(f"{folder}/record.json: expected run_id {folder.name}, got {self.record.run_id}")
+
+    @property
+    def predictions(self) -> pd.DataFrame:
+        """One row a test face: path, group, the truth, and the network's outputs."""
+        return _read_table(self.folder / "predictions.csv", {"path": str, "group": str})
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """One row an epoch: losses, and gamma of every gate after it."""
+        return _read_table(self.folder / "history.csv", {})
+
+
+def find(run_id: str, stores: Iterable[str | Path] = (STORE, KEPT)) -> Run | None:
+    """Return the finished run of that name from the first store that has it, or None."""
+    for store in stores:
+        folder = from_root(store) / run_id
+        if (folder / "record.json").exists():
+            return Run(folder)
+    return None
+
+
+def gather(stores: Iterable[str | Path] = (KEPT, STORE)) -> tuple[list[Run], list[str]]:
+    """Return all finished runs of the stores, each once, by name; and a line for each that cannot be read."""
+    runs: dict[str, Run] = {}
+    problems = []
+    for store in stores:
+        for path in sorted(from_root(store).glob("*/record.json")):
+            if path.parent.name in runs:
+                continue
+            try:
+                run = Run(path.parent)
+                _ = run.predictions, run.history
+                runs[path.parent.name] = run
+            except UserError as error:
+                problems.append(str(error))
+    return [runs[name] for name in sorted(runs)], problems
+
+
+def write(folder: Path, record: Record, predictions: pd.DataFrame, history: pd.DataFrame) -> Run:
+    """Write a finished run; the record comes last, so a run without one is not finished."""
+    write_text(folder / "predictions.csv", predictions.to_csv(index=False, float_format="%.6g"))
+    write_text(folder / "history.csv", history.to_csv(index=False, float_format="%.6g"))
+    write_text(folder / "record.json", json.dumps(record.model_dump(mode="json"), indent=1) + "\n")
+    return Run(folder)
+
+
+def keep(run: Run, store: str | Path = KEPT) -> Path:
+    """Copy a run's three files to the committed store and return the folder.
+
+    Raises:
+        UserError: the store has a run of that name with other content.
+    """
+    target = from_root(store) / run.folder.name
+    for name in ("predictions.csv", "history.csv", "record.json"):
+        text = (run.folder / name).read_text()
+        if (target / name).exists() and (target / name).read_text() != text:
+            raise UserError(f"{target / name}: differs from {run.folder / name}; expected the same run, remove one")
+        write_text(target / name, text)
+    return target
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all, its folder too if missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}-", delete=False) as part:
+        try:
+            part.write(text)
+            part.flush()
+            os.fsync(part.fileno())
+            Path(part.name).chmod(0o644)
+            Path(part.name).replace(path)
+        except BaseException:
+            Path(part.name).unlink(missing_ok=True)
+            raise
+
+
+def _read_record(path: Path) -> Record:
+    try:
+        return Record.model_validate_json(path.read_text())
+    except ValidationError as error:
+        raise UserError(f"{path}: {explain(error)}") from None
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+
+
+def _read_table(path: Path, dtype: dict[str, type]) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path, dtype=dtype)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: expected a table written with the run; {error}") from None

@@ -1,0 +1,83 @@
+"""Scores of predictions (paper, 7.2), their intervals, and what a constant predictor would reach. Arrays only."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import bootstrap
+
+RESAMPLES = 2000
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean with its 95 % interval, `low` to `high`, over `n` faces."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+    def __str__(self) -> str:
+        """Return 'value [low, high]'."""
+        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
+
+
+def absolute_errors(truth: ArrayLike, predicted: ArrayLike) -> NDArray[np.float64]:
+    """Return |Y - Y'| of each face, in years; their mean is the MAE of Eq. 7."""
+    return np.abs(np.asarray(truth, dtype=np.float64) - np.asarray(predicted, dtype=np.float64))
+
+
+def hits(truth: ArrayLike, predicted: ArrayLike) -> NDArray[np.float64]:
+    """Return 1 where the class is right and 0 elsewhere; their mean is the accuracy of Eq. 8."""
+    return (np.asarray(truth) == np.asarray(predicted)).astype(np.float64)
+
+
+def interval(values: ArrayLike, groups: ArrayLike | None = None, seed: int = 0) -> Estimate:
+    """Return the mean of per-face values and its 95 % percentile bootstrap interval over groups of faces.
+
+    Args:
+        values: (n,) one number a face, such as absolute errors or hits.
+        groups: (n,) faces of one group are drawn together; every face on its own when None.
+        seed: of the resampling.
+
+    Raises:
+        ValueError: no values.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if values.size == 0:
+        raise ValueError("values: expected at least one, got none")
+    _, index = np.unique(np.arange(len(values)) if groups is None else groups, return_inverse=True)
+    sums, counts = np.bincount(index, weights=values), np.bincount(index).astype(np.float64)
+    mean = float(values.mean())
+    if len(sums) < 2 or np.ptp(values) == 0:
+        return Estimate(mean, mean, mean, len(values))
+    result = bootstrap(
+        (sums, counts),
+        lambda s, c, axis: s.sum(axis) / c.sum(axis),
+        paired=True,
+        vectorized=True,
+        n_resamples=RESAMPLES,
+        batch=200,
+        confidence_level=LEVEL,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return Estimate(mean, float(result.low), float(result.high), len(values))
+
+
+def cumulative_score(errors: ArrayLike, years: ArrayLike) -> NDArray[np.float64]:
+    """Return CS(k), the share of faces whose error is at most k years, for each k of `years`."""
+    return (np.asarray(errors)[:, None] <= np.asarray(years)[None, :]).mean(axis=0)
+
+
+def constant_age(train_ages: ArrayLike) -> float:
+    """Return the age, in years, that predicts the training faces best when predicted for all: their median."""
+    return float(np.median(np.asarray(train_ages, dtype=np.float64)))
+
+
+def constant_class(train_classes: ArrayLike):
+    """Return the class most frequent among the training faces."""
+    names, counts = np.unique(np.asarray(train_classes), return_counts=True)
+    return names[counts.argmax()]
