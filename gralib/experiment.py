@@ -102,14 +102,11 @@ def network(run: Run) -> "keras.Model":
 
 
 def prediction_table(config: RunConfig, faces: Faces, rows: np.ndarray, outputs: np.ndarray) -> pd.DataFrame:
-    """Return one row a test face: path, group number, the truth, and the outputs by name."""
-    label = "gender" if config.task == "gender" else "age"
+    """Return one row a test face: path, age in years, gender, group number, and the outputs by name."""
     names = GENDERS if config.task == "gender" else ages.category_names(config.age_width)
     table = pd.DataFrame(outputs, columns=[f"{PREFIX[config.task]}{name}" for name in names])
-    table.insert(0, label, faces.table[label].to_numpy()[rows])
-    table.insert(0, "group", groups(faces.table)[rows])
-    table.insert(0, "path", faces.table["path"].to_numpy()[rows])
-    return table
+    known = faces.table[["path", "age", "gender"]].assign(group=groups(faces.table)).iloc[rows]
+    return pd.concat([known.reset_index(drop=True), table], axis=1)
 
 
 def outputs_of(config: RunConfig, predictions: pd.DataFrame) -> np.ndarray:
@@ -118,10 +115,13 @@ def outputs_of(config: RunConfig, predictions: pd.DataFrame) -> np.ndarray:
 
 
 def score(config: RunConfig, predictions: pd.DataFrame, train: pd.DataFrame) -> dict[str, Score]:
-    """Score a run by itself: accuracy for gender and age category (Eq. 8), and the error inside the category.
+    """Score a run by itself, beside the best constant of the training faces.
 
-    `remainder_error_years` takes the category from the label: it judges the regression network alone and is no age
-    error. The age error of the paper (Eq. 7) needs both age networks: `join_ages`.
+    - gender: `accuracy` (Eq. 8).
+    - age_category: `category_accuracy` (Eq. 8), and `category_mae_years` (Eq. 7) of the expected age when every
+      category stands for its middle.
+    - age_regression: `remainder_error_years`, the error inside the category of the label; no age error. The age
+      error of the paper needs both age networks: `join_ages`.
     """
     outputs = outputs_of(config, predictions)
     group = predictions["group"].to_numpy()
@@ -134,11 +134,17 @@ def score(config: RunConfig, predictions: pd.DataFrame, train: pd.DataFrame) -> 
     train_category, train_remainder = ages.encode(train["age"], config.age_width)
     if config.task == "age_category":
         floor = scores.hits(category, scores.constant_class(train_category))
-        return {"category_accuracy": _score(scores.hits(category, outputs.argmax(axis=1)), floor, group)}
+        middle = np.full_like(outputs, 0.5)
+        errors = scores.absolute_errors(predictions["age"], ages.join_soft(outputs, middle, config.age_width))
+        constant = scores.absolute_errors(predictions["age"], scores.constant_age(train["age"]))
+        return {
+            "category_accuracy": _score(scores.hits(category, outputs.argmax(axis=1)), floor, group),
+            "category_mae_years": _score(errors, constant, group),
+        }
     inside = np.take_along_axis(outputs, category[:, None], axis=1)[:, 0]
     years = config.age_width * scores.absolute_errors(remainder, inside)
-    middle = config.age_width * scores.absolute_errors(remainder, np.median(train_remainder))
-    return {"remainder_error_years": _score(years, middle, group)}
+    constant = config.age_width * scores.absolute_errors(remainder, np.median(train_remainder))
+    return {"remainder_error_years": _score(years, constant, group)}
 
 
 def join_ages(category: Run, regression: Run, how: str = "soft") -> pd.DataFrame:
@@ -150,7 +156,7 @@ def join_ages(category: Run, regression: Run, how: str = "soft") -> pd.DataFrame
         how: 'soft' for the expected age, 'hard' for the likeliest category.
 
     Returns:
-        One row a test face: path, group, age, predicted (both in years).
+        One row a test face: path, group, age, gender, predicted (ages in years).
 
     Raises:
         UserError: the runs do not belong together.
@@ -161,7 +167,7 @@ def join_ages(category: Run, regression: Run, how: str = "soft") -> pd.DataFrame
         raise UserError(f"{regression.record.run_id}: other test faces or categories than {category.record.run_id}")
     join = {"soft": ages.join_soft, "hard": ages.join_hard}[how]
     probability, remainder = outputs_of(category.record.config, left), outputs_of(regression.record.config, right)
-    return left[["path", "group", "age"]].assign(predicted=join(probability, remainder, width))
+    return left[["path", "group", "age", "gender"]].assign(predicted=join(probability, remainder, width))
 
 
 def _score(values: np.ndarray, floor: np.ndarray, group: np.ndarray) -> Score:

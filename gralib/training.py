@@ -126,7 +126,7 @@ class Batches(keras.utils.PyDataset):
 def augment(faces: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Mirror half of the faces and shift each by up to two pixels, edges repeated; (n, h, w, 3) uint8."""
     n, height, width, _ = faces.shape
-    faces = np.where(rng.random(n)[:, None, None, None] < 0.5, faces[:, :, ::-1], faces)
+    faces = np.where(rng.random((n, 1, 1, 1)) < 0.5, faces[:, :, ::-1], faces)
     down, right = rng.integers(-SHIFT, SHIFT + 1, (2, n, 1))
     rows = np.clip(np.arange(height) + down, 0, height - 1)
     columns = np.clip(np.arange(width) + right, 0, width - 1)
