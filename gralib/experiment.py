@@ -73,6 +73,7 @@ def run(
         faces={"train": len(train), "validation": len(validation), "test": len(test)},
         leakage=_rows(leakage(faces.table, Split(train, validation, test))),
         scores=score(config, predictions, faces.table.iloc[train]),
+        constant_age=scores.constant_age(faces.table["age"].iloc[train].dropna()),
         chosen_epoch=trained.chosen_epoch,
         trainable_parameters=_count(trained.model.trainable_weights),
         parameters=_count(trained.model.weights),

@@ -48,6 +48,8 @@ class Record(BaseModel):
     faces: dict[str, int]
     leakage: list[dict[str, Any]]
     scores: dict[str, Score]
+    constant_age: float
+    """Median age of the training faces, in years: what the constant predictor says of everybody."""
     chosen_epoch: int
     trainable_parameters: int
     parameters: int
