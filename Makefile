@@ -1,41 +1,45 @@
 .DEFAULT_GOAL := help
-PYTHON ?= python3.11
-BIN := .venv/bin
+PYTHON ?= $(firstword $(shell command -v python3.11 python3))
 CORES ?= 2
+BIN ?= .venv/bin
+ENV ?= .venv/ready
+export PATH := $(abspath $(BIN)):$(PATH)
 
 help:  ## explain the targets
 	@echo "GRA_Net, reproduced. make TARGET, with TARGET one of:"; echo
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12 | sed 's/^/  /'
 	@echo; echo "Real pictures go under data/ (see data/README.md); without them the study runs on synthetic faces."
-	@echo "CORES=$(CORES) is how many runs go on side by side; make CORES=8 study uses eight."
+	@echo "CORES=$(CORES): runs side by side; 'make study CORES=8' has eight. SETTINGS='preset=laptop seed=1' changes the study."
 
 env: .venv/ready  ## make the environment in .venv from requirements.lock
 
 .venv/ready: requirements.lock pyproject.toml
-	@command -v $(PYTHON) >/dev/null || { echo "make env: no '$(PYTHON)' on the path; expected Python 3.11 (or: make PYTHON=/path/to/python3.11 env)"; exit 1; }
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' || \
+		{ echo "make env: expected Python 3.11, got '$(PYTHON)'; name one with make PYTHON=/path/to/python3.11 env"; exit 1; }
+	@echo "Making the environment in .venv (a download of about 1 GB the first time)"
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
 	@touch $@
 
-study: .venv/ready  ## run the whole study and write reports/index.html
-	@$(BIN)/python -m snakemake --cores $(CORES) --quiet rules --nolock --rerun-incomplete
-	@$(BIN)/gra report where
+study: $(ENV)  ## run the study and write the report (minutes on synthetic faces)
+	@snakemake --cores $(CORES) --quiet all --rerun-incomplete $(if $(SETTINGS),--config $(SETTINGS))
+	@echo "The report: reports/index.html (open it in a browser) and reports/README.md"
 
-test: .venv/ready  ## run the tests
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/python -m pytest -n $(CORES) --dist loadfile
+test: $(ENV)  ## check style and types, run the tests
+	ruff check .
+	ruff format --check .
+	mypy
+	python -m pytest -n $(CORES) --dist loadgroup
 
-lab: .venv/ready  ## open JupyterLab on the notebooks
-	$(BIN)/jupyter lab --notebook-dir notebooks
+lab: $(ENV)  ## open JupyterLab on the notebooks
+	jupyter lab --notebook-dir notebooks
 
 lock:  ## write requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes \
 		--no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements.lock pyproject.toml
 
-clean:  ## remove what the study made here (records under reports/ stay)
-	rm -rf build runs cache .snakemake
+clean:  ## remove what the study made here, trained weights included (reports/ stays)
+	rm -rf build runs cache data/synthetic .snakemake
 
 .PHONY: help env study test lab lock clean

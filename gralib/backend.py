@@ -5,6 +5,8 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from gralib.errors import ROOT, UserError
@@ -31,13 +33,30 @@ def start(threads: int = 1) -> None:
     for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ[name] = str(threads)
     try:
-        import keras
+        with _quiet():
+            import keras
+
+            if keras.backend.backend() == "tensorflow":
+                import tensorflow
+
+                tensorflow.config.experimental.enable_op_determinism()
+                tensorflow.config.list_logical_devices()
     except ModuleNotFoundError as error:
         raise UserError(f"KERAS_BACKEND: no {error.name} here; install it or set KERAS_BACKEND=jax") from None
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow
 
-        tensorflow.config.experimental.enable_op_determinism()
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the greetings that TensorFlow's C++ side prints while it loads off the terminal."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def jit_compile() -> bool:
@@ -45,6 +64,24 @@ def jit_compile() -> bool:
     import keras
 
     return keras.backend.backend() == "jax"
+
+
+def gradient(function: Callable, x: Any) -> Any:
+    """Return the gradient of a scalar function at the array `x`, shaped like `x`, as NumPy."""
+    import keras
+    import numpy as np
+
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return np.asarray(jax.grad(function)(jax.numpy.asarray(x)))
+    import tensorflow
+
+    point = tensorflow.constant(x)
+    with tensorflow.GradientTape() as tape:
+        tape.watch(point)
+        value = function(point)
+    return tape.gradient(value, point).numpy()
 
 
 def environment() -> dict[str, Any]:

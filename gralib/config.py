@@ -25,7 +25,7 @@ results in a quarter of an hour a model on two cores, `paper` is the published s
 class RunConfig(BaseModel):
     """One training run. Unknown fields fail; equal configurations on equal data are one and the same run."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
     recipe: Literal[1] = 1
     """Raised when the code trains differently for the same settings, so that old runs are not taken for new."""

@@ -5,6 +5,7 @@ The paper gives the blocks but not their sizes. The layout here is that of `Atte
 parameters, the paper's "33 million" (7.1). The three gates of Eq. 3, absent from that code, add three.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -154,6 +155,22 @@ def mask_model(model: keras.Model) -> keras.Model:
     """Return a network that shares weights with `model` and puts out its masks K, a list, one a block."""
     masks = [layer.output for layer in model.layers if isinstance(layer, MaskActivation)]
     return keras.Model(model.input, masks, name="masks")
+
+
+def ledger(model: keras.Model) -> list[tuple[str, tuple[int, ...], int]]:
+    """Return the blocks of a network in order: name, output shape without batch, trainable parameters.
+
+    Layers belong to the block their name begins with; the numbers add up to those of the network.
+    """
+    rows: dict[str, tuple[tuple[int, ...], int]] = {}
+    for layer in model.layers[1:]:
+        part = layer.name.split("_")
+        inner = part[1].startswith("module") if len(part) > 1 else False
+        length = 1 if part[0] in ("stem", "scale", "pool", "logits", "output") or part[0].startswith("tail") else 2
+        name = " ".join(part[: 3 if inner else length]).rstrip("12") if inner else " ".join(part[:length])
+        count = sum(math.prod(w.shape) for w in layer.trainable_weights)
+        rows[name] = (tuple(layer.output.shape[1:]), rows.get(name, ((), 0))[1] + count)
+    return [(name, shape, count) for name, (shape, count) in rows.items()]
 
 
 def _check(outputs, width, upsampling, groups, modules, mask_depths, head) -> None:

@@ -4,11 +4,29 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-from gralib.errors import UserError
+from gralib.errors import UserError, from_root
 from gralib.manifest import Manifest
 from gralib.sources import open_source
 
 DATASETS = ("utkface",)
+
+
+def find_root(dataset: str, root: str | Path = "") -> Path:
+    """Return where the pictures of a data set are.
+
+    That is `root` if given; else `data/<dataset>` if anything is there; else `data/synthetic/<dataset>`, where
+    drawn faces stand in for them (and are drawn first if need be).
+    """
+    if str(root):
+        return from_root(root)
+    real, drawn = from_root(f"data/{dataset}"), from_root(f"data/synthetic/{dataset}")
+    if real.is_dir() and any(real.iterdir()):
+        return real
+    if not drawn.exists():
+        from gralib.datasets import synthetic
+
+        synthetic.write(dataset, drawn)
+    return drawn
 
 
 def load(dataset: str, root: str | Path) -> Manifest:

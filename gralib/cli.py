@@ -1,0 +1,153 @@
+"""The command `gra`. Every error a user can mend is one line; heavy libraries are imported when needed."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gralib.errors import UserError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="GRA_Net, reproduced: check data, train, run notebooks, write the report. "
+    "'make study' does all of it; these are the steps.",
+)
+data = typer.Typer(no_args_is_help=True, help="Look at a data set, or draw a synthetic one.")
+app.add_typer(data, name="data")
+
+Dataset = Annotated[str, typer.Argument(help="Name of the data set: utkface.", metavar="NAME")]
+Root = Annotated[str, typer.Option(help="Folder or archive as downloaded. Default: data/NAME, else synthetic faces.")]
+
+
+@data.command("check")
+def data_check(
+    name: Dataset,
+    root: Root = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Read every file, decode every picture once, and account for all of them."""
+    from gralib.datasets import find_root
+    from gralib.faces import open_faces
+
+    faces = open_faces(name, find_root(name, root), progress=not as_json)
+    if as_json:
+        known = {"fingerprint": faces.fingerprint, "synthetic": faces.synthetic}
+        print(json.dumps({"dataset": name, **known, "account": faces.account.to_dict(orient="records")}, indent=1))
+        return
+    print(f"{name}: {'synthetic' if faces.synthetic else 'real'} faces, fingerprint {faces.fingerprint}")
+    print(faces.account.to_string(index=False))
+
+
+@data.command("synthesize")
+def data_synthesize(
+    layout: Annotated[str, typer.Option(help="Layout to write: utkface.")] = "utkface",
+    out: Annotated[str, typer.Option(help="Folder to make. Default: data/synthetic/LAYOUT.")] = "",
+    subjects: Annotated[int, typer.Option(help="Drawn people; each has two to five pictures.", min=1)] = 400,
+    seed: Annotated[int, typer.Option(help="Same seed, same pictures.", min=0)] = 0,
+) -> None:
+    """Draw synthetic faces and write them as the real data set is published, its flaws included."""
+    from gralib.datasets import synthetic
+    from gralib.errors import from_root
+
+    folder = from_root(out or f"data/synthetic/{layout}")
+    try:
+        count = synthetic.write(layout, folder, subjects, seed)
+    except (ValueError, FileExistsError) as error:
+        raise UserError(str(error)) from None
+    print(f"{folder}: {count} files")
+
+
+@app.command("run")
+def run_command(
+    task: Annotated[str, typer.Option(help="gender, age_category or age_regression.")],
+    dataset: Annotated[str, typer.Option(help="Name of the data set.")] = "utkface",
+    root: Root = "",
+    preset: Annotated[str, typer.Option(help="smoke (a minute), laptop (half an hour), paper (a GPU).")] = "laptop",
+    change: Annotated[
+        list[str] | None, typer.Option("--set", help="Change a setting, as in --set width=16.", metavar="FIELD=VALUE")
+    ] = None,
+    again: Annotated[bool, typer.Option(help="Train although a committed record of this run exists.")] = False,
+    threads: Annotated[int, typer.Option(help="Processor threads of this run.", min=1)] = 1,
+    progress: Annotated[str, typer.Option(help="bar, lines or none.")] = "bar",
+) -> None:
+    """Train one network, or read it back if that was done before. Prints the run's name."""
+    from gralib.config import configure
+    from gralib.datasets import find_root
+    from gralib.faces import open_faces
+
+    config = configure(preset, dataset=dataset, task=task, **_settings(change or []))
+    faces = open_faces(dataset, find_root(dataset, root), progress=progress == "bar")
+    from gralib.experiment import run
+
+    finished = run(config, faces, again=again, threads=threads, progress=progress)
+    for name, score in finished.record.scores.items():
+        text = f"{name} {score.value:.3f} [{score.low:.3f}, {score.high:.3f}], constant predictor {score.floor:.3f}"
+        print(text, file=sys.stderr)
+    print(finished.record.run_id)
+
+
+@app.command("keep")
+def keep_command(
+    runs: Annotated[list[str], typer.Argument(help="Names of finished runs, as 'gra run' printed them.")],
+) -> None:
+    """Copy the records of runs made here to reports/records, to be committed."""
+    from gralib import records
+
+    for run_id in runs:
+        found = records.find(run_id, (records.STORE,))
+        if not found:
+            raise UserError(f"{run_id}: no finished run of that name in {records.STORE}/")
+        print(records.keep(found))
+
+
+@app.command("notebook")
+def notebook_command(
+    name: Annotated[str, typer.Argument(help="Name of a notebook, such as utkface.", metavar="NAME")],
+    parameter: Annotated[
+        list[str] | None, typer.Option("-p", help="Set a parameter, as in -p seed=1.", metavar="NAME=VALUE")
+    ] = None,
+    out: Annotated[str, typer.Option(help="Where to write it, without ending.")] = "",
+) -> None:
+    """Run a notebook from top to bottom and write it with its outputs, as .ipynb and .html."""
+    from gralib.notebooks import execute
+
+    print(execute(f"notebooks/{name}.ipynb", _settings(parameter or []), out or f"reports/notebooks/{name}"))
+
+
+@app.command("report")
+def report_command(
+    out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("reports"),
+) -> None:
+    """Write the report from all records: index.html, README.md, tables and figures."""
+    from gralib.report import build
+
+    print(build(out))
+
+
+def _settings(pairs: list[str]) -> dict[str, Any]:
+    """Return 'name=value' words as a dict; values are read as JSON where they are JSON, else as text."""
+    settings: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise UserError(f"{pair}: expected NAME=VALUE")
+        try:
+            settings[name] = json.loads(text)
+        except json.JSONDecodeError:
+            settings[name] = text
+    return settings
+
+
+def main() -> None:
+    """Run the command; a mistake of the user's ends in one line and exit status 1."""
+    try:
+        app()
+    except UserError as error:
+        sys.exit(f"gra: {error}")
+    except OSError as error:
+        sys.exit(f"gra: {error.filename or 'file'}: {error.strerror or error}")

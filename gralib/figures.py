@@ -1,0 +1,229 @@
+"""Figures: a table or an array in, matplotlib axes out. One thing has one colour everywhere (Okabe and Ito)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from gralib.errors import from_root
+
+COLOURS = {
+    "measured": "#0072B2",
+    "constant": "#7F7F7F",
+    "training": "#56B4E9",
+    "validation": "#D55E00",
+    "male": "#56B4E9",
+    "female": "#D55E00",
+    "stage1_module1": "#009E73",
+    "stage2_module1": "#E69F00",
+    "stage3_module1": "#CC79A7",
+}
+ATTENTION_COLOURS = {"mixed": "#0072B2", "channel": "#D55E00", "spatial": "#009E73"}
+STYLE: dict[Any, Any] = {
+    "svg.hashsalt": "gralib",
+    "figure.dpi": 110,
+    "savefig.bbox": "tight",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+}
+
+
+def style() -> None:
+    """Set the look of all figures from here on."""
+    sns.set_theme(context="notebook", style="ticks", palette="colorblind", rc=STYLE)
+
+
+def save(axes: Axes | Figure, path: Path) -> Path:
+    """Write the figure of `axes` to `path` (by its ending; the same bytes for the same figure) and close it."""
+    figure = axes if isinstance(axes, Figure) else axes.get_figure()
+    assert isinstance(figure, Figure)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with mpl.rc_context(STYLE):
+        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else {"Software": None})
+    plt.close(figure)
+    return path
+
+
+def keep_faces(figure: Figure, dataset: str, name: str, synthetic: bool, reports: str = "reports") -> Path:
+    """Write a figure that shows faces: drawn ones where the report finds them, people's where git ignores them."""
+    folder = "figures" if synthetic else "faces"
+    path = from_root(reports) / folder / f"{'synthetic-' if synthetic else ''}{dataset}-{name}.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, metadata={"Software": None})
+    return path
+
+
+def canvas(title: str, label: str, width: float = 6.4, height: float = 4.0) -> Axes:
+    """Return empty axes with a title that says what to see, and below it what was measured on which faces."""
+    _, ax = plt.subplots(figsize=(width, height), layout="constrained")
+    ax.set_title(f"{title}\n", loc="left", fontweight="bold", fontsize=12)
+    ax.text(0, 1.02, label, transform=ax.transAxes, fontsize=9, color="0.35")
+    return ax
+
+
+def losses(history: pd.DataFrame, chosen: int, title: str, label: str) -> Axes:
+    """Training and validation loss by epoch, and the epoch whose weights were kept."""
+    ax = canvas(title, label)
+    for column, name in (("train_loss", "training"), ("validation_loss", "validation")):
+        ax.plot(history["epoch"], history[column], color=COLOURS[name], label=name, marker="o", ms=3.5)
+    best = history.set_index("epoch")["validation_loss"].loc[chosen]
+    ax.plot(chosen, best, "o", ms=11, mfc="none", color=COLOURS["validation"], label=f"kept: epoch {chosen}")
+    ax.set(xlabel="epoch", ylabel="loss")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.legend(frameon=False)
+    return ax
+
+
+def gates(history: pd.DataFrame, label: str, title: str = "Where the gates go") -> Axes:
+    """Gamma of every gate (Eq. 3) by epoch, from its start at 1/2."""
+    ax = canvas(title, label)
+    for column in history.filter(like="gate_"):
+        name = str(column).removeprefix("gate_")
+        values = [0.5, *history[column]]
+        ax.plot([0, *history["epoch"]], values, color=COLOURS.get(name), marker="o", ms=3.5)
+        ax.annotate(
+            f" {name.replace('_', ' ')}", (history["epoch"].iloc[-1], values[-1]), va="center", color=COLOURS.get(name)
+        )
+    ax.axhline(0.5, color=COLOURS["constant"], lw=1, ls="--", zorder=0)
+    ax.set(xlabel="epoch", ylabel="γ   (0: mask in full,  1: no mask)")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.margins(x=0.02)
+    return ax
+
+
+def cumulative(table: pd.DataFrame, label: str) -> Axes:
+    """Cumulative score CS(k): share of faces whose age error is at most k years."""
+    ax = canvas("How many faces are within k years?", label)
+    for column, name in (("measured", "GRA_Net"), ("constant", "same age for all")):
+        ax.plot(table["years"], 100 * table[column], color=COLOURS[column], marker="o", ms=3.5, label=name)
+    ax.set(xlabel="k, years", ylabel="faces within k years, %", ylim=(0, 100))
+    ax.legend(frameon=False, loc="lower right")
+    return ax
+
+
+def by_decade(table: pd.DataFrame, what: str, floor: float, label: str) -> Axes:
+    """Score of each decade of true age with its 95 % interval; `what` is 'age' (MAE) or 'gender' (accuracy)."""
+    age = what == "age"
+    ax = canvas("How far off, by true age" if age else "How often the gender is right, by true age", label)
+    factor = 1 if age else 100
+    x = np.arange(len(table))
+    value, low, high = (factor * table[c].to_numpy() for c in ("value", "low", "high"))
+    ax.errorbar(x, value, (value - low, high - value), fmt="o", color=COLOURS["measured"], capsize=3, label="GRA_Net")
+    name = "same age for all, mean of all faces" if age else "same gender for all"
+    ax.axhline(factor * floor, color=COLOURS["constant"], ls="--", label=name)
+    ax.set_xticks(x, [f"{d}\n{n}" for d, n in zip(table["decade"], table["faces"], strict=True)], fontsize=8)
+    ax.set(xlabel="true age, and number of test faces", ylabel="mean absolute error, years" if age else "accuracy, %")
+    if age:
+        ax.set_ylim(bottom=0)
+    ax.legend(frameon=False)
+    return ax
+
+
+def confusion(table: pd.DataFrame, label: str) -> Axes:
+    """Age categories: each row says where the faces of one true category were put, in per cent."""
+    _, ax = plt.subplots(figsize=(7.2, 6.0), layout="constrained")
+    table = table.dropna(how="all")
+    shown = (100 * table).round().astype(int)
+    sns.heatmap(
+        100 * table, annot=shown.where(shown > 0, 0), fmt="d", annot_kws={"size": 8}, ax=ax, cmap="Blues", vmin=0,
+        vmax=100, square=True, cbar_kws={"label": "% of the true category", "shrink": 0.7}, linewidths=0.5,
+    )  # fmt: skip
+    ax.set_title("Which age category is taken for which?\n", loc="left", fontweight="bold", fontsize=12)
+    ax.text(0, 1.02, label, transform=ax.transAxes, fontsize=9, color="0.35")
+    ax.set(xlabel="predicted, years", ylabel="true, years")
+    ax.tick_params(axis="x", rotation=45)
+    ax.tick_params(axis="y", rotation=0)
+    return ax
+
+
+def ages_by_gender(table: pd.DataFrame, label: str) -> Axes:
+    """Number of faces by decade of age, men and women side by side."""
+    ax = canvas("Who is in it", label)
+    known = table.dropna(subset=["age", "gender"])
+    counts = known.groupby([(known["age"] // 10 * 10).astype(int), "gender"]).size().unstack(fill_value=0)
+    for gender, shift in (("male", -2), ("female", 2)):
+        if gender in counts:
+            ax.bar(counts.index + 5 + shift, counts[gender], width=4, color=COLOURS[gender], label=gender)
+    ax.set(xlabel="age, years", ylabel="faces", xticks=[*counts.index, counts.index.max() + 10])
+    ax.legend(frameon=False)
+    return ax
+
+
+def gate_effect(label: str = "Eq. 3 for features F = 1; Fig. 4 has the two ends") -> Axes:
+    """Fig. 4 as a plot: O of Eq. 3 by mask value, for several gates."""
+    ax = canvas("What a gate does to a mask", label)
+    mask = np.linspace(0, 1, 51)
+    notes = {0: "γ = 0: the mask in full", 1: "γ = 1: no mask"}
+    for gamma, colour in zip((0, 0.25, 0.5, 0.75, 1), sns.color_palette("viridis", 6), strict=False):
+        ax.plot(mask, gamma + (1 - gamma) * mask, color=colour, lw=2)
+        ax.text(
+            0.02, gamma + (1 - gamma) * 0.02 + 0.02, notes.get(int(gamma), "") if gamma in notes else f"γ = {gamma:g}",
+            color=colour, fontsize=10, rotation=np.degrees(np.arctan(1 - gamma)), transform_rotates_text=True,
+            rotation_mode="anchor",
+        )  # fmt: skip
+    ax.set(xlabel="mask value K", ylabel="output O for features F = 1", xlim=(0, 1), ylim=(-0.02, 1.1))
+    return ax
+
+
+def mask_values(masks: dict[str, np.ndarray], label: str) -> Axes:
+    """How the values of a mask K spread under each attention activation (Eq. 4 to 6)."""
+    ax = canvas("What values a mask takes", label)
+    frame = pd.concat([pd.DataFrame({"attention": name, "K": values.ravel()}) for name, values in masks.items()])
+    sns.violinplot(frame, x="K", y="attention", hue="attention", palette=ATTENTION_COLOURS, ax=ax, cut=0, inner="quart")
+    for end in (0, 1):
+        ax.axvline(end, color=COLOURS["constant"], ls="--", lw=1)
+    ax.set(xlabel="mask value K   (dashed: the range [0, 1] that section 6.2 gives it)", ylabel="")
+    return ax
+
+
+def faces(pixels: np.ndarray, captions: Sequence[str], title: str, label: str, columns: int = 8) -> Figure:
+    """Pictures in rows with a caption each; `pixels` (n, h, w, 3) uint8."""
+    rows = -(-len(pixels) // columns)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(1.15 * columns, 1.4 * rows + 0.6), layout="constrained", squeeze=False
+    )
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for ax, picture, caption in zip(axes.flat, pixels, captions, strict=False):
+        ax.imshow(picture, interpolation="nearest")
+        ax.set_title(caption, fontsize=8, pad=3)
+    figure.suptitle(f"{title}  ({label})", fontsize=11, x=0.01, ha="left")
+    return figure
+
+
+def masks(pixels: np.ndarray, stages: Sequence[np.ndarray], label: str) -> Figure:
+    """Faces above their soft masks K, one row a stage, averaged over channels; bright is let through.
+
+    Args:
+        pixels: (n, h, w, 3) uint8.
+        stages: for each attention block (n, height, width, channels).
+        label: what was measured on which faces.
+    """
+    figure, axes = plt.subplots(
+        1 + len(stages), len(pixels), figsize=(1.2 * len(pixels) + 0.9, 1.25 * (1 + len(stages)) + 0.5),
+        layout="constrained", squeeze=False,
+    )  # fmt: skip
+    for ax in axes.flat:
+        ax.set(xticks=[], yticks=[])
+        sns.despine(ax=ax, left=True, bottom=True)
+    for row, (name, pictures) in enumerate([("face", pixels), *[(f"mask {i + 1}", s) for i, s in enumerate(stages)]]):
+        axes[row, 0].set_ylabel(name, rotation=0, ha="right", va="center")
+        means = pictures if row == 0 else pictures.mean(axis=-1)
+        low, high = (0, 255) if row == 0 else np.percentile(means, (1, 99))
+        for ax, picture in zip(axes[row], means, strict=True):
+            image = ax.imshow(picture, cmap="viridis", vmin=low, vmax=high, interpolation="nearest")
+        if row:
+            bar = figure.colorbar(image, ax=axes[row].tolist(), shrink=0.85, pad=0.01)
+            bar.ax.tick_params(labelsize=7)
+    figure.suptitle(f"Where the masks let features through  ({label})", fontsize=11, x=0.01, ha="left")
+    return figure

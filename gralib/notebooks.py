@@ -1,0 +1,81 @@
+"""Notebooks: run in batch by papermill, with parameters that are checked, and turned into a page."""
+
+import ast
+from pathlib import Path
+from typing import Any
+
+from gralib.errors import UserError, from_root
+
+INJECTED = "# Parameters"
+"""First line of the cell that papermill puts in."""
+
+
+def check_parameters(**declared: Any) -> None:
+    """Fail if papermill put in a parameter that the notebook does not declare (papermill itself only warns).
+
+    Call it below the parameters cell with every parameter by name.
+
+    Raises:
+        UserError: an unknown parameter, with the right names.
+    """
+    from IPython.core.getipython import get_ipython
+
+    shell = get_ipython()
+    cells = shell.user_ns.get("In", []) if shell else []
+    given: set[str] = set()
+    for cell in cells:
+        if cell.startswith(INJECTED):
+            nodes = ast.walk(ast.parse(cell))
+            given |= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    refuse_unknown(given, declared)
+
+
+def given(**values: Any) -> dict[str, Any]:
+    """Return the parameters that are set, leaving out those at 0, which stand for the preset's value."""
+    return {name: value for name, value in values.items() if value != 0}
+
+
+def refuse_unknown(given, declared) -> None:
+    """Raise UserError if a name of `given` is not among `declared`."""
+    unknown = sorted(set(given) - set(declared))
+    if unknown:
+        raise UserError(f"{', '.join(unknown)}: unknown parameter; the parameters are {', '.join(declared)}")
+
+
+def execute(notebook: str | Path, parameters: dict[str, Any], out: str | Path) -> Path:
+    """Run a notebook from a fresh kernel and write it with its outputs to `out`.ipynb and `out`.html.
+
+    Args:
+        notebook: path of the notebook, stored without outputs.
+        parameters: values by name; only those the notebook declares.
+        out: path of the results without ending.
+
+    Raises:
+        UserError: no such notebook, an unknown parameter, or a cell that fails (named, with its last line).
+    """
+    import nbformat
+    import papermill
+    from nbconvert import HTMLExporter
+    from papermill.exceptions import PapermillExecutionError
+
+    from gralib.records import write_text
+
+    source, target = from_root(notebook), from_root(out)
+    if not source.exists():
+        known = ", ".join(sorted(p.stem for p in from_root("notebooks").glob("*.ipynb")))
+        raise UserError(f"{source}: not found; the notebooks are {known}")
+    refuse_unknown(parameters, papermill.inspect_notebook(str(source)))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    ipynb = target.with_suffix(".ipynb")
+    try:
+        papermill.execute_notebook(
+            str(source), str(ipynb), parameters, kernel_name="python3", cwd=str(source.parent), progress_bar=False
+        )
+    except PapermillExecutionError as error:
+        raise UserError(f"{source.name}, cell {error.exec_count}: {error.ename}: {error.evalue}") from None
+    page, _ = HTMLExporter(exclude_input_prompt=True, exclude_output_prompt=True).from_notebook_node(
+        nbformat.read(ipynb, as_version=4)
+    )
+    html = target.with_suffix(".html")
+    write_text(html, page)
+    return html

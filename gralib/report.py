@@ -1,0 +1,172 @@
+"""From records to the report: tables, figures, a Markdown page and an HTML page. Trains nothing.
+
+The same records give the same bytes; a record that cannot be read is named and left out.
+"""
+
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+from matplotlib.axes import Axes
+
+from gralib import figures, records
+from gralib.config import RunConfig, configure
+from gralib.errors import from_root
+from gralib.records import Run, write_text
+from gralib.study import Study, studies
+
+PAGES = {"index.html": "report.html.j2", "README.md": "report.md.j2"}
+FORMATS: tuple[tuple[str, Callable[[float], str]], ...] = (
+    ("accuracy", lambda v: f"{100 * v:.1f} %"),
+    ("years", lambda v: f"{v:.2f} years"),
+)
+
+
+def build(out: str | Path = "reports") -> Path:
+    """Write the report of all finished runs to `out` and return its HTML page.
+
+    Args:
+        out: folder; gets index.html, README.md, tables/ and figures/.
+    """
+    folder = from_root(out)
+    runs, problems = records.gather()
+    sections = [_section(study, folder) for study in studies(runs)]
+    figures.style()
+    figures.save(figures.gate_effect(), folder / "figures" / "gate-effect.svg")
+    content = {
+        "sections": sections,
+        "real": [s for s in sections if not s["synthetic"]],
+        "problems": problems,
+        "choices": _choices(),
+        "faces": _face_figures(folder),
+    }
+    for page, template in PAGES.items():
+        write_text(folder / page, _templates().get_template(template).render(content))
+    return folder / "index.html"
+
+
+def _templates() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(lambda name: (files("gralib") / "templates" / name).read_text("utf-8")),
+        autoescape=lambda name: (name or "").endswith(".html.j2"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["shown"] = shown
+    return environment
+
+
+def shown(value: float, score: str) -> str:
+    """Return a score as a reader wants it: accuracies in per cent, errors in years."""
+    return next(form for key, form in FORMATS if key in score)(value)
+
+
+def _section(study: Study, folder: Path) -> dict[str, Any]:
+    """Write the tables and figures of one study; return what the pages say of it."""
+    record = study.first.record
+    tables = {
+        "scores": study.scores,
+        "error-by-age": study.by_decade("age"),
+        "gender-by-age": study.by_decade("gender"),
+        "confusion": study.confusion(),
+        "cumulative-score": study.cumulative(),
+    }
+    for name, table in tables.items():
+        if table is not None:
+            text = table.to_csv(index=name == "confusion", float_format="%.6g")
+            write_text(folder / "tables" / f"{study.slug}-{name}.csv", text)
+    return {
+        "label": study.label,
+        "slug": study.slug,
+        "synthetic": record.synthetic,
+        "smoke": record.config.preset == "smoke",
+        "dataset": record.config.dataset,
+        "record": record,
+        "scores": study.scores.to_dict(orient="records"),
+        "missing": sorted({"gender", "age_category", "age_regression"} - set(study.runs)),
+        "figures": _figures(study, tables, folder),
+        "runs": [_provenance(run, folder) for run in study.runs.values()],
+    }
+
+
+def _figures(study: Study, tables: dict[str, Any], folder: Path) -> list[dict[str, str]]:
+    """Draw the figures of one study; return file, alternative text and caption of each."""
+    figures.style()
+    found = []
+
+    def add(name: str, axes: Axes, caption: str) -> None:
+        file = figures.save(axes, folder / "figures" / f"{study.slug}-{name}.svg")
+        found.append({"file": f"figures/{file.name}", "caption": caption})
+
+    floors = study.scores.set_index("score")["constant predictor"]
+    if study.ages is not None:
+        mae = floors["age MAE, both networks, expected age (years)"]
+        add("error-by-age", figures.by_decade(tables["error-by-age"], "age", mae, study.label),
+            "Mean absolute error of the joined age (Eq. 7) by decade of true age, with 95 % intervals.")  # fmt: skip
+        add("cumulative-score", figures.cumulative(tables["cumulative-score"], study.label),
+            "Cumulative score: the share of test faces whose age is at most k years off.")  # fmt: skip
+    if "age_category" in study.runs:
+        add("confusion", figures.confusion(tables["confusion"], study.label),
+            "Age categories: each row shows where the faces of one true category were put, in per cent.")  # fmt: skip
+    if study.genders is not None:
+        add("gender-by-age",
+            figures.by_decade(tables["gender-by-age"], "gender", floors["gender accuracy"], study.label),
+            "Accuracy of gender (Eq. 8) by decade of true age, with 95 % intervals.")  # fmt: skip
+    for task, run in study.runs.items():
+        name, record = task.replace("_", " "), run.record
+        add(f"{record.config.task.replace('_', '-')}-losses",
+            figures.losses(run.history, record.chosen_epoch, f"Training: {name}", study.label),
+            f"Loss of the {name} network by epoch; the ring marks the epoch that validation faces chose.")  # fmt: skip
+        add(f"{record.config.task.replace('_', '-')}-gates",
+            figures.gates(run.history, study.label, f"Where the gates go: {name}"),
+            f"Gate values of the {name} network after every epoch; all start at 1/2.")  # fmt: skip
+    return found
+
+
+def _provenance(run: Run, folder: Path) -> dict[str, Any]:
+    """Return where a run comes from and the command that makes it again."""
+    record = run.record
+    config = record.config
+    standard = configure(config.preset)
+    changed = [
+        f"--set {name}={value if isinstance(value, str) else str(value).lower()}"
+        for name, value in config.model_dump(mode="json").items()
+        if value != standard.model_dump(mode="json")[name] and name not in ("task", "dataset")
+    ]
+    path = run.folder / "record.json"
+    inside = path.is_relative_to(folder)
+    return {
+        "record": record,
+        "link": path.relative_to(folder).as_posix() if inside else None,
+        "command": " ".join(
+            [f"gra run --dataset {config.dataset} --task {config.task} --preset {config.preset}", *changed, "--again"]
+        ),
+    }
+
+
+def _choices() -> pd.DataFrame:
+    """Return every setting the paper does not state, with our choice: name, default, meaning."""
+    rows = []
+    for name, field in RunConfig.model_fields.items():
+        text = field.description or ""
+        if "not stated" in text.lower() or "our choice" in text.lower():
+            rows.append({"setting": name, "default": str(field.default), "meaning": text})
+    return pd.DataFrame(rows)
+
+
+def _face_figures(folder: Path) -> list[dict[str, str]]:
+    """Return pictures of drawn faces that the notebooks left for the report (pictures of people never are)."""
+    captions = {
+        "synthetic-utkface-faces.png": "Synthetic faces: drawn, not photographs. Above each its age and gender.",
+        "synthetic-utkface-masks.png": "Synthetic faces and, block by block, the mask K averaged over channels.",
+    }
+    return [
+        {"file": f"figures/{name}", "caption": caption}
+        for name, caption in captions.items()
+        if (folder / "figures" / name).exists()
+    ]

@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+
+from gralib import ages
+
+
+@pytest.mark.parametrize("width", [1, 5, 7, 10, 20, 117])
+def test_every_age_survives_the_round_trip(width):
+    years = np.arange(117)
+    category, remainder = ages.encode(years, width)
+    assert ((remainder >= 0) & (remainder < 1)).all()
+    assert category.max() == ages.category_count(width) - 1 == len(ages.category_names(width)) - 1
+    np.testing.assert_allclose(ages.decode(category, remainder, width), years, atol=1e-9)
+
+
+def test_an_age_by_hand():
+    category, remainder = ages.encode(37)
+    assert category == 3
+    assert remainder == pytest.approx(0.7)
+    assert ages.category_names()[3] == "30-39"
+
+
+@pytest.mark.parametrize("age", [-1, 117, 1996, float("nan")])
+def test_an_age_out_of_range_is_refused(age):
+    with pytest.raises(ValueError, match="age: expected 0 to 116"):
+        ages.encode([20, age])
+
+
+@pytest.mark.parametrize("width", [0, 118])
+def test_a_width_out_of_range_is_refused(width):
+    with pytest.raises(ValueError, match="width: expected 1 to 117"):
+        ages.category_count(width)
+
+
+def test_joins_by_hand():
+    probability = np.array([[0.0, 0.75, 0.25] + [0.0] * 9])
+    remainder = np.array([[0.9, 0.5, 0.1] + [0.0] * 9])
+    assert ages.join_hard(probability, remainder) == pytest.approx([15.0])
+    assert ages.join_soft(probability, remainder) == pytest.approx([0.75 * 15 + 0.25 * 21])
+
+
+def test_joins_agree_where_the_category_is_certain():
+    category, remainder = ages.encode(np.arange(117))
+    certain = np.eye(12)[category]
+    everywhere = np.repeat(remainder[:, None], 12, axis=1)
+    np.testing.assert_allclose(ages.join_hard(certain, everywhere), np.arange(117), atol=1e-9)
+    np.testing.assert_allclose(ages.join_soft(certain, everywhere), np.arange(117), atol=1e-9)

@@ -1,0 +1,34 @@
+import keras
+import numpy as np
+import pytest
+
+from gralib.nadam import FlatNadam
+
+
+@pytest.mark.parametrize("rate", [1e-3, keras.optimizers.schedules.CosineDecay(1e-2, 20)], ids=["constant", "cosine"])
+def test_the_same_numbers_as_keras_nadam(rate):
+    rng = np.random.default_rng(0)
+    start = [rng.normal(size=shape).astype("float32") for shape in ((3, 4), (), (7,), (2, 3, 2, 1))]
+    flat = [keras.Variable(v) for v in start]
+    plain = [keras.Variable(v) for v in start]
+    ours, theirs = FlatNadam(rate), keras.optimizers.Nadam(rate)
+    for _ in range(20):
+        gradients = [rng.normal(size=v.shape).astype("float32") for v in start]
+        ours.apply([keras.ops.convert_to_tensor(g) for g in gradients], flat)
+        theirs.apply([keras.ops.convert_to_tensor(g) for g in gradients], plain)
+        for a, b in zip(flat, plain, strict=True):
+            np.testing.assert_allclose(a, b, rtol=2e-6, atol=2e-7)
+    assert any(np.abs(np.asarray(a) - s).max() > 1e-3 for a, s in zip(flat, start, strict=True))
+
+
+def test_keeps_two_vectors_whatever_the_number_of_weights():
+    optimizer = FlatNadam()
+    optimizer.build([keras.Variable(np.zeros(3)), keras.Variable(np.zeros((2, 2)))])
+    assert sorted(v.name for v in optimizer.variables) == [
+        "iteration",
+        "learning_rate",
+        "momentum",
+        "u_product",
+        "velocity",
+    ]
+    assert {tuple(v.shape) for v in optimizer.variables} == {(), (7,)}
