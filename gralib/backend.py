@@ -36,6 +36,7 @@ def start(threads: int = 1) -> None:
         with _quiet():
             import keras
 
+            keras.utils.set_random_seed(0)
             if keras.backend.backend() == "tensorflow":
                 import tensorflow
 

@@ -1,0 +1,105 @@
+import pytest
+from pydantic import ValidationError
+
+from gralib.config import PRESETS, RunConfig, configure
+from gralib.errors import UserError
+
+WRONG = {
+    "recipe": 2,
+    "preset": "huge",
+    "dataset": "imdb",
+    "task": "age",
+    "protocol": "random",
+    "split_seed": -1,
+    "train_faces": 3,
+    "width": 0,
+    "attention": "none",
+    "gate": 1.5,
+    "upsampling": "cubic",
+    "groups": 3,
+    "modules": (1, 1),
+    "mask_depths": (2, 1, 3),
+    "age_width": 0,
+    "epochs": 0,
+    "batch_size": 1,
+    "learning_rate": 0,
+    "augment": "perhaps",
+    "seed": -1,
+}
+OTHER = {
+    "preset": "smoke",
+    "task": "age_category",
+    "split_seed": 1,
+    "train_faces": 500,
+    "width": 16,
+    "attention": "spatial",
+    "gate": 0.5,
+    "upsampling": "nearest",
+    "groups": 2,
+    "modules": (1, 2, 1),
+    "mask_depths": (1, 1, 1),
+    "age_width": 5,
+    "epochs": 3,
+    "batch_size": 32,
+    "learning_rate": 0.01,
+    "augment": False,
+    "seed": 1,
+}
+
+
+def test_every_field_has_a_wrong_value_here():
+    assert set(WRONG) == set(RunConfig.model_fields)
+
+
+@pytest.mark.parametrize(("field", "value"), WRONG.items(), ids=str)
+def test_a_wrong_value_fails_at_once_and_names_the_field(field, value):
+    with pytest.raises(UserError) as error:
+        configure(**{"preset": "laptop", field: value})
+    text = str(error.value)
+    assert field in text
+    assert str(value) in text
+    assert "\n" not in text
+
+
+def test_an_unknown_field_fails_with_the_right_names():
+    with pytest.raises(UserError, match=r"widht: unknown; the fields are .*width, attention"):
+        configure("laptop", widht=8)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_numbers_must_be_finite(value):
+    with pytest.raises(UserError, match="learning_rate"):
+        configure("laptop", learning_rate=value)
+
+
+def test_is_frozen():
+    with pytest.raises(ValidationError):
+        configure("laptop").width = 3
+
+
+@pytest.mark.parametrize(("field", "value"), OTHER.items(), ids=str)
+def test_every_setting_changes_the_address(field, value):
+    base = RunConfig(preset="laptop", width=8)
+    assert base.model_copy(update={field: value}).run_id("data") != base.run_id("data")
+
+
+def test_the_address_knows_the_data_and_is_the_same_for_the_same():
+    config = configure("laptop")
+    assert config.run_id("a") == configure("laptop").run_id("a")
+    assert config.run_id("a") != config.run_id("b")
+
+
+def test_an_address_is_a_contract():
+    """Changing it orphans every committed record: raise `recipe` and train anew instead."""
+    assert configure("laptop", task="gender").run_id("5a34252b13c8a232") == "utkface-gender-laptop-s0-b419b7a16307"
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_presets_are_valid_and_survive_json(preset):
+    config = configure(preset)
+    assert RunConfig.model_validate_json(config.canonical()) == config
+
+
+def test_the_paper_preset_is_the_published_size():
+    assert configure("paper").width == 32
+    assert configure("paper").learning_rate == 0.001

@@ -1,0 +1,192 @@
+"""UTKFace from names to pixels: genuine irregular names, damaged files, archives, the cache."""
+
+import shutil
+import tarfile
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from gralib.datasets import load
+from gralib.datasets.utkface import read_name
+from gralib.errors import UserError
+from gralib.faces import decode, open_faces
+from gralib.manifest import COLUMNS, Manifest
+from gralib.sources import open_source
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("100_0_0_20170112213500903.jpg.chip.jpg", (100, "male", "kept")),
+        ("26_1_2_20170116184515488.jpg", (26, "female", "kept")),
+        ("14_0_0_2017011022340900.jpg.chip.jpg", (14, "male", "repaired")),
+        ("28_1_2_201701161846515488.jpg.chip.jpg", (28, "female", "repaired")),
+        ("38_0_1_201701162330572788.jpg.chip.jpg", (38, "male", "repaired")),
+        ("24_0_1_20170116220224657 .jpg.chip.jpg", (24, "male", "repaired")),
+        ("55_0_0_20170116232725357jpg.chip.jpg", (55, "male", "repaired")),
+        ("39_1_20170116174525125.jpg.chip.jpg", (39, None, "repaired")),
+        ("61_1_20170109142408075.jpg.chip.jpg", (61, None, "repaired")),
+        ("61_1_20170109150557335.jpg.chip.jpg", (61, None, "repaired")),
+        ("117_0_0_20170112213500903.jpg.chip.jpg", (None, None, "set aside")),
+        ("20_3_0_20170112213500903.jpg.chip.jpg", (None, None, "set aside")),
+        ("portrait.jpg", (None, None, "set aside")),
+        ("_0_0_20170112213500903.jpg.chip.jpg", (None, None, "set aside")),
+        ("SYNTHETIC.txt", (None, None, "set aside")),
+    ],
+)
+def test_names(name, expected):
+    age, gender, _, status, reason = read_name(name)
+    assert (age, gender, status) == expected
+    assert (reason == "") == (status == "kept")
+
+
+def test_every_real_file_is_accounted_for(real_utkface):
+    manifest = load("utkface", real_utkface)
+    counts = manifest.rows["status"].value_counts().to_dict()
+    assert counts == {"kept": 23_700, "repaired": 8}
+    assert manifest.kept["gender"].value_counts().sum() == 23_705
+    assert (manifest.kept["age"].min(), manifest.kept["age"].max()) == (1, 116)
+    assert not manifest.source.synthetic
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two good pictures and one of each kind of trouble."""
+    root = tmp_path / "pictures"
+    root.mkdir()
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype("uint8")
+    for name in ("20_0_0_20170112213500901.jpg.chip.jpg", "30_1_0_20170112213500902.jpg.chip.jpg"):
+        Image.fromarray(noise).save(root / name)
+    whole = (root / "20_0_0_20170112213500901.jpg.chip.jpg").read_bytes()
+    (root / "40_0_0_20170112213500903.jpg.chip.jpg").write_bytes(whole[: len(whole) // 2])
+    (root / "50_0_0_20170112213500904.jpg.chip.jpg").write_text("not a picture at all")
+    (root / "60_0_0_20170112213500905.jpg.chip.jpg").write_bytes(b"")
+    (root / "holiday.jpg").write_bytes(whole)
+    (root / "notes.txt").write_text("hello")
+    return root
+
+
+def test_damaged_files_are_set_aside_by_reason_and_the_good_ones_load(folder, tmp_path):
+    faces = open_faces("utkface", folder, cache=tmp_path / "cache", progress=False)
+    assert list(faces.table["age"]) == [20, 30]
+    assert faces.pixels.shape == (2, 32, 32, 3)
+    assert faces.pixels.dtype == np.uint8
+    reasons = faces.account.set_index("reason")["files"].to_dict()
+    assert reasons["picture damaged or cut short"] == 1
+    assert reasons["not a picture inside"] == 2
+    assert reasons["name without age, gender, race and date"] == 1
+    assert reasons["not a picture"] == 1
+    assert faces.account.query("status == 'found'")["files"].item() == 7 == faces.account["files"].sum() / 2
+
+
+def test_a_huge_header_is_set_aside_unread(tmp_path):
+    Image.new("L", (9000, 1)).save(tmp_path / "wide.png")
+    assert decode((tmp_path / "wide.png").read_bytes()) == "picture larger than 8000 pixels"
+
+
+def test_grey_and_transparent_pictures_become_rgb(tmp_path):
+    for mode in ("L", "RGBA", "P", "CMYK"):
+        path = tmp_path / ("x.tif" if mode == "CMYK" else "x.png")
+        Image.new(mode, (40, 40)).save(path)
+        assert decode(path.read_bytes()).shape == (32, 32, 3)
+
+
+def test_the_cache_is_used_again_and_made_anew_when_a_picture_changes(folder, tmp_path):
+    def opened():
+        return open_faces("utkface", folder, cache=tmp_path / "cache", progress=False)
+
+    first = opened()
+    stamps = {p: p.stat().st_mtime_ns for p in (tmp_path / "cache").rglob("*")}
+    again = opened()
+    assert {p: p.stat().st_mtime_ns for p in (tmp_path / "cache").rglob("*")} == stamps
+    assert again.fingerprint == first.fingerprint
+    pd.testing.assert_frame_equal(again.table, first.table)
+    Image.new("RGB", (64, 64), "red").save(folder / "20_0_0_20170112213500901.jpg.chip.jpg")
+    changed = opened()
+    assert changed.fingerprint != first.fingerprint
+    assert (changed.pixels[0, :, :, 0] > 200).all()
+
+
+def pack(folder, target):
+    if target.suffix == ".zip":
+        with zipfile.ZipFile(target, "w") as archive:
+            for path in sorted(folder.iterdir()):
+                archive.write(path, f"UTKFace/{path.name}")
+    else:
+        with tarfile.open(target, "w:gz" if target.name.endswith("gz") else "w") as archive:
+            archive.add(folder, "UTKFace")
+
+
+@pytest.mark.parametrize("ending", ["tar", "tar.gz", "tgz", "zip"])
+@pytest.mark.parametrize("inside", [False, True], ids=["the archive", "a folder with the archive"])
+def test_archives_are_read_in_place(folder, tmp_path, ending, inside):
+    download = tmp_path / "download"
+    download.mkdir()
+    pack(folder, download / f"UTKFace.{ending}")
+    root = download if inside else download / f"UTKFace.{ending}"
+    packed = open_faces("utkface", root, cache=tmp_path / "cache", progress=False)
+    plain = open_faces("utkface", folder, cache=tmp_path / "cache", progress=False)
+    np.testing.assert_array_equal(packed.pixels, plain.pixels)
+    assert list(packed.table["digest"]) == list(plain.table["digest"])
+    assert sorted(p.name for p in download.iterdir()) == [f"UTKFace.{ending}"]
+
+
+def test_missing_empty_and_unusable_roots_are_named(folder, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "cut.zip").write_bytes(b"PK\x03\x04 half of it")
+    (tmp_path / "cut.tar").write_bytes(b"x" * 700)
+    (tmp_path / "faces.pdf").write_bytes(b"x")
+    for name, message in {
+        "nowhere": "not found; expected a folder",
+        "empty": "the folder is empty",
+        "cut.zip": "expected a whole archive",
+        "cut.tar": "expected a whole archive",
+        "faces.pdf": "expected a folder or one of",
+    }.items():
+        with pytest.raises(UserError, match=rf"{name}: {message}"):
+            open_source(tmp_path / name)
+    shutil.copy(tmp_path / "cut.zip", folder / "UTKFace.zip")
+    with pytest.raises(UserError, match="expected pictures or a single archive"):
+        open_source(folder)
+
+
+def test_a_folder_without_a_usable_name_is_refused(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"x")
+    with pytest.raises(UserError, match="1 files, none of them a picture of utkface"):
+        load("utkface", tmp_path)
+    with pytest.raises(UserError, match="dataset: expected one of utkface, got 'imdb'"):
+        load("imdb", tmp_path)
+
+
+def test_the_synthetic_twin_has_the_flaws_of_the_real_set(faces):
+    reasons = faces.account.set_index("reason")["files"].to_dict()
+    assert reasons["date not of 17 digits"] == 2
+    assert reasons["odd ending of the name"] == 2
+    assert reasons["one of gender and race missing: gender unknown"] == 2
+    assert reasons["picture damaged or cut short"] == 1
+    assert reasons["not a picture inside"] == 1
+    assert faces.synthetic
+    assert faces.table["digest"].duplicated().any()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"age": 130.0}, "a.jpg: expected an age from 0 to 116"),
+        ({"gender": "f"}, "a.jpg: expected a gender of male, female or none"),
+        ({"status": "lost"}, "a.jpg: expected a status of"),
+        ({"status": "repaired"}, "a.jpg: expected a reason"),
+        ({"age": None, "gender": None}, "a.jpg: expected a label"),
+    ],
+)
+def test_the_manifest_refuses_what_breaks_its_rules(folder, change, message):
+    row = {"path": "a.jpg", "age": 3.0, "gender": "male", "group": None, "status": "kept", "reason": ""}
+    source = open_source(folder)
+    Manifest("utkface", source, pd.DataFrame([row], columns=list(COLUMNS)))
+    with pytest.raises(UserError, match=message):
+        Manifest("utkface", source, pd.DataFrame([{**row, **change}], columns=list(COLUMNS)))
+    with pytest.raises(UserError, match="expected columns"):
+        Manifest("utkface", source, pd.DataFrame([{"path": "a.jpg"}]))

@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+
+from gralib import scores
+
+
+def test_equation_7_and_8_by_hand():
+    assert scores.absolute_errors([10, 20, 30], [12, 20, 25]).mean() == pytest.approx(7 / 3)
+    assert scores.hits(["m", "f", "f"], ["m", "m", "f"]).mean() == pytest.approx(2 / 3)
+
+
+def test_cumulative_score_counts_errors_up_to_and_including_k():
+    np.testing.assert_allclose(scores.cumulative_score([0, 1, 2.5, 5], [0, 1, 2, 5]), [0.25, 0.5, 0.5, 1])
+
+
+def test_floors():
+    assert scores.constant_age([10, 20, 90]) == 20
+    assert scores.constant_class(["male", "female", "male"]) == "male"
+
+
+def test_the_interval_covers_the_truth_about_95_times_in_100():
+    rng = np.random.default_rng(0)
+    covered = 0
+    for trial in range(200):
+        e = scores.interval(rng.exponential(5, 300), seed=trial)
+        covered += e.low <= 5 <= e.high
+    assert 178 <= covered <= 198
+
+
+def test_faces_of_one_group_count_once():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=100)
+    single = scores.interval(values)
+    tenfold = scores.interval(np.repeat(values, 10), np.repeat(np.arange(100), 10))
+    ungrouped = scores.interval(np.repeat(values, 10))
+    assert tenfold.high - tenfold.low == pytest.approx(single.high - single.low, rel=1e-6)
+    assert ungrouped.high - ungrouped.low < 0.5 * (single.high - single.low)
+    assert tenfold.n == 1000
+
+
+def test_the_same_seed_gives_the_same_interval_and_no_spread_gives_none():
+    assert scores.interval([1, 2, 3, 4], seed=3) == scores.interval([1, 2, 3, 4], seed=3)
+    assert scores.interval([2, 2, 2]) == scores.Estimate(2, 2, 2, 3)
+    assert str(scores.Estimate(7.123, 6.9, 7.3, 10)) == "7.12 [6.90, 7.30]"
+
+
+def test_no_values_are_refused():
+    with pytest.raises(ValueError, match="values: expected at least one"):
+        scores.interval([])
