@@ -14,7 +14,7 @@ TASKS: tuple[Task, ...] = ("gender", "age_category", "age_regression")
 Counts = tuple[Annotated[int, Field(ge=1, le=8)], ...]
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "smoke": {"width": 4, "epochs": 12, "train_faces": 1500},
+    "smoke": {"width": 4, "epochs": 16, "batch_size": 32, "train_faces": 1500},
     "laptop": {"width": 8, "epochs": 18},
     "paper": {"width": 32, "epochs": 40},
 }

@@ -66,8 +66,10 @@ class Run:
     def __init__(self, folder: Path):
         self.folder = folder
         self.record = _read_record(folder / "record.json")
-        if self.record.run_id != folder.name:
-            raise UserError(f"{folder}/record.json: expected run_id {folder.name}, got {self.record.run_id}")
+        expected = self.record.config.run_id(self.record.fingerprint)
+        if not expected == self.record.run_id == folder.name:
+            names = f"folder {folder.name}, run_id {self.record.run_id}"
+            raise UserError(f"{folder}/record.json: expected {expected} for its settings and data, got {names}")
 
     @property
     def predictions(self) -> pd.DataFrame:

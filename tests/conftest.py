@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from gralib import backend
@@ -35,3 +37,45 @@ def real_utkface():
     if not path.exists():
         pytest.skip("the real UTKFace pictures are not on this machine")
     return path
+
+
+@pytest.fixture(scope="session")
+def made_up(faces):
+    """A function that writes a finished run with made-up outputs to a store: for what reads records."""
+    from gralib import ages, experiment, records
+    from gralib.config import configure
+
+    def make(store, task, **changes):
+        config = configure("smoke", task=task, epochs=3, **changes)
+        parts = experiment.split(config, faces)
+        known = faces.table["gender" if task == "gender" else "age"].notna().to_numpy()
+        train, validation, test = (rows[known[rows]] for rows in (parts.train, parts.validation, parts.test))
+        count = 2 if task == "gender" else ages.category_count(config.age_width)
+        outputs = np.random.default_rng(config.seed).dirichlet(np.ones(count), len(test))
+        predictions = experiment.prediction_table(config, faces, test, outputs)
+        history = pd.DataFrame({"epoch": [1, 2, 3], "train_loss": [3.0, 2, 1], "validation_loss": [3.0, 1, 2]})
+        record = records.Record(
+            schema_version=experiment.SCHEMA,
+            run_id=config.run_id(faces.fingerprint),
+            config=config,
+            fingerprint=faces.fingerprint,
+            synthetic=faces.synthetic,
+            account=faces.account.to_dict(orient="records"),
+            faces={"train": len(train), "validation": len(validation), "test": len(test)},
+            leakage=[{"shared with training": "byte-identical picture", "test faces concerned": 0, "test faces": 1}],
+            scores=experiment.score(config, predictions, faces.table.iloc[train]),
+            constant_age=30,
+            chosen_epoch=2,
+            trainable_parameters=7,
+            parameters=9,
+            gates={"stage1_module1": 0.4},
+            seconds=1,
+            faces_per_second=10,
+            environment={"packages": {"keras": "3", "made-up": "0"}, "backend": "made-up", "device": "none",
+                         "threads": 1, "commit": None, "clean": None},
+            finished="2026-01-01T00:00:00+00:00",
+        )  # fmt: skip
+        gates = pd.DataFrame({f"gate_stage{i}_module1": [0.5, 0.45, 0.4 - i / 100] for i in (1, 2, 3)})
+        return records.write(store / record.run_id, record, predictions, history.join(gates))
+
+    return make

@@ -1,0 +1,90 @@
+"""The command `gra`, as a user meets it."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+
+def gra(*words, **environment):
+    import os
+
+    return subprocess.run(
+        [sys.executable, "-c", "from gralib.cli import main; main()", *words],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+    )
+
+
+@pytest.mark.parametrize("words", [[], ["data"], ["run"], ["report"], ["data", "check"], ["notebook"], ["keep"]])
+def test_help_explains(words):
+    result = gra(*words, "--help")
+    assert result.returncode == 0
+    assert "Usage:" in result.stdout
+
+
+def test_help_and_import_load_nothing_heavy():
+    code = "import sys, gralib.cli; print({'keras', 'tensorflow', 'pandas', 'matplotlib'} & set(sys.modules))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "set()"
+
+
+def test_data_check_accounts_for_every_file(drawn, tmp_path):
+    files = sum(p.is_file() for p in drawn.rglob("*"))
+    result = gra("data", "check", "utkface", "--root", str(drawn), "--json", GRA_ROOT=str(tmp_path))
+    assert result.returncode == 0, result.stderr
+    answer = json.loads(result.stdout)
+    assert answer["synthetic"]
+    assert sum(row["files"] for row in answer["account"]) == 2 * files
+    table = gra("data", "check", "utkface", "--root", str(drawn), GRA_ROOT=str(tmp_path))
+    assert "picture damaged or cut short" in table.stdout
+    assert "synthetic faces" in table.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["data", "check", "utkface", "--root", "nowhere"], "nowhere: not found; expected a folder"),
+        (["data", "check", "imdb", "--root", "."], "dataset: expected one of utkface, got 'imdb'"),
+        (["data", "synthesize", "--layout", "morph", "--out", "x"], "layout: expected one of utkface, got 'morph'"),
+        (["run", "--task", "age"], "task: Input should be 'gender', 'age_category' or 'age_regression', got 'age'"),
+        (["run", "--task", "gender", "--preset", "big"], "preset: expected one of smoke, laptop, paper, got 'big'"),
+        (["run", "--task", "gender", "--set", "widht=3"], "widht: unknown; the fields are"),
+        (["run", "--task", "gender", "--set", "width"], "width: expected NAME=VALUE"),
+        (["run", "--task", "gender", "--set", "gate=1.5"], "gate"),
+        (["notebook", "atlas"], "not found; the notebooks are model_tour, utkface"),
+        (["notebook", "utkface", "-p", "sead=1"], "sead: unknown parameter; the parameters are data_root, preset"),
+        (["keep", "nothing"], "nothing: no finished run of that name"),
+    ],
+)
+def test_a_mistake_ends_in_one_line(words, message):
+    result = gra(*words)
+    assert result.returncode == 1
+    assert message in result.stderr
+    assert result.stderr.startswith("gra: ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_synthesize_writes_a_set_and_refuses_to_overwrite_it(tmp_path):
+    out = str(tmp_path / "set")
+    assert gra("data", "synthesize", "--subjects", "11", "--out", out).returncode == 0
+    again = gra("data", "synthesize", "--subjects", "11", "--out", out)
+    assert again.returncode == 1
+    assert "expected no such folder or an empty one" in again.stderr
+
+
+def test_with_nothing_downloaded_faces_are_drawn(tmp_path, monkeypatch):
+    from gralib.datasets import find_root, synthetic
+
+    monkeypatch.setattr("gralib.errors.ROOT", tmp_path)
+    monkeypatch.setattr(synthetic, "write", lambda layout, folder: folder.mkdir(parents=True))
+    assert find_root("utkface") == tmp_path / "data/synthetic/utkface"
+    assert find_root("utkface", "elsewhere") == tmp_path / "elsewhere"
+    (tmp_path / "data/utkface").mkdir()
+    assert find_root("utkface").parent.name == "synthetic"
+    (tmp_path / "data/utkface/UTKFace.tar.gz").touch()
+    assert find_root("utkface") == tmp_path / "data/utkface"

@@ -1,0 +1,111 @@
+"""Every notebook is kept clean, and executed from a fresh kernel with tiny parameters, its results asserted."""
+
+import re
+
+import nbformat
+import papermill
+import pytest
+from conftest import ROOT
+from papermill.exceptions import PapermillExecutionError
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda p: p.stem)
+def stored(request):
+    return nbformat.read(request.param, as_version=4)
+
+
+def test_is_stored_without_outputs(stored):
+    for cell in stored.cells:
+        if cell.cell_type == "code":
+            assert cell.outputs == []
+            assert cell.execution_count is None
+
+
+def test_prose_comes_before_every_code_cell_and_cells_are_short(stored):
+    for before, cell in zip(stored.cells, stored.cells[1:], strict=False):
+        if cell.cell_type == "code":
+            assert before.cell_type == "markdown"
+            assert len(cell.source.splitlines()) <= 24
+            assert "class " not in cell.source
+
+
+def test_has_at_most_ten_explained_parameters(stored):
+    cells = [c for c in stored.cells if "parameters" in c.metadata.get("tags", [])]
+    assert len(cells) == 1
+    lines = cells[0].source.splitlines()
+    assert len(lines) <= 10
+    assert all(re.match(r"\w+: (int|str|float|bool) = .+  # .+", line) for line in lines)
+
+
+def test_no_measured_number_stands_in_the_prose(stored):
+    for cell in stored.cells:
+        if cell.cell_type == "markdown":
+            assert not re.search(r"\d+\.\d+ ?(%|years)", cell.source)
+
+
+def execute(name, tmp_path, monkeypatch, **parameters):
+    monkeypatch.setenv("GRA_ROOT", str(tmp_path))
+    out = tmp_path / "out.ipynb"
+    papermill.execute_notebook(
+        str(ROOT / "notebooks" / f"{name}.ipynb"), str(out), parameters, kernel_name="python3", progress_bar=False
+    )
+    return nbformat.read(out, as_version=4)
+
+
+def result(notebook, ending):
+    """Return the text of the cell whose source ends like that."""
+    cell = next(c for c in notebook.cells if c.cell_type == "code" and c.source.rstrip().endswith(ending))
+    return next(o.data["text/plain"] for o in cell.outputs if "data" in o and "text/plain" in o.data)
+
+
+def figures_of(notebook):
+    return sum("image/png" in o.get("data", {}) for c in notebook.cells for o in c.get("outputs", []))
+
+
+def test_model_tour_adds_up_to_33_019_013(tmp_path, monkeypatch):
+    done = execute("model_tour", tmp_path, monkeypatch)
+    assert result(done, "pd.Series(counted)").split() == [
+        "blocks", "added", "up", "33019013", "counted", "by", "Keras", "33019013",
+        "of", "which", "gates", "3", "dtype:", "int64",
+    ]  # fmt: skip
+    assert result(done, "trunk).max())") == "0.0"
+    assert result(done, 'masks["mixed"]).max())') == "0.0"
+    assert "gate 0    0.0\ngate 1    0.0" in result(done, 'name="difference")')
+    assert result(done, "gate_values(model)") == "{'stage1_module1': 0.5, 'stage2_module1': 0.5, 'stage3_module1': 0.5}"
+    assert figures_of(done) == 2
+
+
+@pytest.mark.xdist_group("utkface")
+def test_utkface_runs_from_top_to_bottom(tmp_path, monkeypatch, drawn):
+    tiny = {"data_root": str(drawn), "epochs": 2, "width": 2, "train_faces": 128, "store": str(tmp_path / "runs")}
+    done = execute("utkface", tmp_path, monkeypatch, **tiny)
+    assert "synthetic faces, smoke preset, seed 0" in result(done, "study.label")
+    table = result(done, "study.scores")
+    for name in ("gender accuracy", "age category accuracy", "age MAE, both networks, expected age (years)"):
+        assert name in table
+    assert result(done, "leakage(faces.table, parts)").count(" 0 ") >= 2
+    assert figures_of(done) >= 13
+    assert sorted(p.name for p in (tmp_path / "reports/figures").iterdir()) == [
+        f"synthetic-utkface-{name}.png" for name in ("faces", "masks", "worst")
+    ]
+    assert len(list((tmp_path / "runs").glob("*/record.json"))) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "message"),
+    [
+        ("utkface", {"sead": 1}, "sead: unknown parameter; the parameters are data_root, preset, seed"),
+        ("utkface", {"preset": "huge"}, "preset: expected one of smoke, laptop, paper, got 'huge'"),
+        ("utkface", {"gate": 1.5}, "gate"),
+        ("utkface", {"data_root": "/nowhere"}, "/nowhere: not found; expected a folder of pictures"),
+        ("model_tour", {"depth": 3}, "depth: unknown parameter; the parameters are width, attention"),
+        ("model_tour", {"width": 0}, "width: expected at least 1 channel, got 0"),
+    ],
+)
+def test_a_wrong_parameter_handed_to_papermill_fails_at_once(name, parameters, message, tmp_path, monkeypatch, drawn):
+    given = {"data_root": str(drawn), **parameters} if name == "utkface" else parameters
+    with pytest.raises(PapermillExecutionError) as error:
+        execute(name, tmp_path, monkeypatch, **given)
+    assert message in str(error.value)

@@ -1,0 +1,134 @@
+"""Records on disk and the report made from them; made-up runs, no training."""
+
+import json
+
+import pytest
+
+from gralib import experiment, records, report
+from gralib.config import TASKS
+from gralib.errors import UserError
+from gralib.study import studies
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """An empty project folder that relative paths start from."""
+    monkeypatch.setattr("gralib.errors.ROOT", tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def filled(root, made_up):
+    return {task: made_up(root / records.STORE, task) for task in TASKS}
+
+
+def pages(folder):
+    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_the_report_has_every_score_and_says_synthetic(filled, root):
+    report.build(root / "reports")
+    html, markdown = (root / "reports/index.html").read_text(), (root / "reports/README.md").read_text()
+    study = studies(filled.values())[0]
+    assert len(study.scores) == 6
+    for page in (html, markdown):
+        assert "Synthetic only." in page
+        for row in study.scores.itertuples():
+            assert report.shown(row.value, row.score) in page
+            assert all(run in page for run in row.runs.split())
+    assert html.count('<span class="tag">synthetic</span>') == 6
+    for source in (root / "reports/figures").iterdir():
+        assert f"figures/{source.name}" in html
+        assert f"figures/{source.name}" in markdown
+    assert "http" not in html.replace("http-equiv", ""), "the page asks nobody for anything"
+
+
+def test_the_same_records_give_the_same_bytes(filled, root):
+    report.build(root / "one")
+    report.build(root / "two")
+    assert pages(root / "one") == pages(root / "two")
+    assert len(pages(root / "one")) > 15
+
+
+def test_every_figure_has_alternative_text(filled, root):
+    report.build(root / "reports")
+    html = (root / "reports/index.html").read_text()
+    assert html.count("<img ") == html.count(' alt="') > 8
+    assert 'alt=""' not in html
+
+
+def test_nothing_run_reads_not_run(root):
+    report.build(root / "reports")
+    assert "Not run." in (root / "reports/index.html").read_text()
+
+
+def test_an_unfinished_study_names_what_is_missing(root, made_up):
+    made_up(root / records.STORE, "gender")
+    report.build(root / "reports")
+    assert "Not run: age category, age regression." in (root / "reports/index.html").read_text()
+
+
+def damage_json(change):
+    def damage(folder):
+        record = json.loads((folder / "record.json").read_text())
+        change(record)
+        (folder / "record.json").write_text(json.dumps(record))
+
+    return damage
+
+
+DAMAGE = {
+    "cut short": lambda f: (f / "record.json").write_text((f / "record.json").read_text()[:200]),
+    "not a number": damage_json(lambda r: r["scores"]["accuracy"].update(value=float("nan"))),
+    "unknown field": damage_json(lambda r: r.update(opinion="good")),
+    "missing field": damage_json(lambda r: r.pop("fingerprint")),
+    "another name": damage_json(lambda r: r.update(run_id="somebody-else")),
+    "edited settings": damage_json(lambda r: r["config"].update(width=64)),
+    "no predictions": lambda f: (f / "predictions.csv").unlink(),
+    "empty history": lambda f: (f / "history.csv").write_text(""),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_a_damaged_record_is_named_and_left_out(filled, root, kind):
+    folder = filled["gender"].folder
+    DAMAGE[kind](folder)
+    runs, problems = records.gather()
+    assert [run.record.config.task for run in runs] == ["age_category", "age_regression"]
+    assert len(problems) == 1
+    assert str(folder) in problems[0]
+    report.build(root / "reports")
+    html = (root / "reports/index.html").read_text()
+    assert "Left out:" in html
+    assert "Not run: gender." in html
+
+
+def test_records_survive_the_round_trip_and_are_kept_once(filled, root):
+    run = filled["gender"]
+    assert records.Run(run.folder).record == run.record
+    target = records.keep(run)
+    assert {p.name for p in target.iterdir()} == {"record.json", "predictions.csv", "history.csv"}
+    records.keep(run)
+    (target / "history.csv").write_text("epoch\n1\n")
+    with pytest.raises(UserError, match="differs from"):
+        records.keep(run)
+
+
+def test_a_committed_record_is_found_without_training(filled, root, faces, made_up):
+    run = filled["gender"]
+    records.keep(run)
+    found = experiment.run(run.record.config, faces, store=root / "elsewhere")
+    assert found.folder.parent.name == "records"
+
+
+def test_real_faces_come_before_synthetic_ones(filled, root, made_up, monkeypatch):
+    run = filled["gender"]
+    real = run.record.model_copy(update={"synthetic": False, "fingerprint": "0" * 16, "run_id": "x"})
+    real = real.model_copy(update={"run_id": real.config.run_id(real.fingerprint)})
+    records.write(root / records.STORE / real.run_id, real, run.predictions, run.history)
+    found = studies(records.gather()[0])
+    assert [s.first.record.synthetic for s in found] == [False, True]
+    report.build(root / "reports")
+    html = (root / "reports/index.html").read_text()
+    assert "Synthetic only." not in html
+    assert "Smoke preset." in html
