@@ -111,21 +111,23 @@ def cumulative(table: pd.DataFrame, label: str) -> Axes:
     return ax
 
 
-def by_decade(table: pd.DataFrame, what: str, floor: float, label: str) -> Axes:
-    """Score of each decade of true age with its 95 % interval; `what` is 'age' (MAE) or 'gender' (accuracy)."""
+def by_decade(table: pd.DataFrame, what: str, label: str) -> Axes:
+    """Score of each decade of true age with its 95 % interval, and that of the constant predictor beside it.
+
+    `what` is 'age' (MAE) or 'gender' (accuracy); the table is that of `Study.by_decade`.
+    """
     age = what == "age"
     ax = canvas("How far off, by true age" if age else "How often the gender is right, by true age", label)
     factor = 1 if age else 100
     x = np.arange(len(table))
     value, low, high = (factor * table[c].to_numpy() for c in ("value", "low", "high"))
     ax.errorbar(x, value, (value - low, high - value), fmt="o", color=COLOURS["measured"], capsize=3, label="GRA_Net")
-    name = "same age for all, mean of all faces" if age else "same gender for all"
-    ax.axhline(factor * floor, color=COLOURS["constant"], ls="--", label=name)
+    name = "same age for all" if age else "same gender for all"
+    ax.plot(x, factor * table["constant"], "_", ms=16, mew=2, color=COLOURS["constant"], label=name)
     ax.set_xticks(x, [f"{d}\n{n}" for d, n in zip(table["decade"], table["faces"], strict=True)], fontsize=8)
     ax.set(xlabel="true age, and number of test faces", ylabel="mean absolute error, years" if age else "accuracy, %")
-    if age:
-        ax.set_ylim(bottom=0)
-    ax.legend(frameon=False)
+    ax.set_ylim(bottom=0)
+    ax.legend(frameon=False, fontsize=10)
     return ax
 
 

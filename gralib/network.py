@@ -164,10 +164,9 @@ def ledger(model: keras.Model) -> list[tuple[str, tuple[int, ...], int]]:
     """
     rows: dict[str, tuple[tuple[int, ...], int]] = {}
     for layer in model.layers[1:]:
-        part = layer.name.split("_")
-        inner = part[1].startswith("module") if len(part) > 1 else False
-        length = 1 if part[0] in ("stem", "scale", "pool", "logits", "output") or part[0].startswith("tail") else 2
-        name = " ".join(part[: 3 if inner else length]).rstrip("12") if inner else " ".join(part[:length])
+        parts = layer.name.split("_")  # stem_conv, stage1_unit_bn1, stage1_module1_trunk2_bn1, tail1_bn1, pool
+        length = 1 if not parts[0].startswith("stage") else 2 if parts[1] == "unit" else 3
+        name = " ".join(parts[:length]).replace("trunk1", "trunk").replace("trunk2", "trunk")
         count = sum(math.prod(w.shape) for w in layer.trainable_weights)
         rows[name] = (tuple(layer.output.shape[1:]), rows.get(name, ((), 0))[1] + count)
     return [(name, shape, count) for name, (shape, count) in rows.items()]

@@ -42,6 +42,7 @@ def build(out: str | Path = "reports") -> Path:
         "problems": problems,
         "choices": _choices(),
         "faces": _face_figures(folder),
+        "notebooks": sorted(f"notebooks/{p.name}" for p in (folder / "notebooks").glob("*.html")),
     }
     for page, template in PAGES.items():
         write_text(folder / page, _templates().get_template(template).render(content))
@@ -103,10 +104,8 @@ def _figures(study: Study, tables: dict[str, Any], folder: Path) -> list[dict[st
         file = figures.save(axes, folder / "figures" / f"{study.slug}-{name}.svg")
         found.append({"file": f"figures/{file.name}", "caption": caption})
 
-    floors = study.scores.set_index("score")["constant predictor"]
     if study.ages is not None:
-        mae = floors["age MAE, both networks, expected age (years)"]
-        add("error-by-age", figures.by_decade(tables["error-by-age"], "age", mae, study.label),
+        add("error-by-age", figures.by_decade(tables["error-by-age"], "age", study.label),
             "Mean absolute error of the joined age (Eq. 7) by decade of true age, with 95 % intervals.")  # fmt: skip
         add("cumulative-score", figures.cumulative(tables["cumulative-score"], study.label),
             "Cumulative score: the share of test faces whose age is at most k years off.")  # fmt: skip
@@ -115,7 +114,7 @@ def _figures(study: Study, tables: dict[str, Any], folder: Path) -> list[dict[st
             "Age categories: each row shows where the faces of one true category were put, in per cent.")  # fmt: skip
     if study.genders is not None:
         add("gender-by-age",
-            figures.by_decade(tables["gender-by-age"], "gender", floors["gender accuracy"], study.label),
+            figures.by_decade(tables["gender-by-age"], "gender", study.label),
             "Accuracy of gender (Eq. 8) by decade of true age, with 95 % intervals.")  # fmt: skip
     for task, run in study.runs.items():
         name, record = task.replace("_", " "), run.record

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import bootstrap
+from scipy.stats import binomtest, bootstrap
 
 RESAMPLES = 2000
 LEVEL = 0.95
@@ -42,6 +42,9 @@ def interval(values: ArrayLike, groups: ArrayLike | None = None, seed: int = 0) 
         groups: (n,) faces of one group are drawn together; every face on its own when None.
         seed: of the resampling.
 
+    Hits that are all 0 or all 1 leave nothing to resample; they get the exact binomial interval (Clopper and Pearson)
+    over their groups. Other values of a single group have no interval: its ends are NaN.
+
     Raises:
         ValueError: no values.
     """
@@ -51,8 +54,11 @@ def interval(values: ArrayLike, groups: ArrayLike | None = None, seed: int = 0) 
     _, index = np.unique(np.arange(len(values)) if groups is None else groups, return_inverse=True)
     sums, counts = np.bincount(index, weights=values), np.bincount(index).astype(np.float64)
     mean = float(values.mean())
-    if len(sums) < 2 or np.ptp(values) == 0:
-        return Estimate(mean, mean, mean, len(values))
+    if np.ptp(values) == 0 and mean in (0, 1):
+        exact = binomtest(int(mean) * len(sums), len(sums)).proportion_ci(LEVEL)
+        return Estimate(mean, float(exact.low), float(exact.high), len(values))
+    if len(sums) < 2:
+        return Estimate(mean, np.nan, np.nan, len(values))
     result = bootstrap(
         (sums, counts),
         lambda s, c, axis: s.sum(axis) / c.sum(axis),

@@ -74,6 +74,12 @@ class Study:
         outputs = outputs_of(run.record.config, table)
         return table[["path", "group", "age", "gender"]].assign(predicted=np.array(GENDERS)[outputs.argmax(axis=1)])
 
+    @property
+    def constant_gender(self) -> str:
+        """The gender that the constant predictor of the record's floor says of everybody."""
+        record, truth = self.runs["gender"].record, self.runs["gender"].predictions["gender"]
+        return min(GENDERS, key=lambda gender: abs((truth == gender).mean() - record.scores["accuracy"].floor))
+
     @cached_property
     def scores(self) -> pd.DataFrame:
         """One row a score: value with 95 % interval, faces, what a constant predictor reaches, the runs behind it."""
@@ -96,7 +102,8 @@ class Study:
         """Score each decade of true age: `what` is 'age' (MAE in years) or 'gender' (accuracy).
 
         Returns:
-            One row a decade with faces: decade, value, low, high, faces; None where the runs are missing.
+            One row a decade with faces: decade, value, low, high, constant (what the constant predictor reaches on
+            these faces), faces; None where the runs are missing.
         """
         table = self.ages if what == "age" else self.genders
         if table is None:
@@ -105,13 +112,15 @@ class Study:
         truth = table["age" if what == "age" else "gender"]
         measure = scores.absolute_errors if what == "age" else scores.hits
         values = measure(truth, table["predicted"])
+        constants = measure(truth, self.first.record.constant_age if what == "age" else self.constant_gender)
         decades = (table["age"] // DECADE).to_numpy(dtype=int)
         rows = []
         for decade in np.unique(decades):
             mine = decades == decade
             e = scores.interval(values[mine], table["group"][mine])
-            rows.append((f"{decade * DECADE}-{decade * DECADE + DECADE - 1}", e.value, e.low, e.high, e.n))
-        return pd.DataFrame(rows, columns=["decade", "value", "low", "high", "faces"])
+            name = f"{decade * DECADE}-{decade * DECADE + DECADE - 1}"
+            rows.append((name, e.value, e.low, e.high, constants[mine].mean(), e.n))
+        return pd.DataFrame(rows, columns=["decade", "value", "low", "high", "constant", "faces"])
 
     def confusion(self) -> pd.DataFrame | None:
         """Return the share of each true age category that is put into each category (rows add up to 1)."""

@@ -38,9 +38,22 @@ def test_faces_of_one_group_count_once():
     assert tenfold.n == 1000
 
 
-def test_the_same_seed_gives_the_same_interval_and_no_spread_gives_none():
+def test_few_faces_all_right_are_no_certainty():
+    e = scores.interval([1, 1, 1])
+    assert (e.value, e.high, e.n) == (1, 1, 3)
+    assert e.low == pytest.approx(0.025 ** (1 / 3))
+    assert scores.interval([0] * 10).high == pytest.approx(1 - 0.025**0.1)
+    assert scores.interval([1] * 10, [0] * 10).low == pytest.approx(0.025), "ten faces of one group are one draw"
+
+
+def test_a_single_face_has_no_interval():
+    e = scores.interval([3.5])
+    assert e.value == 3.5
+    assert np.isnan(e.low) and np.isnan(e.high)
+
+
+def test_the_same_seed_gives_the_same_interval():
     assert scores.interval([1, 2, 3, 4], seed=3) == scores.interval([1, 2, 3, 4], seed=3)
-    assert scores.interval([2, 2, 2]) == scores.Estimate(2, 2, 2, 3)
     assert str(scores.Estimate(7.123, 6.9, 7.3, 10)) == "7.12 [6.90, 7.30]"
 
 
