@@ -75,7 +75,7 @@ def run(
         scores=score(config, predictions, faces.table.iloc[train]),
         constant_age=scores.constant_age(faces.table["age"].iloc[train].dropna()),
         chosen_epoch=trained.chosen_epoch,
-        trainable_parameters=_count(trained.model.trainable_weights),
+        trainable_parameters=_trainable(trained.model, config),
         parameters=_count(trained.model.weights),
         gates={k.removeprefix("gate_"): float(v) for k, v in _chosen(trained).items() if k.startswith("gate_")},
         seconds=round(trained.seconds, 1),
@@ -183,6 +183,13 @@ def _chosen(trained: Any) -> dict[str, float]:
 
 def _count(weights: list) -> int:
     return int(sum(np.prod(w.shape) for w in weights))
+
+
+def _trainable(model: Any, config: RunConfig) -> int:
+    """Count what learns: a frozen gate does not, though the compiled network could train it."""
+    from gralib.network import gate_layers
+
+    return _count(model.trainable_weights) - (len(gate_layers(model)) if config.gate != "trainable" else 0)
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:

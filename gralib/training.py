@@ -7,8 +7,8 @@ bits as one that was not.
 import json
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -20,15 +20,15 @@ from tqdm import tqdm
 
 from gralib import ages
 from gralib.backend import jit_compile
+from gralib.batches import Batches
 from gralib.config import RunConfig
 from gralib.errors import UserError
 from gralib.nadam import FlatNadam
-from gralib.network import gate_values, gra_net
+from gralib.network import gate_layers, gate_values, gra_net
+from gralib.tasks import LOSSES, loss_of, targets
 
 Progress = Literal["bar", "lines", "none"]
 PREDICT_BATCH = 256
-SHIFT = 2
-"""Pixels by which augmentation moves a face at most."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,32 @@ def build(config: RunConfig) -> keras.Model:
     )
 
 
+def prepare(config: RunConfig, steps: int) -> keras.Model:
+    """Return the compiled network of `config` before its first step, `steps` being those of an epoch.
+
+    Building, tracing and compiling take far longer than a step. So networks of one shape are compiled once a process:
+    seeds, folds and gate values (weights too, see `GatedAttention`) only set the weights back.
+    """
+    same = {"gate": "trainable", "seed": 0, "split_seed": 0, "train_faces": None, "augment": True, "preset": "paper"}
+    model, start = _compiled(config.model_copy(update=same), config.epochs * steps)
+    for variable, value in zip([*model.weights, *model.optimizer.variables], start, strict=True):
+        variable.assign(value)
+    for gate in gate_layers(model):
+        gate.hold(config.gate)
+    initialise(model, config.seed)
+    return model
+
+
+@lru_cache(maxsize=2)
+def _compiled(config: RunConfig, steps: int) -> tuple[keras.Model, list[np.ndarray]]:
+    """Return a compiled network with trainable gates, and the values all its variables start from."""
+    model = build(config)
+    optimizer = FlatNadam(keras.optimizers.schedules.CosineDecay(config.learning_rate, steps))
+    optimizer.build(model.trainable_variables)  # variables made inside the first step would cost a second tracing
+    model.compile(optimizer, LOSSES[config.task], jit_compile=jit_compile())
+    return model, [ops.convert_to_numpy(v) for v in (*model.weights, *optimizer.variables)]
+
+
 def initialise(model: keras.Model, seed: int) -> None:
     """Draw all kernels anew: Glorot uniform, Keras' default, from NumPy so that every engine starts alike."""
     rng = np.random.default_rng(seed)
@@ -65,72 +91,6 @@ def initialise(model: keras.Model, seed: int) -> None:
             receptive = int(np.prod(weight.shape[:-2]))
             limit = np.sqrt(6 / (receptive * (weight.shape[-2] + weight.shape[-1])))
             weight.assign(rng.uniform(-limit, limit, weight.shape).astype("float32"))
-
-
-def targets(config: RunConfig, table: pd.DataFrame) -> np.ndarray:
-    """Return what the network of `config.task` learns: one-hot classes, or (category, remainder) pairs.
-
-    Shapes: (n, 2) for gender, (n, categories) for the age category, (n, 2) for the regression inside it.
-    """
-    if config.task == "gender":
-        return np.eye(2, dtype="float32")[(table["gender"] == "female").to_numpy().astype(int)]
-    category, remainder = ages.encode(table["age"], config.age_width)
-    if config.task == "age_category":
-        return np.eye(ages.category_count(config.age_width), dtype="float32")[category]
-    return np.stack([category, remainder], axis=1).astype("float32")
-
-
-def remainder_error(truth, outputs):
-    """Return |r - r'| in widths (batch,), r' being the output of the true category: regression inside it (Fig. 8)."""
-    inside = ops.one_hot(ops.cast(truth[:, 0], "int32"), outputs.shape[-1])
-    return ops.abs(ops.sum(inside * outputs, axis=-1) - truth[:, 1])
-
-
-LOSSES: dict[str, str | Callable] = {
-    "gender": "binary_crossentropy",  # 7.1.1
-    "age_category": "categorical_crossentropy",  # 7.1.2
-    "age_regression": remainder_error,  # not stated in the paper
-}
-
-
-def loss_of(config: RunConfig, truth: np.ndarray, outputs: np.ndarray) -> float:
-    """Return the mean loss of predictions, the same quantity that training lowers (7.1)."""
-    if config.task == "age_regression":
-        chosen = np.take_along_axis(outputs, truth[:, :1].astype(int), axis=1)[:, 0]
-        return float(np.abs(chosen - truth[:, 1]).mean())
-    return float(-np.log(np.maximum((outputs * truth).sum(axis=1), 1e-7)).mean())
-
-
-class Batches(keras.utils.PyDataset):
-    """The training faces of one epoch in its order, augmented: all drawn from (seed, epoch)."""
-
-    def __init__(self, config: RunConfig, epoch: int, pixels: np.ndarray, rows: np.ndarray, truth: np.ndarray):
-        super().__init__()
-        self.config, self.epoch, self.pixels = config, epoch, pixels
-        order = np.random.default_rng([config.seed, epoch]).permutation(len(rows))
-        self.rows, self.truth = rows[order], truth[order]
-
-    def __len__(self) -> int:
-        """Return the number of whole batches; the few faces left over sit this epoch out."""
-        return len(self.rows) // self.config.batch_size
-
-    def __getitem__(self, step: int):
-        """Return pixels (batch, 32, 32, 3) uint8 and targets of one step."""
-        part = slice(step * self.config.batch_size, (step + 1) * self.config.batch_size)
-        faces = self.pixels[self.rows[part]]
-        if self.config.augment:
-            faces = augment(faces, np.random.default_rng([self.config.seed, self.epoch, step]))
-        return faces, self.truth[part]
-
-
-def augment(faces: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Mirror half of the faces and shift each by up to two pixels, edges repeated; (n, h, w, 3) uint8."""
-    n, height, width, _ = faces.shape
-    faces = np.where(rng.random((n, 1, 1, 1)) < 0.5, faces[:, :, ::-1], faces)
-    down, right = rng.integers(-SHIFT, SHIFT + 1, (2, n, 1))
-    rows = np.clip(np.arange(height) + down, 0, height - 1)
-    columns = np.clip(np.arange(width) + right, 0, width - 1)
-    return faces[np.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]]
 
 
 def train(
@@ -163,12 +123,7 @@ def train(
     truth = targets(config, table.iloc[train_rows])
     validation_truth = targets(config, table.iloc[validation_rows])
     steps = len(train_rows) // config.batch_size
-    model = build(config)
-    rate = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.epochs * steps)
-    optimizer = FlatNadam(rate)
-    optimizer.build(model.trainable_variables)
-    model.compile(optimizer, LOSSES[config.task], jit_compile=jit_compile())
-    initialise(model, config.seed)
+    model = prepare(config, steps)
     checkpoint = folder / "checkpoint.npz"
     history = _restore(checkpoint, model)
     meter = _Meter(label, config.epochs, steps, len(history), progress)
@@ -188,7 +143,7 @@ def train(
         if row["validation_loss"] < min((r["validation_loss"] for r in history), default=np.inf):
             _save(folder / "weights.npz", model.weights)
         history.append({**row, "seconds": time.perf_counter() - started})
-        _save(checkpoint, [*model.weights, *optimizer.variables], history)
+        _save(checkpoint, [*model.weights, *model.optimizer.variables], history)
         meter.epoch_line(row)
     meter.close()
     load_weights(model, folder)

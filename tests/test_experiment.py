@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gralib import experiment, training
+from gralib import batches, experiment, tasks, training
 from gralib.config import configure
 from gralib.errors import UserError
 from gralib.manifest import GENDERS
@@ -45,6 +45,26 @@ def test_asked_again_it_is_read_back(tiny, faces, store, monkeypatch):
     monkeypatch.setattr(training, "train", lambda *_, **__: pytest.fail("trained again"))
     again = experiment.run(tiny.record.config, faces, store=store)
     assert again.record == tiny.record
+
+
+def test_a_grid_of_gates_and_seeds_compiles_once_and_the_order_changes_nothing(tiny, faces, tmp_path):
+    short = {**TINY, "epochs": 1, "train_faces": 128}
+    grid = [{"gate": gate, "seed": seed} for gate in ("trainable", 0.25, 1) for seed in (0, 1)]
+    training._compiled.cache_clear()
+    first, second = {}, {}
+    for store, settings in ((first, grid), (second, grid[::-1])):
+        for i, changes in enumerate(settings):
+            config = configure("smoke", **{**short, **changes})
+            folder = tmp_path / f"{id(store)}-{i}"
+            store[str(changes)] = experiment.run(config, faces, store=folder, progress="none")
+    assert training._compiled.cache_info().misses == 1
+    for key, run in first.items():
+        for name in ("predictions.csv", "history.csv"):
+            assert (run.folder / name).read_bytes() == (second[key].folder / name).read_bytes()
+    frozen = first[str({"gate": 0.25, "seed": 1})].record
+    assert set(frozen.gates.values()) == {0.25}
+    assert frozen.trainable_parameters == first[str(grid[0])].record.trainable_parameters - 3
+    assert len({run.predictions.to_csv() for run in first.values()}) == len(grid)
 
 
 def test_interrupted_it_goes_on_bit_for_bit(tiny, faces, tmp_path, monkeypatch):
@@ -120,21 +140,21 @@ def test_losses_are_those_that_training_lowers():
     outputs = rng.dirichlet(np.ones(12), 40).astype("float32")
     categories = np.eye(12, dtype="float32")[rng.integers(0, 12, 40)]
     expected = float(keras.ops.mean(keras.losses.categorical_crossentropy(categories, outputs)))
-    assert training.loss_of(configure("smoke", task="age_category"), categories, outputs) == pytest.approx(expected)
+    assert tasks.loss_of(configure("smoke", task="age_category"), categories, outputs) == pytest.approx(expected)
     pairs = np.stack([categories.argmax(axis=1), rng.random(40)], axis=1).astype("float32")
-    expected = float(keras.ops.mean(training.remainder_error(keras.ops.convert_to_tensor(pairs), outputs)))
-    assert training.loss_of(configure("smoke", task="age_regression"), pairs, outputs) == pytest.approx(expected)
+    expected = float(keras.ops.mean(tasks.remainder_error(keras.ops.convert_to_tensor(pairs), outputs)))
+    assert tasks.loss_of(configure("smoke", task="age_regression"), pairs, outputs) == pytest.approx(expected)
     two = rng.dirichlet(np.ones(2), 40).astype("float32")
     genders = np.eye(2, dtype="float32")[rng.integers(0, 2, 40)]
     expected = float(keras.ops.mean(keras.losses.binary_crossentropy(genders, two)))
-    assert training.loss_of(configure("smoke", task="gender"), genders, two) == pytest.approx(expected, rel=1e-4)
+    assert tasks.loss_of(configure("smoke", task="gender"), genders, two) == pytest.approx(expected, rel=1e-4)
 
 
 def test_augmentation_mirrors_shifts_and_repeats_itself():
     face = np.arange(32 * 32 * 3).reshape(1, 32, 32, 3).astype("uint8")
     many = np.repeat(face, 2000, axis=0)
-    once = training.augment(many, np.random.default_rng(5))
-    np.testing.assert_array_equal(once, training.augment(many, np.random.default_rng(5)))
+    once = batches.augment(many, np.random.default_rng(5))
+    np.testing.assert_array_equal(once, batches.augment(many, np.random.default_rng(5)))
     assert once.shape == many.shape and once.dtype == np.uint8
     pads = [np.pad(f, ((2, 2), (2, 2), (0, 0)), mode="edge") for f in (face[0], face[0, :, ::-1])]
     allowed = {pad[i : i + 32, j : j + 32].tobytes() for pad in pads for i in range(5) for j in range(5)}
