@@ -124,8 +124,11 @@ def by_decade(table: pd.DataFrame, what: str, label: str) -> Axes:
     ax.errorbar(x, value, (value - low, high - value), fmt="o", color=COLOURS["measured"], capsize=3, label="GRA_Net")
     name = "same age for all" if age else "same gender for all"
     ax.plot(x, factor * table["constant"], "_", ms=16, mew=2, color=COLOURS["constant"], label=name)
-    ax.set_xticks(x, [f"{d}\n{n}" for d, n in zip(table["decade"], table["faces"], strict=True)], fontsize=8)
-    ax.set(xlabel="true age, and number of test faces", ylabel="mean absolute error, years" if age else "accuracy, %")
+    names = [f"{d.split('-')[0]}s\n{n}" for d, n in zip(table["decade"], table["faces"], strict=True)]
+    ax.set_xticks(x, names, fontsize=9)
+    ax.set(
+        xlabel="decade of true age, and its test faces", ylabel="mean absolute error, years" if age else "accuracy, %"
+    )
     ax.set_ylim(bottom=0)
     ax.legend(frameon=False, fontsize=10)
     return ax
