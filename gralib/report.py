@@ -42,7 +42,6 @@ def build(out: str | Path = "reports") -> Path:
         "problems": problems,
         "choices": _choices(),
         "faces": _face_figures(folder),
-        "notebooks": sorted(f"notebooks/{p.name}" for p in (folder / "notebooks").glob("*.html")),
     }
     for page, template in PAGES.items():
         write_text(folder / page, _templates().get_template(template).render(content))
