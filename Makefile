@@ -23,7 +23,7 @@ env: .venv/ready  ## make the environment in .venv from requirements.lock
 	@touch $@
 
 study: $(ENV)  ## run the study and write the report (minutes on synthetic faces)
-	@snakemake --cores $(CORES) --quiet all --rerun-incomplete $(if $(SETTINGS),--config $(SETTINGS))
+	@snakemake --cores $(CORES) --quiet all --nolock --rerun-incomplete $(if $(SETTINGS),--config $(SETTINGS))
 	@echo "The report: reports/index.html (open it in a browser) and reports/README.md"
 
 test: $(ENV)  ## check style and types, run the tests
@@ -31,6 +31,11 @@ test: $(ENV)  ## check style and types, run the tests
 	ruff format --check .
 	mypy
 	python -m pytest -n $(CORES) --dist loadgroup
+
+bench: $(ENV)  ## measure speed beside what people would use instead (twenty quiet minutes)
+	@test -d build/bench || python -m pip install --quiet --disable-pip-version-check --no-deps --target build/bench \
+		-r benchmarks/requirements.txt
+	@python benchmarks/run.py
 
 lab: $(ENV)  ## open JupyterLab on the notebooks
 	jupyter lab --notebook-dir notebooks
@@ -42,4 +47,4 @@ lock:  ## write requirements.lock anew from pyproject.toml (needs uv)
 clean:  ## remove what the study made here, trained weights included (reports/ stays)
 	rm -rf build runs cache data/synthetic .snakemake
 
-.PHONY: help env study test lab lock clean
+.PHONY: help env study test bench lab lock clean

@@ -36,28 +36,30 @@ class RunConfig(BaseModel):
     task: Task = "gender"
     """Two genders (7.1.1), or one of the two age networks (7.1.2): category, or remainder inside it."""
     protocol: Literal["grouped"] = "grouped"
-    """Who trains and who tests; see `gralib.protocols`."""
+    """Who trains and who tests; see `gralib.protocols`. Not stated in the paper."""
     split_seed: int = Field(0, ge=0, lt=2**32)
     """Seed of the split; kept when `seed` changes, so that all seeds share their test faces."""
     train_faces: int | None = Field(None, ge=16)
     """At most this many training faces, drawn with `split_seed`; all when None. The test set stays whole."""
 
     width: int = Field(32, ge=1, le=256)
-    """Channels of the stem; 32 is the published size."""
+    """Channels of the stem. Not stated in the paper: 32 gives its 33 million parameters in the published layout."""
     attention: Literal["mixed", "channel", "spatial"] = "mixed"
     """Eq. 4, 5 or 6. Not stated in the paper for its experiments."""
     gate: Literal["trainable"] | Annotated[float, Field(ge=0, le=1)] = "trainable"
-    """Gamma of Eq. 3: learned, or frozen at a number."""
+    """Gamma of Eq. 3: learned, or frozen at a number. Not stated in the paper: how it stays in [0, 1] and where
+    it starts (here the sigmoid of one scalar, from 1/2)."""
     upsampling: Literal["bilinear", "nearest"] = "bilinear"
     """Upsampling in the mask branch: as the paper writes (6.3), or as the published code does."""
     groups: int = Field(1, ge=1, le=256)
     """Groups of the 3x3 convolutions (ResNeXt, 6.1)."""
     modules: Counts = Field((1, 1, 1), min_length=3, max_length=3)
-    """Attention blocks in each stage."""
+    """Attention blocks in each stage. Not stated in the paper; as in its first author's published package."""
     mask_depths: Counts = Field((2, 1, 1), min_length=3, max_length=3)
-    """Max-poolings in the mask branch of each stage."""
+    """Max-poolings in the mask branch of each stage. Not stated in the paper; as in the published package."""
     age_width: int = Field(10, ge=1, le=117)
-    """Years in an age category. Not stated in the paper."""
+    """Years in an age category. Not stated in the paper, nor is the target of the regression inside it (here the
+    remainder, one output a category, trained where the category is the true one)."""
 
     epochs: int = Field(40, ge=1, le=1000)
     """Times through the training faces. Not stated in the paper."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from filelock import FileLock
 
 from gralib import ages, backend, records, scores
 from gralib.config import RunConfig
@@ -52,6 +53,13 @@ def run(
     found = records.find(run_id, (store,) if again else (store, records.KEPT))
     if found:
         return found
+    from_root(store).mkdir(parents=True, exist_ok=True)
+    with FileLock(from_root(store) / f".{run_id}.lock"):  # asked for twice at once: the second waits, then reads back
+        return records.find(run_id, (store,)) or _train(config, faces, from_root(store) / run_id, threads, progress)
+
+
+def _train(config: RunConfig, faces: Faces, folder: Path, threads: int, progress: str) -> Run:
+    """Train, predict the test faces, score, and write the record into `folder`."""
     backend.start(threads)
     from gralib import training
 
@@ -59,13 +67,21 @@ def run(
     parts = split(config, faces)
     known = faces.table["gender" if config.task == "gender" else "age"].notna().to_numpy()
     train, validation, test = (rows[known[rows]] for rows in (parts.train, parts.validation, parts.test))
-    folder = from_root(store) / run_id
-    trained = training.train(config, faces.pixels, faces.table, train, validation, folder, run_id, progress)  # type: ignore[arg-type]
+    trained = training.train(
+        config,
+        faces.pixels,
+        faces.table,
+        train,
+        validation,
+        folder,
+        folder.name,
+        progress,  # type: ignore[arg-type]
+    )
     outputs = training.predict(trained.model, faces.pixels, test)
     predictions = prediction_table(config, faces, test, outputs)
     record = Record(
         schema_version=SCHEMA,
-        run_id=run_id,
+        run_id=folder.name,
         config=config,
         fingerprint=faces.fingerprint,
         synthetic=faces.synthetic,

@@ -131,8 +131,11 @@ def _fill(folder: Path, source: Source, rows: pd.DataFrame, progress: bool) -> N
         content = "".join(_file_hash(part / name) for name in ("table.csv", "pixels.npy"))
         fingerprint = hashlib.sha256(content.encode()).hexdigest()[:16]
         (part / "meta.json").write_text(json.dumps({"fingerprint": fingerprint}))
-        if not folder.exists():
+        try:
             part.rename(folder)
+        except OSError:
+            if not folder.exists():  # else another process was quicker
+                raise
     finally:
         shutil.rmtree(part, ignore_errors=True)
 

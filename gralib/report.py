@@ -153,7 +153,7 @@ def _choices() -> pd.DataFrame:
     for name, field in RunConfig.model_fields.items():
         text = field.description or ""
         if "not stated" in text.lower() or "our choice" in text.lower():
-            rows.append({"setting": name, "default": str(field.default), "meaning": text})
+            rows.append({"setting": name, "default": str(field.default), "meaning": " ".join(text.split())})
     return pd.DataFrame(rows)
 
 

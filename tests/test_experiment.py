@@ -1,5 +1,8 @@
 """One run: trained once, read back, resumed bit for bit; and the smoke network learns."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -45,6 +48,22 @@ def test_asked_again_it_is_read_back(tiny, faces, store, monkeypatch):
     monkeypatch.setattr(training, "train", lambda *_, **__: pytest.fail("trained again"))
     again = experiment.run(tiny.record.config, faces, store=store)
     assert again.record == tiny.record
+
+
+def test_asked_for_twice_at_once_it_is_trained_once(faces, made_up, tmp_path, monkeypatch):
+    trained = []
+
+    def slowly(config, *_):
+        trained.append(config)
+        time.sleep(0.5)
+        return made_up(tmp_path, "gender")
+
+    monkeypatch.setattr(experiment, "_train", slowly)
+    config = configure("smoke", task="gender", epochs=3)
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(experiment.run, config, faces, tmp_path) for _ in range(2)]
+        assert both[0].result().record == both[1].result().record
+    assert len(trained) == 1
 
 
 def test_a_grid_of_gates_and_seeds_compiles_once_and_the_order_changes_nothing(tiny, faces, tmp_path):

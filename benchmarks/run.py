@@ -1,0 +1,197 @@
+"""Run the benchmarks side by side on this machine and write reports/benchmarks.json and .md.
+
+python benchmarks/run.py (or: make bench). Every contender runs in a process of its own, one after another, except the
+grid, which is two processes at once. Keep the machine quiet meanwhile; about twenty minutes on two cores.
+"""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tqdm import tqdm
+
+from gralib.backend import commit
+from gralib.datasets import synthetic
+from gralib.records import write_text
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+CORES = len(os.sched_getaffinity(0))
+STEPS = {8: 60, 16: 20, 32: 8}
+RUN_FACES = 17_064 * 18
+"""Faces that one laptop run on UTKFace steps through; 18 such runs are a grid of six gates and three seeds."""
+WHO = ("gralib", "resattention", "torch-eager", "torch-compile")
+INPUTS = ("gralib", "keras-dataset", "keras-generator", "torch-loader")
+ENV = {**os.environ, "PYTHONPATH": str(ROOT / "build" / "bench"), "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+def start(script: str, *words: object) -> subprocess.Popen:
+    """Start a contender in a process of its own."""
+    command = [sys.executable, str(HERE / script), *map(str, words)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENV, cwd=ROOT)
+
+
+def answer(process: subprocess.Popen) -> dict:
+    """Return the JSON that a contender prints last; its error output where it fails."""
+    out, err = process.communicate()
+    if process.returncode:
+        sys.exit(f"{' '.join(process.args)} failed:\n{err[-2000:]}")
+    return json.loads(out.strip().splitlines()[-1])
+
+
+def peak_gflops() -> float:
+    """Return the best rate of large float32 matrix products in TensorFlow on all cores, in GFLOP/s."""
+    code = (
+        "import tensorflow as tf, time\n"
+        "a = tf.random.normal((3072, 3072)); best = 0\n"
+        "for _ in range(12):\n"
+        "    t = time.perf_counter(); (a @ a).numpy(); t = time.perf_counter() - t\n"
+        "    best = max(best, 2 * 3072**3 / t / 1e9)\n"
+        "print(best)"
+    )
+    return float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=ENV).stdout)
+
+
+def training_gflop(width: int) -> float:
+    """Return the GFLOP of one training face: three times the forward multiply-adds of all convolutions."""
+    import math
+
+    from gralib import backend
+
+    backend.start()
+    import keras
+
+    from gralib.network import gra_net
+
+    total = 0
+    for layer in gra_net(width=width).layers:
+        if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
+            total += 2 * math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:-1])
+    return 3 * total / 1e9
+
+
+def seconds(*command: str) -> float:
+    """Return the best of three times of a command."""
+    best = float("inf")
+    for _ in range(3):
+        begin = time.perf_counter()
+        subprocess.run(command, capture_output=True, cwd=ROOT, check=True)
+        best = min(best, time.perf_counter() - begin)
+    return best
+
+
+def input_share(step_seconds: float) -> float:
+    """Return the share of a step at width 8 that drawing, shuffling and augmenting its batch takes."""
+    import numpy as np
+    from train_one import data
+
+    from gralib.batches import Batches
+    from gralib.config import configure
+
+    pixels, truth = data(64 * 100)
+    batches = Batches(configure("laptop"), 0, pixels, np.arange(len(pixels)), truth)
+    begin = time.perf_counter()
+    for i in range(len(batches)):
+        batches[i]
+    return (time.perf_counter() - begin) / len(batches) / step_seconds
+
+
+def measure() -> dict:
+    """Run everything and return the figures by name, raw measurements included."""
+    raw: dict = {"train": {}, "input": {}, "grid": []}
+    bar = tqdm(total=len(WHO) * len(STEPS) + 3, desc="benchmarks", unit="run")
+    peak = peak_gflops()
+    for width, steps in STEPS.items():
+        for who in WHO:
+            raw["train"][f"{who}-{width}"] = answer(start("train_one.py", who, width, CORES, steps))
+            bar.update()
+    pair = [start("train_one.py", "gralib", 8, 1, 2 * STEPS[8]) for _ in range(CORES)]
+    raw["grid"] = [answer(process) for process in pair]
+    bar.update()
+    with tempfile.TemporaryDirectory() as folder:
+        synthetic.write("utkface", Path(folder) / "faces", subjects=1000)
+        for broken in (Path(folder) / "faces").rglob("*"):  # the opponents stop at a damaged picture
+            if broken.is_file() and (broken.stat().st_size < 100 or broken.suffix == ".txt" or not whole(broken)):
+                broken.unlink()
+        for who in INPUTS * 2:
+            found = answer(start("input.py", who, Path(folder) / "faces"))
+            if who not in raw["input"] or found["us_per_face"] < raw["input"][who]["us_per_face"]:
+                raw["input"][who] = found
+    bar.update()
+    rate = {key: value["faces_per_s"] for key, value in raw["train"].items()}
+    grid = sum(r["faces_per_s"] for r in raw["grid"])
+    first = {key: value["first_step_s"] for key, value in raw["train"].items()}
+    runs = 18
+    ours = max(r["first_step_s"] for r in raw["grid"]) + runs * RUN_FACES / grid
+    theirs = runs * (first["resattention-8"] + RUN_FACES / rate["resattention-8"])
+    flop = {width: training_gflop(width) for width in STEPS}
+    others = [raw["input"][who]["us_per_face"] for who in INPUTS if who != "gralib"]
+    figures = {
+        "first_step_ratio": {w: first[f"gralib-{w}"] / first[f"resattention-{w}"] for w in STEPS},
+        "throughput_vs_keras": {w: rate[f"gralib-{w}"] / rate[f"resattention-{w}"] for w in STEPS},
+        "throughput_vs_torch": {
+            w: rate[f"gralib-{w}"] / max(rate[f"torch-eager-{w}"], rate[f"torch-compile-{w}"]) for w in STEPS
+        },
+        "grid_throughput_vs_keras": theirs / ours,
+        "peak_gflops": peak,
+        "training_gflop_per_face": flop,
+        "peak_share": {w: rate[f"gralib-{w}"] * flop[w] / peak for w in STEPS},
+        "grid_peak_share": grid * flop[8] / peak,
+        "ingest_ratio": min(others) / raw["input"]["gralib"]["us_per_face"],
+        "input_share_of_step": input_share(64 / rate["gralib-8"]),
+        "import_s": seconds(sys.executable, "-c", "import gralib"),
+        "help_s": seconds(str(Path(sys.executable).parent / "gra"), "--help"),
+        "noop_study_s": seconds("make", "study"),
+    }
+    bar.update()
+    machine = {"cores": CORES, "system": platform.platform(), "python": platform.python_version(), **commit()}
+    return {"figures": figures, "machine": machine, "raw": raw}
+
+
+def whole(path: Path) -> bool:
+    """Tell whether a picture can be decoded."""
+    from gralib.faces import decode
+
+    return not isinstance(decode(path.read_bytes()), str)
+
+
+def page(result: dict) -> str:
+    """Return the results as Markdown."""
+    figures, lines = result["figures"], ["# Benchmarks", ""]
+    machine = ", ".join(f"{k} {v}" for k, v in result["machine"].items())
+    lines += [f"Written by `make bench`; batch 64, float32, random faces. {machine}.", ""]
+    lines += ["| figure | width 8 | width 16 | width 32 |", "| --- | --- | --- | --- |"]
+    for name, value in figures.items():
+        cells = [f"{value[w]:.3g}" for w in STEPS] if isinstance(value, dict) else [f"{value:.3g}", "", ""]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    lines += [
+        "",
+        "| contender | width | threads | first step, s | faces/s | peak memory, MiB |",
+        "| --- |" + " --- |" * 5,
+    ]
+    for r in [*result["raw"]["train"].values(), *result["raw"]["grid"]]:
+        lines.append(
+            f"| {r['who']} | {r['width']} | {r['threads']} | {r['first_step_s']:.1f} | {r['faces_per_s']:.0f} "
+            f"| {r['rss_mib']:.0f} |"
+        )
+    lines += ["", "| first pass over files | faces | µs a face |", "| --- | --- | --- |"]
+    for r in result["raw"]["input"].values():
+        lines.append(f"| {r['who']} | {r['faces']} | {r['us_per_face']:.0f} |")
+    note = (
+        "The last training rows ran side by side: the grid. `grid_throughput_vs_keras` is calculated from the measured "
+        f"rates and first steps for 18 runs of {RUN_FACES:,} faces each: ours two at a time with one compilation a "
+        "process, the opponent's one after another. `first_step_ratio` counts from process start."
+    )
+    return "\n".join([*lines, "", note, ""])
+
+
+if __name__ == "__main__":
+    found = measure()
+    write_text(ROOT / "reports" / "benchmarks.json", json.dumps(found, indent=1) + "\n")
+    write_text(ROOT / "reports" / "benchmarks.md", page(found))
+    print(page(found))
