@@ -101,7 +101,8 @@ class GatedAttention(keras.layers.Layer):
 
     def gamma(self):
         """Return the gate's present value, a scalar tensor in [0, 1]."""
-        return ops.where(self.held < 0, ops.sigmoid(self.logit), self.held)
+        held = ops.convert_to_tensor(self.held)
+        return ops.where(held < 0, ops.sigmoid(self.logit), held)
 
     def hold(self, gate: Gate) -> None:
         """Freeze gamma at a number from now on, or let it learn again ('trainable'), in a compiled network too."""
