@@ -32,7 +32,7 @@ test: $(ENV)  ## check style and types, run the tests
 	mypy
 	python -m pytest -n $(CORES) --dist loadgroup
 
-bench: $(ENV)  ## measure speed beside what people would use instead (twenty quiet minutes)
+bench: $(ENV)  ## measure speed beside what people would use instead (half an hour; keep the machine quiet)
 	@test -d build/bench || python -m pip install --quiet --disable-pip-version-check --no-deps --target build/bench \
 		-r benchmarks/requirements.txt
 	@python benchmarks/run.py
