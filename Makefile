@@ -23,7 +23,7 @@ env: .venv/ready  ## make the environment in .venv from requirements.lock
 	@touch $@
 
 study: $(ENV)  ## run the study and write the report (minutes on synthetic faces)
-	@snakemake --cores $(CORES) --quiet all --nolock --rerun-incomplete $(if $(SETTINGS),--config $(SETTINGS))
+	@snakemake --cores $(CORES) --quiet host progress reason rules --nolock --rerun-incomplete $(if $(SETTINGS),--config $(SETTINGS))
 	@echo "The report: reports/index.html (open it in a browser) and reports/README.md"
 
 test: $(ENV)  ## check style and types, run the tests

@@ -3,7 +3,12 @@
 `make study` is one call of it. Settings: `--config preset=laptop seed=1 root=PATH`.
 """
 
-from gralib.config import TASKS
+import os
+import sys
+
+from gralib.config import TASKS, configure
+from gralib.errors import UserError
+from gralib.notebooks import refuse_unknown
 from gralib.sources import open_source
 
 REAL, DRAWN = Path("data/utkface"), Path("data/synthetic/utkface")
@@ -11,9 +16,15 @@ ROOT = Path(config.get("root") or (REAL if REAL.is_dir() and any(REAL.iterdir())
 SYNTHETIC = ROOT == DRAWN
 PRESET = config.get("preset", "smoke" if SYNTHETIC else "laptop")
 SEED = config.get("seed", 0)
+try:
+    refuse_unknown(config, ("root", "preset", "seed"))
+    configure(PRESET, seed=SEED)
+    # Differs as soon as the pictures do, so that everything made from them is made anew.
+    STAMP = "drawn" if SYNTHETIC else open_source(ROOT).stamp
+except UserError as error:
+    print(f"make study: {error}", file=sys.stderr, flush=True)
+    os._exit(1)
 BUILD = f"build/utkface-{'synthetic' if SYNTHETIC else 'real'}-{PRESET}-s{SEED}"
-# Differs as soon as the pictures do, so that everything made from them is made anew.
-STAMP = "drawn" if SYNTHETIC else open_source(ROOT).stamp
 
 onstart:
     kind = "synthetic faces, as data/utkface holds no pictures" if SYNTHETIC else f"real faces in {ROOT}"

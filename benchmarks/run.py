@@ -1,6 +1,7 @@
 """Run the benchmarks side by side on this machine and write reports/benchmarks.json and .md.
 
-python benchmarks/run.py [WIDTH…] (or: make bench). Interrupted, it goes on with what is missing. Every contender runs in a process of its own, one after another, except the
+python benchmarks/run.py [WIDTH…] (or: make bench). Interrupted, it goes on with what is missing.
+Every contender runs in a process of its own, one after another, except the
 grid, which is two processes at once. Keep the machine quiet meanwhile; about half an hour on two cores.
 """
 

@@ -67,7 +67,7 @@ def run_command(
     task: Annotated[str, typer.Option(help="gender, age_category or age_regression.")],
     dataset: Annotated[str, typer.Option(help="Name of the data set.")] = "utkface",
     root: Root = "",
-    preset: Annotated[str, typer.Option(help="smoke (a minute), laptop (half an hour), paper (a GPU).")] = "laptop",
+    preset: Annotated[str, typer.Option(help="smoke (minutes), laptop (half an hour), paper (a GPU).")] = "laptop",
     change: Annotated[
         list[str] | None, typer.Option("--set", help="Change a setting, as in --set width=16.", metavar="FIELD=VALUE")
     ] = None,
@@ -86,8 +86,9 @@ def run_command(
 
     finished = run(config, faces, again=again, threads=threads, progress=progress)
     for name, score in finished.record.scores.items():
+        kind = "synthetic" if finished.record.synthetic else "real"
         text = f"{name} {score.value:.3f} [{score.low:.3f}, {score.high:.3f}], constant predictor {score.floor:.3f}"
-        print(text, file=sys.stderr)
+        print(f"{kind} faces: {text}", file=sys.stderr)
     print(finished.record.run_id)
 
 

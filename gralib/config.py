@@ -18,8 +18,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     "laptop": {"width": 8, "epochs": 18},
     "paper": {"width": 32, "epochs": 40},
 }
-"""What a preset changes of `RunConfig`'s defaults: `smoke` shows in a minute that everything runs, `laptop` gives
-results in a quarter of an hour a model on two cores, `paper` is the published size and wants a GPU."""
+"""What a preset changes of `RunConfig`'s defaults: `smoke` shows in minutes that everything runs, `laptop` gives
+results in about half an hour a network on two cores, `paper` is the published size and wants a GPU."""
 
 
 class RunConfig(BaseModel):
@@ -113,7 +113,8 @@ def explain(error: ValidationError) -> str:
             known = ", ".join(RunConfig.model_fields)
             parts.append(f"{name}: unknown; the fields are {known}")
         elif name:
-            parts.append(f"{name}: {item['msg']}, got {item['input']!r}")
+            message = item["msg"].replace("Input should be ", "expected ")
+            parts.append(f"{name}: {message}, got {item['input']!r}")
         else:
             parts.append(item["msg"].removeprefix("Value error, "))
     return "; ".join(parts)

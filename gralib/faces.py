@@ -18,13 +18,13 @@ from tqdm import tqdm
 from gralib.datasets import load
 from gralib.errors import from_root
 from gralib.manifest import account
-from gralib.sources import Source
+from gralib.sources import DRAWN, Source
 
 SIZE = 32
 """Side of a face in pixels (7.1)."""
 LARGEST = 8000
 """A picture whose header claims a longer side is set aside unread."""
-FORMAT = 1
+FORMAT = 2
 """Raised when the cache's content changes for the same pictures."""
 
 
@@ -76,7 +76,7 @@ def open_faces(dataset: str, root: str | Path, cache: str | Path = "cache", prog
     table = pd.read_csv(folder / "table.csv", dtype={"group": str, "gender": str, "path": str})
     counts = pd.read_csv(folder / "account.csv", keep_default_na=False)
     pixels = np.load(folder / "pixels.npy", mmap_mode="r", allow_pickle=False)
-    return Faces(dataset, pixels, table, counts, meta["fingerprint"], manifest.source.synthetic)
+    return Faces(dataset, pixels, table, counts, meta["fingerprint"], meta["synthetic"])
 
 
 def decode(data: bytes, size: int = SIZE) -> np.ndarray | str:
@@ -108,6 +108,7 @@ def _fill(folder: Path, source: Source, rows: pd.DataFrame, progress: bool) -> N
         )
         good: list[int] = []
         digests: list[str] = []
+        synthetic = source.synthetic
         results = tqdm(
             _decoded(source, rows["path"].loc[wanted]),
             total=len(wanted),
@@ -115,13 +116,14 @@ def _fill(folder: Path, source: Source, rows: pd.DataFrame, progress: bool) -> N
             desc=f"decoding {source.path.name}",
             disable=not progress,
         )
-        for index, (digest, result) in zip(wanted, results, strict=True):
+        for index, (blob, result) in zip(wanted, results, strict=True):
+            synthetic |= DRAWN in blob[:256]
             if isinstance(result, str):
                 rows.loc[index, ["status", "reason"]] = ["set aside", result]
             else:
                 pixels[len(good)] = result
                 good.append(index)
-                digests.append(digest)
+                digests.append(hashlib.sha256(blob).hexdigest())
         np.save(part / "pixels.npy", pixels[: len(good)])
         del pixels
         (part / "all.npy").unlink()
@@ -130,7 +132,7 @@ def _fill(folder: Path, source: Source, rows: pd.DataFrame, progress: bool) -> N
         account(rows).to_csv(part / "account.csv", index=False)
         content = "".join(_file_hash(part / name) for name in ("table.csv", "pixels.npy"))
         fingerprint = hashlib.sha256(content.encode()).hexdigest()[:16]
-        (part / "meta.json").write_text(json.dumps({"fingerprint": fingerprint}))
+        (part / "meta.json").write_text(json.dumps({"fingerprint": fingerprint, "synthetic": synthetic}))
         try:
             part.rename(folder)
         except OSError:
@@ -140,12 +142,12 @@ def _fill(folder: Path, source: Source, rows: pd.DataFrame, progress: bool) -> N
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _decoded(source: Source, names: pd.Series) -> Iterator[tuple[str, np.ndarray | str]]:
-    """Yield each file's SHA-256 and its pixels, or why there are none, in order."""
+def _decoded(source: Source, names: pd.Series) -> Iterator[tuple[bytes, np.ndarray | str]]:
+    """Yield each file's bytes and its pixels, or why there are none, in order."""
     with source.reader() as read, ThreadPoolExecutor() as pool:
         for start in range(0, len(names), 1024):
             blobs = [_read(read, name) for name in names.iloc[start : start + 1024]]
-            yield from zip((hashlib.sha256(b).hexdigest() for b in blobs), pool.map(decode, blobs), strict=True)
+            yield from zip(blobs, pool.map(decode, blobs), strict=True)
 
 
 def _read(read, name: str) -> bytes:

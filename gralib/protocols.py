@@ -53,7 +53,7 @@ def grouped_split(table: pd.DataFrame, seed: int = 0, train_faces: int | None = 
     Raises:
         UserError: fewer than ten groups.
     """
-    group = groups(table)
+    group = groups(table) if len(table) else np.array([])
     if len(np.unique(group)) < 10:
         raise UserError(f"split: expected at least 10 groups of faces, got {len(np.unique(group))}")
     everyone = np.arange(len(table))

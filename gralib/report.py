@@ -78,7 +78,8 @@ def _section(study: Study, folder: Path) -> dict[str, Any]:
     }
     for name, table in tables.items():
         if table is not None:
-            text = table.to_csv(index=name == "confusion", float_format="%.6g")
+            kind = "synthetic" if record.synthetic else "real"
+            text = table.assign(data=kind).to_csv(index=name == "confusion", float_format="%.6g")
             write_text(folder / "tables" / f"{study.slug}-{name}.csv", text)
     return {
         "label": study.label,
@@ -88,6 +89,11 @@ def _section(study: Study, folder: Path) -> dict[str, Any]:
         "dataset": record.config.dataset,
         "record": record,
         "scores": study.scores.to_dict(orient="records"),
+        "settings": ", ".join(
+            f"{name.replace('_', ' ')} {value}"
+            for name, value in record.config.model_dump().items()
+            if name not in ("recipe", "preset", "dataset", "task")
+        ),
         "missing": sorted({"gender", "age_category", "age_regression"} - set(study.runs)),
         "figures": _figures(study, tables, folder),
         "runs": [_provenance(run, folder) for run in study.runs.values()],
@@ -136,14 +142,14 @@ def _provenance(run: Run, folder: Path) -> dict[str, Any]:
         for name, value in config.model_dump(mode="json").items()
         if value != standard.model_dump(mode="json")[name] and name not in ("task", "dataset")
     ]
+    words = [f"--dataset {config.dataset} --task {config.task} --preset {config.preset}"]
+    words += [f"--root data/synthetic/{config.dataset}"] if record.synthetic else []
     path = run.folder / "record.json"
     inside = path.is_relative_to(folder)
     return {
         "record": record,
         "link": path.relative_to(folder).as_posix() if inside else None,
-        "command": " ".join(
-            [f"gra run --dataset {config.dataset} --task {config.task} --preset {config.preset}", *changed, "--again"]
-        ),
+        "command": " ".join([".venv/bin/gra run", *words, *changed, "--again"]),
     }
 
 

@@ -13,6 +13,8 @@ from gralib.errors import UserError
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".zip")
 MARKER = "SYNTHETIC.txt"
 """A file of this name says that the pictures beside it are drawn."""
+DRAWN = b"synthetic face, drawn by gralib"
+"""Comment inside every drawn JPEG, which says the same wherever the file goes."""
 
 
 def is_archive(path: Path) -> bool:

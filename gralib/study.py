@@ -17,7 +17,7 @@ from gralib.manifest import GENDERS
 from gralib.records import Run
 
 DECADE = 10
-SCORE_COLUMNS = ["score", "value", "low", "high", "faces", "constant predictor", "runs"]
+SCORE_COLUMNS = ["score", "value", "low", "high", "faces", "constant predictor", "data", "runs"]
 SCORES: tuple[tuple[Task, str, str], ...] = (
     ("gender", "accuracy", "gender accuracy"),
     ("age_category", "category_accuracy", "age category accuracy"),
@@ -84,18 +84,19 @@ class Study:
     def scores(self) -> pd.DataFrame:
         """One row a score: value with 95 % interval, faces, what a constant predictor reaches, the runs behind it."""
         rows = []
+        kind = "synthetic" if self.first.record.synthetic else "real"
         for task, key, name in SCORES:
             if task in self.runs:
                 record = self.runs[task].record
                 s = record.scores[key]
-                rows.append((name, s.value, s.low, s.high, s.n, s.floor, record.run_id))
+                rows.append((name, s.value, s.low, s.high, s.n, s.floor, kind, record.run_id))
         if self.ages is not None:
             floor = self.runs["age_category"].record.scores["category_mae_years"].floor
             both = " ".join(self.runs[t].record.run_id for t in AGE_TASKS)
             for column, how in (("predicted", "expected age"), ("hard", "likeliest category")):
                 errors = scores.absolute_errors(self.ages["age"], self.ages[column])
                 e = scores.interval(errors, self.ages["group"])
-                rows.append((f"age MAE, both networks, {how} (years)", e.value, e.low, e.high, e.n, floor, both))
+                rows.append((f"age MAE, both networks, {how} (years)", e.value, e.low, e.high, e.n, floor, kind, both))
         return pd.DataFrame(rows, columns=SCORE_COLUMNS)
 
     def by_decade(self, what: str) -> pd.DataFrame | None:

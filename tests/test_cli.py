@@ -51,7 +51,7 @@ def test_data_check_accounts_for_every_file(drawn, tmp_path):
         (["data", "check", "utkface", "--root", "nowhere"], "nowhere: not found; expected a folder"),
         (["data", "check", "imdb", "--root", "."], "dataset: expected one of utkface, got 'imdb'"),
         (["data", "synthesize", "--layout", "morph", "--out", "x"], "layout: expected one of utkface, got 'morph'"),
-        (["run", "--task", "age"], "task: Input should be 'gender', 'age_category' or 'age_regression', got 'age'"),
+        (["run", "--task", "age"], "task: expected 'gender', 'age_category' or 'age_regression', got 'age'"),
         (["run", "--task", "gender", "--preset", "big"], "preset: expected one of smoke, laptop, paper, got 'big'"),
         (["run", "--task", "gender", "--set", "widht=3"], "widht: unknown; the fields are"),
         (["run", "--task", "gender", "--set", "width"], "width: expected NAME=VALUE"),

@@ -161,6 +161,11 @@ def test_a_folder_without_a_usable_name_is_refused(tmp_path):
         load("imdb", tmp_path)
 
 
+def test_drawn_faces_stay_synthetic_when_they_are_moved(drawn, tmp_path):
+    inner = open_faces("utkface", drawn / "UTKFace", cache=tmp_path, progress=False)
+    assert inner.synthetic, "the marker file is one folder up, the pictures know by themselves"
+
+
 def test_the_synthetic_twin_has_the_flaws_of_the_real_set(faces):
     reasons = faces.account.set_index("reason")["files"].to_dict()
     assert reasons["date not of 17 digits"] == 2

@@ -54,6 +54,8 @@ def test_a_leak_is_found():
 
 
 def test_too_few_groups_are_refused():
+    with pytest.raises(UserError, match="expected at least 10 groups of faces, got 0"):
+        grouped_split(pd.DataFrame({"digest": [], "group": []}))
     with pytest.raises(UserError, match="expected at least 10 groups of faces, got 2"):
         grouped_split(pd.DataFrame({"digest": ["a", "b"], "group": [None, None]}))
 

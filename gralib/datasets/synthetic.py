@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gralib.drawing import MAX_AGE, Subject, draw_face
+from gralib.sources import DRAWN
 
 _DECADE_SHARES = (0.13, 0.08, 0.30, 0.19, 0.095, 0.09, 0.055, 0.033, 0.02, 0.005, 0.002)  # 0-9, 10-19, ...
 
@@ -98,7 +99,7 @@ def _time_stamp(rng: np.random.Generator) -> str:
 
 def _jpeg(picture: Image.Image) -> bytes:
     held = io.BytesIO()
-    picture.save(held, "JPEG", quality=92)
+    picture.save(held, "JPEG", quality=92, comment=DRAWN)
     return held.getvalue()
 
 
