@@ -24,7 +24,7 @@ SIZE = 32
 """Side of a face in pixels (7.1)."""
 LARGEST = 8000
 """A picture whose header claims a longer side is set aside unread."""
-FORMAT = 2
+FORMAT = 3
 """Raised when the cache's content changes for the same pictures."""
 
 
@@ -130,8 +130,7 @@ def _fill(folder: Path, source: Source, rows: pd.DataFrame, progress: bool) -> N
         table = rows.loc[good, ["path", "age", "gender", "group"]].assign(digest=digests)
         table.to_csv(part / "table.csv", index=False)
         account(rows).to_csv(part / "account.csv", index=False)
-        content = "".join(_file_hash(part / name) for name in ("table.csv", "pixels.npy"))
-        fingerprint = hashlib.sha256(content.encode()).hexdigest()[:16]
+        fingerprint = _hash_of(part / "table.csv", part / "pixels.npy")[:16]
         (part / "meta.json").write_text(json.dumps({"fingerprint": fingerprint, "synthetic": synthetic}))
         try:
             part.rename(folder)
@@ -158,6 +157,11 @@ def _read(read, name: str) -> bytes:
         return b""
 
 
-def _file_hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _hash_of(*paths: Path) -> str:
+    """Return the SHA-256 of the files' bytes, one after another."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()

@@ -64,6 +64,7 @@ def test_no_identical_picture_of_the_real_set_is_on_both_sides(real_utkface, tmp
     from gralib.faces import open_faces
 
     faces = open_faces("utkface", real_utkface, cache=tmp_path_factory.mktemp("real"), progress=False)
+    assert faces.fingerprint == "5a34252b13c8a232", "the committed records are of this fingerprint"
     split = grouped_split(faces.table)
     assert leakage(faces.table, split)["test faces concerned"].tolist() == [0, 0]
     duplicates = faces.table.groupby("digest").filter(lambda rows: len(rows) > 1)
