@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-MAX_AGE = 116
-"""Oldest age that is drawn, in years."""
+from gralib.ages import MAX_AGE
 
 Colour = tuple[float, float, float]
 Point = tuple[float, float]

@@ -8,12 +8,12 @@ import re
 
 import pandas as pd
 
+from gralib.ages import MAX_AGE
 from gralib.manifest import COLUMNS, Manifest
 from gralib.sources import Source
 
 FIELDS = re.compile(r"(?P<age>\d+)(_(?P<gender>\d+))?(_(?P<race>\d+))?_(?P<date>\d{8,20})(?!\d)")
 ENDING = re.compile(r"\d(\.jpg\.chip)?\.jpg$")
-OLDEST = 116
 
 
 def load(source: Source) -> Manifest:
@@ -40,8 +40,8 @@ def read_name(name: str) -> tuple[float | None, str | None, str | None, str, str
     if not match:
         return aside("name without age, gender, race and date")
     age, gender, date = int(match["age"]), match["gender"], match["date"]
-    if age > OLDEST:
-        return aside(f"age above {OLDEST}")
+    if age > MAX_AGE:
+        return aside(f"age above {MAX_AGE}")
     if match["race"] is None:
         return float(age), None, date, "repaired", "one of gender and race missing: gender unknown"
     if gender not in ("0", "1"):
