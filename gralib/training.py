@@ -159,6 +159,8 @@ def train(
 
 def predict(model: keras.Model, pixels: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Return the network's outputs for those rows, (rows, outputs) float32."""
+    if len(rows) <= PREDICT_BATCH:  # a face at a time: without the loop that fills batches
+        return np.asarray(model.predict_on_batch(pixels[rows]))
     return np.asarray(model.predict(pixels[rows], batch_size=PREDICT_BATCH, verbose=0))
 
 

@@ -5,7 +5,7 @@ from gralib.config import PRESETS, RunConfig, configure
 from gralib.errors import UserError
 
 WRONG = {
-    "recipe": 2,
+    "recipe": 1,
     "preset": "huge",
     "dataset": "imdb",
     "task": "age",

@@ -1,0 +1,51 @@
+"""reports/benchmarks.md from the figures of benchmarks.json."""
+
+NOTE = (
+    "The grid ran side by side, one thread a process. `grid_throughput_vs_keras` is calculated from the measured rates "
+    "and first steps of 18 runs: ours as many at a time as there are cores with one compilation a process, the "
+    "opponent's one after another, first step included. `first_step_ratio` counts from process start, less is better; "
+    "in all other ratios more is better. `peak_share` is the counted arithmetic of a training face times faces/s over "
+    "the rate of large matrix products on all cores. `rss_160k_mib` is what 160,000 faces add to a training process, "
+    "all of them read once; `rss_160k_process_mib` is the whole process, TensorFlow included."
+)
+
+
+def page(result: dict) -> str:
+    """Return the results as Markdown."""
+    figures, raw = result["figures"], result["raw"]
+    machine = ", ".join(f"{k} {v}" for k, v in result["machine"].items())
+    widths = list(figures["throughput_vs_keras"])
+    lines = ["# Benchmarks", "", f"Written by `make bench`; batch 64, float32, random faces. {machine}.", ""]
+    by_width = {name: value for name, value in figures.items() if isinstance(value, dict) and name != "slopes"}
+    lines += table(
+        ["figure", *(f"width {w}" for w in widths)],
+        [[name, *(f"{value[w]:.3g}" for w in widths)] for name, value in by_width.items()])  # fmt: skip
+    lines += table(["figure", "value"],
+        [[name, f"{value:.3g}"] for name, value in figures.items() if not isinstance(value, dict)])  # fmt: skip
+    lines += [NOTE, ""]
+    trained = [*[r for r in raw.values() if "who" in r], *({**r, "who": f"{r['who']} (grid)"} for r in raw["grid"])]
+    lines += table(
+        ["contender", "width", "threads", "first step, s", "faces/s", "peak memory, MiB"],
+        [[r["who"], r["width"], r["threads"], f"{r['first_step_s']:.1f}", f"{r['faces_per_s']:.0f}",
+          f"{r['rss_mib']:.0f}"] for r in trained])  # fmt: skip
+    profiles = [r for r in raw.values() if "shares" in r]
+    lines += table(
+        ["where a step goes (one thread, profiled)", *(f"width {r['width']}" for r in profiles)],
+        [[kind, *(f"{100 * r['shares'][kind]:.1f} %" for r in profiles)]
+         for kind in profiles[0]["shares"]])  # fmt: skip
+    lines += table(
+        ["first pass over files", "faces", "µs a face"],
+        [[r["who"], r["faces"], f"{r['us_per_face']:.0f}"] for r in raw["input"].values()])  # fmt: skip
+    lines += table(
+        ["reading age and gender, warm", "width", "faces/s", "one face, ms"],
+        [[r["reader"], r["width"] or "", f"{r['faces_per_s']:.0f}", f"{r['one_face_ms']:.1f}"]
+         for r in raw.values() if "reader" in r])  # fmt: skip
+    lines += ["![Cost of a training face](figures/benchmarks-growth.svg)", ""]
+    lines += table(["growth", "slope on logarithms"], [[k, f"{v:.2f}"] for k, v in figures["slopes"].items()])
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def table(head: list, rows: list[list]) -> list[str]:
+    """Return a Markdown table and an empty line."""
+    lines = [head, ["---"] * len(head), *rows]
+    return [*("| " + " | ".join(map(str, line)) + " |" for line in lines), ""]
