@@ -1,35 +1,65 @@
 """The batch: decode the faces, train the runs, execute the notebooks, write the report.
 
-`make study` is one call of it. Settings: `--config preset=laptop seed=1 root=PATH`.
+`make study` is one call of it. Settings: `--config dataset=fgnet preset=laptop seed=1 folds=0 root=PATH`; without
+`dataset` it runs all five, each on real pictures if `data/NAME` holds any, else on synthetic ones.
 """
 
 import os
 import sys
 
-from gralib.config import TASKS, configure
+from gralib.config import TASKS, configure_tasks
 from gralib.errors import UserError
 from gralib.notebooks import refuse_unknown
 from gralib.sources import open_source
 
-REAL, DRAWN = Path("data/utkface"), Path("data/synthetic/utkface")
-ROOT = Path(config.get("root") or (REAL if REAL.is_dir() and any(REAL.iterdir()) else DRAWN))
-SYNTHETIC = ROOT == DRAWN
-PRESET = config.get("preset", "smoke" if SYNTHETIC else "laptop")
-SEED = config.get("seed", 0)
+ALL = list(TASKS)
+NAMES = [config["dataset"]] if "dataset" in config else ALL
+SEED, FOLDS = config.get("seed", 0), config.get("folds", 1)
+
+
+def root(name):
+    """Where the pictures of a data set are."""
+    real = Path(f"data/{name}")
+    return Path(config.get("root") or (real if real.is_dir() and any(real.iterdir()) else f"data/synthetic/{name}"))
+
+
+def drawn(name):
+    return root(name) == Path(f"data/synthetic/{name}")
+
+
+def preset(name):
+    return config.get("preset", "smoke" if drawn(name) else "laptop")
+
+
 try:
-    refuse_unknown(config, ("root", "preset", "seed"))
-    configure(PRESET, seed=SEED)
+    refuse_unknown(config, ("dataset", "root", "preset", "seed", "folds"))
+    if NAMES[0] not in ALL:
+        raise UserError(f"dataset: expected one of {', '.join(ALL)}, got {NAMES[0]!r}")
+    if "root" in config and "dataset" not in config:
+        raise UserError("root: expected dataset=NAME with it")
+    if not isinstance(FOLDS, int) or FOLDS < 0:
+        raise UserError(f"folds: expected a number from 0 (all), got {FOLDS!r}")
+    for name in NAMES:
+        configure_tasks(name, preset(name), seed=SEED)
     # Differs as soon as the pictures do, so that everything made from them is made anew.
-    STAMP = "drawn" if SYNTHETIC else open_source(ROOT).stamp
+    STAMP = {name: "drawn" if drawn(name) else open_source(root(name)).stamp for name in NAMES}
 except UserError as error:
     print(f"make study: {error}", file=sys.stderr, flush=True)
     os._exit(1)
-BUILD = f"build/utkface-{'synthetic' if SYNTHETIC else 'real'}-{PRESET}-s{SEED}"
+SYNTHETIC = [name for name in NAMES if drawn(name)]
+
+
+def built(name, file):
+    """A file that the study of a data set makes; its folder names everything that decides it."""
+    kind = "synthetic" if drawn(name) else "real"
+    return f"build/{name}-{kind}-{preset(name)}-s{SEED}-f{FOLDS}/{file}"
+
 
 onstart:
-    kind = "synthetic faces, as data/utkface holds no pictures" if SYNTHETIC else f"real faces in {ROOT}"
-    wait = "some minutes" if PRESET == "smoke" else "long; stop it any time, the next call goes on"
-    print(f"Study of UTKFace on {kind}; {PRESET} preset: {wait}.", flush=True)
+    for name in NAMES:
+        faces = f"synthetic faces, as data/{name} holds no pictures" if drawn(name) else f"real faces in {root(name)}"
+        wait = "some minutes" if preset(name) == "smoke" else "long; stop it any time, the next call goes on"
+        print(f"{name}: {faces}; {preset(name)} preset: {wait}.", flush=True)
 
 
 rule all:
@@ -39,44 +69,56 @@ rule all:
 
 rule synthesize:
     output:
-        DRAWN / "SYNTHETIC.txt",
+        "data/synthetic/{name}/SYNTHETIC.txt",
     shell:
-        "rm -rf {DRAWN} && gra data synthesize --layout utkface --out {DRAWN}"
+        "rm -rf data/synthetic/{wildcards.name} && gra data synthesize --layout {wildcards.name}"
 
 
-rule faces:
-    input:
-        [DRAWN / "SYNTHETIC.txt"] if SYNTHETIC else [],
-    output:
-        f"{BUILD}/faces.json",
-    params:
-        stamp=STAMP,
-    shell:
-        "gra data check utkface --root '{ROOT}' --json > {output}"
+for name in NAMES:
 
+    rule:
+        name:
+            f"{name}_faces"
+        input:
+            [f"data/synthetic/{name}/SYNTHETIC.txt"] if name in SYNTHETIC else [],
+        output:
+            built(name, "faces.json"),
+        params:
+            stamp=STAMP[name],
+            dataset=name,
+            root=root(name),
+        shell:
+            "gra data check {params.dataset} --root '{params.root}' --json > {output}"
 
-rule train:
-    input:
-        f"{BUILD}/faces.json",
-    output:
-        f"{BUILD}/{{task}}.run",
-    wildcard_constraints:
-        task="|".join(TASKS),
-    shell:
-        "gra run --task {wildcards.task} --root '{ROOT}' --preset {PRESET} --set seed={SEED} --progress lines > {output}"
+    rule:
+        name:
+            f"{name}_train"
+        input:
+            built(name, "faces.json"),
+        output:
+            built(name, "{task}.run"),
+        wildcard_constraints:
+            task="|".join(TASKS[name]),
+        params:
+            words=f"--dataset {name} --root '{root(name)}' --preset {preset(name)} --set seed={SEED} --folds {FOLDS}",
+        shell:
+            "gra run --task {wildcards.task} {params.words} --progress lines > {output}"
 
-
-rule notebook:
-    input:
-        "notebooks/utkface.ipynb",
-        expand(f"{BUILD}/{{task}}.run", task=TASKS),
-    output:
-        f"{BUILD}/utkface.html",
-    log:
-        f"{BUILD}/utkface.log",
-    shell:
-        "gra notebook utkface -p data_root='{ROOT}' -p preset={PRESET} -p seed={SEED} --out {BUILD}/utkface 2> {log}"
-        " || (cat {log} >&2; exit 1)"
+    rule:
+        name:
+            f"{name}_notebook"
+        input:
+            f"notebooks/{name}.ipynb",
+            [built(name, f"{task}.run") for task in TASKS[name]],
+        output:
+            built(name, f"{name}.html"),
+        log:
+            built(name, f"{name}.log"),
+        params:
+            words=f"{name} -p data_root='{root(name)}' -p preset={preset(name)} -p seed={SEED} -p folds={FOLDS}",
+            out=built(name, name),
+        shell:
+            "gra notebook {params.words} --out {params.out} 2> {log} || (cat {log} >&2; exit 1)"
 
 
 rule tour:
@@ -94,7 +136,7 @@ rule tour:
 
 rule report:
     input:
-        f"{BUILD}/utkface.html",
+        [built(name, f"{name}.html") for name in NAMES],
         "build/model_tour.html",
     output:
         touch("build/report.done"),

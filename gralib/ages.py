@@ -73,3 +73,13 @@ def join_soft(
     """Return the expected age: each category's answer weighted by its probability (shapes as `join_hard`)."""
     category = np.arange(probability.shape[1])
     return (probability.astype(np.float64) * decode(category, remainder, width)).sum(axis=1)
+
+
+GROUPS = ((0, 2), (4, 6), (8, 12), (15, 20), (25, 32), (38, 43), (48, 53), (60, 100))
+"""The eight age groups of Adience (Eidinger, Enbar and Hassner 2014), in years, ends included."""
+GROUP_NAMES = tuple(f"{low}-{high}" for low, high in GROUPS)
+
+
+def group_ages() -> NDArray[np.float64]:
+    """Return an age for each group of `GROUPS`, its middle: Adience publishes no ages, so an MAE needs this mapping."""
+    return np.array([(low + high) / 2 for low, high in GROUPS])

@@ -20,7 +20,9 @@ app = typer.Typer(
 data = typer.Typer(no_args_is_help=True, help="Look at a data set, or draw a synthetic one.")
 app.add_typer(data, name="data")
 
-Dataset = Annotated[str, typer.Argument(help="Name of the data set: utkface.", metavar="NAME")]
+Dataset = Annotated[
+    str, typer.Argument(help="Name of the data set: fgnet, afad, wikipedia, utkface or adience.", metavar="NAME")
+]
 Root = Annotated[str, typer.Option(help="Folder or archive as downloaded. Default: data/NAME, else synthetic faces.")]
 
 
@@ -31,21 +33,56 @@ def data_check(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Read every file, decode every picture once, and account for all of them."""
-    from gralib.datasets import find_root
+    from gralib.datasets import find_root, load
     from gralib.faces import open_faces
+    from gralib.manifest import account, summary
 
-    faces = open_faces(name, find_root(name, root), progress=not as_json)
+    place = find_root(name, root)
+    manifest = load(name, place)
+    found: dict[str, Any] = {"dataset": name, "all rows": summary(manifest.rows)}
+    counts = account(manifest.rows)
+    if not manifest.kept.empty:
+        faces = open_faces(name, place, progress=not as_json)
+        counts = faces.account
+        found |= {"faces": summary(faces.table), "fingerprint": faces.fingerprint, "synthetic": faces.synthetic}
     if as_json:
-        known = {"fingerprint": faces.fingerprint, "synthetic": faces.synthetic}
-        print(json.dumps({"dataset": name, **known, "account": faces.account.to_dict(orient="records")}, indent=1))
+        print(json.dumps({**found, "account": counts.to_dict(orient="records")}, indent=1))
         return
-    print(f"{name}: {'synthetic' if faces.synthetic else 'real'} faces, fingerprint {faces.fingerprint}")
-    print(faces.account.to_string(index=False))
+    print(counts.to_string(index=False))
+    for part in ("all rows", "faces"):
+        if part in found:
+            print(f"{part}: " + ", ".join(f"{key} {value}" for key, value in found[part].items()))
+    if manifest.kept.empty:
+        print(f"{place}: no usable picture here; how to get them: gra data how-to {name}")
+    else:
+        print(f"{'synthetic' if faces.synthetic else 'real'} faces, fingerprint {faces.fingerprint}")
+
+
+@data.command("how-to")
+def data_how_to(name: Dataset) -> None:
+    """Say how to get a data set: address, licence, size, what to accept, where to put it."""
+    from gralib.datasets.fetch import how_to
+
+    print(how_to(name))
+
+
+@data.command("fetch")
+def data_fetch(
+    name: Dataset,
+    url: Annotated[str, typer.Option(help="Another address of the same files.")] = "",
+) -> None:
+    """Download what can be had without a form into data/NAME; goes on where it was interrupted."""
+    from gralib.datasets.fetch import fetch
+
+    for path in fetch(name, url):
+        print(path)
 
 
 @data.command("synthesize")
 def data_synthesize(
-    layout: Annotated[str, typer.Option(help="Layout to write: utkface.")] = "utkface",
+    layout: Annotated[
+        str, typer.Option(help="Layout to write: fgnet, afad, wikipedia, utkface or adience.")
+    ] = "utkface",
     out: Annotated[str, typer.Option(help="Folder to make. Default: data/synthetic/LAYOUT.")] = "",
     subjects: Annotated[int, typer.Option(help="Drawn people; each has two to five pictures.", min=1)] = 400,
     seed: Annotated[int, typer.Option(help="Same seed, same pictures.", min=0)] = 0,
@@ -64,32 +101,37 @@ def data_synthesize(
 
 @app.command("run")
 def run_command(
-    task: Annotated[str, typer.Option(help="gender, age_category or age_regression.")],
+    task: Annotated[str, typer.Option(help="gender, age_category, age_regression or age_group.")],
     dataset: Annotated[str, typer.Option(help="Name of the data set.")] = "utkface",
     root: Root = "",
     preset: Annotated[str, typer.Option(help="smoke (minutes), laptop (half an hour), paper (a GPU).")] = "laptop",
     change: Annotated[
         list[str] | None, typer.Option("--set", help="Change a setting, as in --set width=16.", metavar="FIELD=VALUE")
     ] = None,
+    folds: Annotated[int, typer.Option(help="Run the first so many folds of the protocol; 0: all.", min=0)] = 1,
     again: Annotated[bool, typer.Option(help="Train although a committed record of this run exists.")] = False,
     threads: Annotated[int, typer.Option(help="Processor threads of this run.", min=1)] = 1,
     progress: Annotated[str, typer.Option(help="bar, lines or none.")] = "bar",
 ) -> None:
     """Train one network, or read it back if that was done before. Prints the run's name."""
-    from gralib.config import configure
+    from gralib.config import PROTOCOLS, configure
     from gralib.datasets import find_root
     from gralib.faces import open_faces
 
-    config = configure(preset, dataset=dataset, task=task, **_settings(change or []))
+    standard = PROTOCOLS.get(dataset, {})  # type: ignore[call-overload]
+    config = configure(preset, **{**standard, "dataset": dataset, "task": task, **_settings(change or [])})
     faces = open_faces(dataset, find_root(dataset, root), progress=progress == "bar")
-    from gralib.experiment import run
+    from gralib.experiment import run, run_folds
 
-    finished = run(config, faces, again=again, threads=threads, progress=progress)
-    for name, score in finished.record.scores.items():
-        kind = "synthetic" if finished.record.synthetic else "real"
-        text = f"{name} {score.value:.3f} [{score.low:.3f}, {score.high:.3f}], constant predictor {score.floor:.3f}"
-        print(f"{kind} faces: {text}", file=sys.stderr)
-    print(finished.record.run_id)
+    options = {"again": again, "threads": threads, "progress": progress}
+    runs = [run(config, faces, **options)] if folds == 1 else run_folds(config, faces, folds, **options)
+    for finished in runs:
+        for name, score in finished.record.scores.items():
+            kind = "synthetic" if finished.record.synthetic else "real"
+            interval = "" if score.low is None else f" [{score.low:.3f}, {score.high:.3f}]"
+            text = f"{name} {score.value:.3f}{interval}, constant predictor {score.floor:.3f}"
+            print(f"{kind} faces: {text}", file=sys.stderr)
+        print(finished.record.run_id)
 
 
 @app.command("keep")

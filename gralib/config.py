@@ -9,8 +9,26 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from gralib.errors import UserError
 
 Preset = Literal["smoke", "laptop", "paper"]
-Task = Literal["gender", "age_category", "age_regression"]
-TASKS: tuple[Task, ...] = ("gender", "age_category", "age_regression")
+Task = Literal["gender", "age_category", "age_regression", "age_group"]
+Dataset = Literal["fgnet", "afad", "wikipedia", "utkface", "adience"]
+Protocol = Literal["grouped", "official", "leave_one_out", "random"]
+TASKS: dict[Dataset, tuple[Task, ...]] = {
+    "fgnet": ("age_category", "age_regression"),
+    "afad": ("gender", "age_category", "age_regression"),
+    "wikipedia": ("gender", "age_category", "age_regression"),
+    "utkface": ("gender", "age_category", "age_regression"),
+    "adience": ("gender", "age_group"),
+}
+"""What the labels of each data set allow: FG-NET publishes no gender, Adience age groups instead of ages."""
+PROTOCOLS: dict[Dataset, dict[str, Any]] = {
+    "fgnet": {"folds": 10},
+    "afad": {},
+    "wikipedia": {},
+    "utkface": {},
+    "adience": {"protocol": "official"},
+}
+"""The honest protocol of each data set, as a change of `RunConfig`'s defaults. FG-NET's is leave one person out (82
+folds); ten folds of persons are what a laptop does."""
 Counts = tuple[Annotated[int, Field(ge=1, le=8)], ...]
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -31,12 +49,19 @@ class RunConfig(BaseModel):
     """Raised when the code trains differently for the same settings, so that old runs are not taken for new."""
     preset: Preset = "laptop"
     """The preset this configuration started from; claims look only at `laptop` and `paper`."""
-    dataset: Literal["utkface"] = "utkface"
+    dataset: Dataset = "utkface"
     """The data set, by the name of its loader."""
     task: Task = "gender"
-    """Two genders (7.1.1), or one of the two age networks (7.1.2): category, or remainder inside it."""
-    protocol: Literal["grouped"] = "grouped"
+    """Two genders (7.1.1); one of the two age networks (7.1.2): category, or remainder inside it; or the eight age
+    groups of Adience."""
+    protocol: Protocol = "grouped"
     """Who trains and who tests; see `gralib.protocols`. Not stated in the paper."""
+    folds: int = Field(5, ge=2, le=100)
+    """Parts that `grouped` and `random` divide the faces into; one of them tests."""
+    fold: int = Field(0, ge=0, le=999)
+    """Which part tests; with `leave_one_out`, which person."""
+    age_range: tuple[Annotated[int, Field(ge=0, le=116)], Annotated[int, Field(ge=0, le=116)]] | None = None
+    """Only faces of these ages, ends included, such as UTKFace's 21 to 60; all when None."""
     split_seed: int = Field(0, ge=0, lt=2**32)
     """Seed of the split; kept when `seed` changes, so that all seeds share their test faces."""
     train_faces: int | None = Field(None, ge=16)
@@ -78,16 +103,31 @@ class RunConfig(BaseModel):
             raise ValueError(f"groups: expected a divisor of width {self.width}, got {self.groups}")
         if any(d > m for d, m in zip(self.mask_depths, (4, 3, 2), strict=True)):
             raise ValueError(f"mask_depths: expected at most 4, 3 and 2, got {self.mask_depths}")
+        if self.task not in TASKS[self.dataset]:
+            raise ValueError(
+                f"task: expected one of {', '.join(TASKS[self.dataset])} on {self.dataset}, got {self.task}"
+            )
+        if self.protocol in ("grouped", "random") and self.fold >= self.folds:
+            raise ValueError(f"fold: expected 0 to {self.folds - 1}, got {self.fold}")
+        if self.protocol == "official" and (self.dataset != "adience" or self.fold > 4):
+            raise ValueError(f"protocol: official is for folds 0 to 4 of adience, got {self.dataset}, fold {self.fold}")
+        if self.age_range and self.age_range[0] > self.age_range[1]:
+            raise ValueError(f"age_range: expected the younger age first, got {self.age_range}")
         return self
 
     def canonical(self) -> str:
-        """Return the configuration as one line of JSON with sorted keys."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        """Return the configuration as one line of JSON with sorted keys; settings at their default are left out.
+
+        So a setting added later, with a default that means what was done before, leaves old runs their names.
+        """
+        chosen = self.model_dump(mode="json", exclude_defaults=True) | {"recipe": self.recipe}
+        return json.dumps(chosen, sort_keys=True, separators=(",", ":"))
 
     def run_id(self, fingerprint: str) -> str:
         """Return the name of this run on the data of that fingerprint: readable, ending in a hash of both."""
         digest = hashlib.sha256(f"{self.canonical()}\n{fingerprint}".encode()).hexdigest()[:12]
-        return f"{self.dataset}-{self.task.replace('_', '-')}-{self.preset}-s{self.seed}-{digest}"
+        part = f"-f{self.fold}" if self.fold else ""
+        return f"{self.dataset}-{self.task.replace('_', '-')}-{self.preset}-s{self.seed}{part}-{digest}"
 
 
 def configure(preset: str = "laptop", **fields: Any) -> RunConfig:
@@ -102,6 +142,16 @@ def configure(preset: str = "laptop", **fields: Any) -> RunConfig:
         return RunConfig(**{"preset": preset, **PRESETS[preset], **fields})
     except ValidationError as error:
         raise UserError(explain(error)) from None
+
+
+def configure_tasks(dataset: Dataset, preset: str = "laptop", **fields: Any) -> dict[Task, RunConfig]:
+    """Return the configuration of every task of a data set under its honest protocol, with `fields` changed.
+
+    Raises:
+        UserError: as `configure`.
+    """
+    common = {**PROTOCOLS[dataset], **fields, "dataset": dataset}
+    return {task: configure(preset, task=task, **common) for task in TASKS[dataset]}
 
 
 def explain(error: ValidationError) -> str:

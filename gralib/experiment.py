@@ -9,23 +9,20 @@ import pandas as pd
 from filelock import FileLock
 
 from gralib import ages, backend, records, scores
+from gralib.audit import leakage
 from gralib.config import RunConfig
 from gralib.errors import UserError, from_root
 from gralib.faces import Faces
 from gralib.manifest import GENDERS
-from gralib.protocols import Split, grouped_split, groups, leakage
+from gralib.protocols import Split, fold_count, groups, split
 from gralib.records import Record, Run, Score
+from gralib.tasks import LABEL, class_names
 
 if TYPE_CHECKING:
     import keras
 
-SCHEMA = 1
-PREFIX = {"gender": "p_", "age_category": "p_", "age_regression": "r_"}
-
-
-def split(config: RunConfig, faces: Faces) -> Split:
-    """Return who trains, validates and tests under `config.protocol`."""
-    return grouped_split(faces.table, config.split_seed, config.train_faces)
+SCHEMA = 2
+PREFIX = {"gender": "p_", "age_category": "p_", "age_group": "p_", "age_regression": "r_"}
 
 
 def run(
@@ -58,14 +55,26 @@ def run(
         return records.find(run_id, (store,)) or _train(config, faces, from_root(store) / run_id, threads, progress)
 
 
+def run_folds(
+    config: RunConfig, faces: Faces, folds: int = 0, store: str | Path = records.STORE, **options
+) -> list[Run]:
+    """Return the runs of the first `folds` folds of the protocol (all when 0), one after another; see `run`.
+
+    The network is compiled once; every fold only sets its weights back.
+    """
+    count = fold_count(config, faces.table)
+    chosen = range(min(folds, count) if folds else count)
+    return [run(config.model_copy(update={"fold": fold}), faces, store, **options) for fold in chosen]
+
+
 def _train(config: RunConfig, faces: Faces, folder: Path, threads: int, progress: str) -> Run:
     """Train, predict the test faces, score, and write the record into `folder`."""
     backend.start(threads)
     from gralib import training
 
     environment = backend.environment()
-    parts = split(config, faces)
-    known = faces.table["gender" if config.task == "gender" else "age"].notna().to_numpy()
+    parts = split(config, faces.table)
+    known = faces.table[LABEL[config.task]].notna().to_numpy()
     train, validation, test = (rows[known[rows]] for rows in (parts.train, parts.validation, parts.test))
     trained = training.train(
         config,
@@ -79,6 +88,7 @@ def _train(config: RunConfig, faces: Faces, folder: Path, threads: int, progress
     )
     outputs = training.predict(trained.model, faces.pixels, test)
     predictions = prediction_table(config, faces, test, outputs)
+    constants = constants_of(config, faces.table.iloc[train])
     record = Record(
         schema_version=SCHEMA,
         run_id=folder.name,
@@ -88,8 +98,8 @@ def _train(config: RunConfig, faces: Faces, folder: Path, threads: int, progress
         account=_rows(faces.account),
         faces={"train": len(train), "validation": len(validation), "test": len(test)},
         leakage=_rows(leakage(faces.table, Split(train, validation, test))),
-        scores=score(config, predictions, faces.table.iloc[train]),
-        constant_age=scores.constant_age(faces.table["age"].iloc[train].dropna()),
+        scores=score(measures(config, predictions, constants), predictions["group"]),
+        constants=constants,
         chosen_epoch=trained.chosen_epoch,
         trainable_parameters=_trainable(trained.model, config),
         parameters=_count(trained.model.weights),
@@ -118,50 +128,105 @@ def network(run: Run) -> "keras.Model":
     return model
 
 
+def masks_of(run: Run, pixels: np.ndarray) -> list[np.ndarray]:
+    """Return the masks K of every attention block for some faces; nothing where the weights are not on this machine."""
+    if not (run.folder / "weights.npz").exists():
+        print("The weights of this run are not on this machine; gra run --again trains it here.")
+        return []
+    from gralib.network import mask_model
+
+    return mask_model(network(run)).predict(pixels, verbose=0)
+
+
 def prediction_table(config: RunConfig, faces: Faces, rows: np.ndarray, outputs: np.ndarray) -> pd.DataFrame:
-    """Return one row a test face: path, age in years, gender, group number, and the outputs by name."""
-    names = GENDERS if config.task == "gender" else ages.category_names(config.age_width)
-    table = pd.DataFrame(outputs, columns=[f"{PREFIX[config.task]}{name}" for name in names])
-    known = faces.table[["path", "age", "gender"]].assign(group=groups(faces.table)).iloc[rows]
+    """Return one row a test face: path, age in years, age group, gender, group number, and the outputs by name."""
+    table = pd.DataFrame(outputs, columns=[f"{PREFIX[config.task]}{name}" for name in class_names(config)])
+    known = faces.table[["path", "age", "age_group", "gender"]].assign(group=groups(faces.table)).iloc[rows]
     return pd.concat([known.reset_index(drop=True), table], axis=1)
 
 
 def outputs_of(config: RunConfig, predictions: pd.DataFrame) -> np.ndarray:
     """Return the network's outputs (n, outputs) from a table of predictions."""
-    return predictions.filter(regex=f"^{PREFIX[config.task]}").to_numpy()
+    return predictions[[f"{PREFIX[config.task]}{name}" for name in class_names(config)]].to_numpy()
 
 
-def score(config: RunConfig, predictions: pd.DataFrame, train: pd.DataFrame) -> dict[str, Score]:
-    """Score a run by itself, beside the best constant of the training faces.
+def constants_of(config: RunConfig, train: pd.DataFrame) -> dict[str, float | str]:
+    """Return the best constant prediction for the training faces: for each label the median or the commonest class."""
+    if config.task in ("gender", "age_group"):
+        return {LABEL[config.task]: str(scores.constant_class(train[LABEL[config.task]]))}
+    category, remainder = ages.encode(train["age"], config.age_width)
+    return {
+        "age": scores.constant_age(train["age"]),
+        "category": int(scores.constant_class(category)),
+        "remainder": float(np.median(remainder)),
+    }
 
-    - gender: `accuracy` (Eq. 8).
+
+Measures = dict[str, tuple[np.ndarray, np.ndarray]]
+"""By name of the score: a value for each test face, and the constant predictor's on the same face."""
+
+
+def measures(config: RunConfig, predictions: pd.DataFrame, constants: dict[str, float | str]) -> Measures:
+    """Measure every test face of a run, beside the best constant of the training faces. Scores are their means.
+
+    - gender: `accuracy` (Eq. 8), `balanced_accuracy`.
     - age_category: `category_accuracy` (Eq. 8), and `category_mae_years` (Eq. 7) of the expected age when every
       category stands for its middle.
     - age_regression: `remainder_error_years`, the error inside the category of the label; no age error. The age
       error of the paper needs both age networks: `join_ages`.
+    - age_group: `group_accuracy` (Eq. 8), `group_one_off_accuracy` (right or next to it), `group_balanced_accuracy`,
+      and `group_mae_years_by_middles`: Adience has no ages, so truth and answer stand for the middles of their groups.
     """
     outputs = outputs_of(config, predictions)
-    group = predictions["group"].to_numpy()
+    answer = outputs.argmax(axis=1)
     if config.task == "gender":
         truth = predictions["gender"].to_numpy()
-        values = scores.hits(truth, np.array(GENDERS)[outputs.argmax(axis=1)])
-        floor = scores.hits(truth, scores.constant_class(train["gender"]))
-        return {"accuracy": _score(values, floor, group)}
-    category, remainder = ages.encode(predictions["age"], config.age_width)
-    train_category, train_remainder = ages.encode(train["age"], config.age_width)
-    if config.task == "age_category":
-        floor = scores.hits(category, scores.constant_class(train_category))
-        middle = np.full_like(outputs, 0.5)
-        errors = scores.absolute_errors(predictions["age"], ages.join_soft(outputs, middle, config.age_width))
-        constant = scores.absolute_errors(predictions["age"], scores.constant_age(train["age"]))
+        hits = scores.hits(truth, np.array(GENDERS)[answer])
+        floor = scores.hits(truth, constants["gender"])
         return {
-            "category_accuracy": _score(scores.hits(category, outputs.argmax(axis=1)), floor, group),
-            "category_mae_years": _score(errors, constant, group),
+            "accuracy": (hits, floor),
+            "balanced_accuracy": (scores.balanced(truth, hits), scores.balanced(truth, floor)),
+        }
+    if config.task == "age_group":
+        return _group_measures(predictions["age_group"], answer, outputs, str(constants["age_group"]))
+    age = predictions["age"].to_numpy()
+    category, remainder = ages.encode(age, config.age_width)
+    if config.task == "age_category":
+        middle = ages.join_soft(outputs, np.full_like(outputs, 0.5), config.age_width)
+        return {
+            "category_accuracy": (scores.hits(category, answer), scores.hits(category, constants["category"])),
+            "category_mae_years": (scores.absolute_errors(age, middle), scores.absolute_errors(age, constants["age"])),
         }
     inside = np.take_along_axis(outputs, category[:, None], axis=1)[:, 0]
-    years = config.age_width * scores.absolute_errors(remainder, inside)
-    constant = config.age_width * scores.absolute_errors(remainder, np.median(train_remainder))
-    return {"remainder_error_years": _score(years, constant, group)}
+    errors, floor = (scores.absolute_errors(remainder, r) for r in (inside, constants["remainder"]))
+    return {"remainder_error_years": (config.age_width * errors, config.age_width * floor)}
+
+
+def _group_measures(names: pd.Series, answer: np.ndarray, outputs: np.ndarray, constant: str) -> Measures:
+    truth = pd.Categorical(names, categories=ages.GROUP_NAMES).codes
+    same = ages.GROUP_NAMES.index(constant)
+    hits, floor = scores.hits(truth, answer), scores.hits(truth, same)
+    middles = ages.group_ages()
+    expected = outputs @ middles
+    return {
+        "group_accuracy": (hits, floor),
+        "group_one_off_accuracy": (scores.one_off(truth, answer), scores.one_off(truth, same)),
+        "group_balanced_accuracy": (scores.balanced(truth, hits), scores.balanced(truth, floor)),
+        "group_mae_years_by_middles": (
+            scores.absolute_errors(middles[truth], expected),
+            scores.absolute_errors(middles[truth], middles[same]),
+        ),
+    }
+
+
+def score(found: Measures, group: pd.Series) -> dict[str, Score]:
+    """Return the mean of every measure with its interval over groups of faces, and the constant predictor's mean."""
+    found_scores = {}
+    for name, (values, floor) in found.items():
+        e = scores.interval(values, group)
+        low, high = (None, None) if np.isnan(e.low) else (e.low, e.high)
+        found_scores[name] = Score(value=e.value, low=low, high=high, n=e.n, floor=float(floor.mean()))
+    return found_scores
 
 
 def join_ages(category: Run, regression: Run, how: str = "soft") -> pd.DataFrame:
@@ -184,12 +249,7 @@ def join_ages(category: Run, regression: Run, how: str = "soft") -> pd.DataFrame
         raise UserError(f"{regression.record.run_id}: other test faces or categories than {category.record.run_id}")
     join = {"soft": ages.join_soft, "hard": ages.join_hard}[how]
     probability, remainder = outputs_of(category.record.config, left), outputs_of(regression.record.config, right)
-    return left[["path", "group", "age", "gender"]].assign(predicted=join(probability, remainder, width))
-
-
-def _score(values: np.ndarray, floor: np.ndarray, group: np.ndarray) -> Score:
-    estimate = scores.interval(values, group)
-    return Score(**vars(estimate), floor=float(floor.mean()))
+    return left[["path", "group", "age", "age_group", "gender"]].assign(predicted=join(probability, remainder, width))
 
 
 def _chosen(trained: Any) -> dict[str, float]:

@@ -3,10 +3,12 @@
 import hashlib
 import io
 import json
+import os
 import shutil
 import tempfile
+from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from gralib.datasets import load
-from gralib.errors import from_root
+from gralib.errors import UserError, from_root
 from gralib.manifest import account
 from gralib.sources import DRAWN, Source
 
@@ -24,8 +26,12 @@ SIZE = 32
 """Side of a face in pixels (7.1)."""
 LARGEST = 8000
 """A picture whose header claims a longer side is set aside unread."""
-FORMAT = 3
+CHUNK = 64
+"""Pictures that a thread decodes at a time."""
+FORMAT = 4
 """Raised when the cache's content changes for the same pictures."""
+COLUMNS = ["path", "age", "age_group", "gender", "group", "subject", "fold"]
+DTYPES = {name: "float64" if name in ("age", "fold") else str for name in COLUMNS}
 
 
 @dataclass(frozen=True)
@@ -35,8 +41,8 @@ class Faces:
     Attributes:
         dataset: name of the loader.
         pixels: (n, 32, 32, 3) uint8, a memory map.
-        table: n rows: path, age (years or NaN), gender ('male', 'female' or NaN), group, digest (SHA-256 of the
-            file).
+        table: n rows: path, age (years), age_group, gender, group, subject, fold as in `gralib.manifest.Row`, NaN
+            where the data set does not say; and digest (SHA-256 of the file).
         account: files by status and reason, the set-aside ones included.
         fingerprint: hash of pixels and labels; runs are addressed by it.
         synthetic: whether the faces are drawn.
@@ -67,26 +73,37 @@ def open_faces(dataset: str, root: str | Path, cache: str | Path = "cache", prog
         UserError: nothing usable at `root`.
     """
     manifest = load(dataset, from_root(root))
+    if manifest.kept.empty:
+        most = manifest.rows["reason"].value_counts().index[0]
+        raise UserError(f"{manifest.source.path}: {len(manifest.rows)} rows, no usable picture; most: {most}")
     rows = manifest.rows.to_csv(index=False)
     key = hashlib.sha256(f"{FORMAT} {SIZE} {manifest.source.stamp}\n{rows}".encode()).hexdigest()[:16]
     folder = from_root(cache) / f"{dataset}-{key}"
     if not folder.exists():
         _fill(folder, manifest.source, manifest.rows, progress)
     meta = json.loads((folder / "meta.json").read_text())
-    table = pd.read_csv(folder / "table.csv", dtype={"group": str, "gender": str, "path": str})
+    table = pd.read_csv(folder / "table.csv", dtype=DTYPES, keep_default_na=False, na_values=[""])
     counts = pd.read_csv(folder / "account.csv", keep_default_na=False)
     pixels = np.load(folder / "pixels.npy", mmap_mode="r", allow_pickle=False)
     return Faces(dataset, pixels, table, counts, meta["fingerprint"], meta["synthetic"])
 
 
-def decode(data: bytes, size: int = SIZE) -> np.ndarray | str:
-    """Return a picture as (size, size, 3) uint8 RGB, or why that cannot be done."""
+def decode(data: bytes, crop: str | None = None, size: int = SIZE) -> np.ndarray | str:
+    """Return a picture, or its part `crop` (see `Row`), as (size, size, 3) uint8 RGB, or why that cannot be done."""
     try:
         with Image.open(io.BytesIO(data)) as picture:
-            if max(picture.size) > LARGEST:
+            width, height = picture.size
+            if max(width, height) > LARGEST:
                 return f"picture larger than {LARGEST} pixels"
-            picture.draft("RGB", (2 * size, 2 * size))
-            small = picture.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
+            box = _inside(crop, width, height) if crop else (0, 0, width, height)
+            if box is None:
+                return "crop outside the picture"
+            left, top, right, bottom = box
+            wanted = 2 * size
+            picture.draft("RGB", (wanted * width // (right - left), wanted * height // (bottom - top)))
+            x, y = picture.width / width, picture.height / height  # a JPEG may come reduced by a power of two
+            region = (left * x, top * y, min(right * x, picture.width), min(bottom * y, picture.height))
+            small = picture.convert("RGB").resize((size, size), Image.Resampling.BILINEAR, box=region)
             return np.asarray(small)
     except Image.DecompressionBombError:
         return f"picture larger than {LARGEST} pixels"
@@ -94,6 +111,16 @@ def decode(data: bytes, size: int = SIZE) -> np.ndarray | str:
         return "not a picture inside"
     except (OSError, SyntaxError, ValueError):
         return "picture damaged or cut short"
+
+
+def _inside(crop: str, width: int, height: int) -> tuple[int, int, int, int] | None:
+    """Move a crop into the picture, cutting off what does not fit; None if they do not meet."""
+    left, top, right, bottom = map(int, crop.split())
+    if not (left < right and top < bottom and left < width and top < height and right > 0 and bottom > 0):
+        return None
+    across = max(0, -left) - max(0, right - width)
+    down = max(0, -top) - max(0, bottom - height)
+    return max(left + across, 0), max(top + down, 0), min(right + across, width), min(bottom + down, height)
 
 
 def _fill(folder: Path, source: Source, rows: pd.DataFrame, progress: bool) -> None:
@@ -110,7 +137,7 @@ def _fill(folder: Path, source: Source, rows: pd.DataFrame, progress: bool) -> N
         digests: list[str] = []
         synthetic = source.synthetic
         results = tqdm(
-            _decoded(source, rows["path"].loc[wanted]),
+            _decoded(source, rows.loc[wanted]),
             total=len(wanted),
             unit="face",
             desc=f"decoding {source.path.name}",
@@ -127,7 +154,7 @@ def _fill(folder: Path, source: Source, rows: pd.DataFrame, progress: bool) -> N
         np.save(part / "pixels.npy", pixels[: len(good)])
         del pixels
         (part / "all.npy").unlink()
-        table = rows.loc[good, ["path", "age", "gender", "group"]].assign(digest=digests)
+        table = rows.loc[good, COLUMNS].assign(digest=digests)
         table.to_csv(part / "table.csv", index=False)
         account(rows).to_csv(part / "account.csv", index=False)
         fingerprint = _hash_of(part / "table.csv", part / "pixels.npy")[:16]
@@ -141,12 +168,24 @@ def _fill(folder: Path, source: Source, rows: pd.DataFrame, progress: bool) -> N
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _decoded(source: Source, names: pd.Series) -> Iterator[tuple[bytes, np.ndarray | str]]:
-    """Yield each file's bytes and its pixels, or why there are none, in order."""
-    with source.reader() as read, ThreadPoolExecutor() as pool:
-        for start in range(0, len(names), 1024):
-            blobs = [_read(read, name) for name in names.iloc[start : start + 1024]]
-            yield from zip(blobs, pool.map(decode, blobs), strict=True)
+def _decoded(source: Source, rows: pd.DataFrame) -> Iterator[tuple[bytes, np.ndarray | str]]:
+    """Yield each file's bytes and its pixels, or why there are none, in order; reads on while threads decode."""
+    names = rows["path"].tolist()
+    crops = [c if isinstance(c, str) else None for c in rows["crop"]]
+    threads = os.cpu_count() or 1
+    waiting: deque[Future] = deque()
+    with source.reader() as read, ThreadPoolExecutor(threads) as pool:
+        for start in range(0, len(names), CHUNK):
+            blobs = [_read(read, name) for name in names[start : start + CHUNK]]
+            waiting.append(pool.submit(_decode_all, blobs, crops[start : start + CHUNK]))
+            if len(waiting) > 2 * threads:
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
+
+
+def _decode_all(blobs: list[bytes], crops: list[str | None]) -> list[tuple[bytes, np.ndarray | str]]:
+    return [(blob, decode(blob, crop)) for blob, crop in zip(blobs, crops, strict=True)]
 
 
 def _read(read, name: str) -> bytes:

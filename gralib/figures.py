@@ -124,10 +124,13 @@ def by_decade(table: pd.DataFrame, what: str, label: str) -> Axes:
     ax.errorbar(x, value, (value - low, high - value), fmt="o", color=COLOURS["measured"], capsize=3, label="GRA_Net")
     name = "same age for all" if age else "same gender for all"
     ax.plot(x, factor * table["constant"], "_", ms=16, mew=2, color=COLOURS["constant"], label=name)
-    names = [f"{d.split('-')[0]}s\n{n}" for d, n in zip(table["decade"], table["faces"], strict=True)]
+    decades = all(d.endswith("9") for d in table["decade"])
+    bands = [f"{d.split('-')[0]}s" if decades else d for d in table["decade"]]
+    names = [f"{band}\n{n}" for band, n in zip(bands, table["faces"], strict=True)]
     ax.set_xticks(x, names, fontsize=9)
     ax.set(
-        xlabel="decade of true age, and its test faces", ylabel="mean absolute error, years" if age else "accuracy, %"
+        xlabel=f"{'decade of true age' if decades else 'true age group, years'}, and its test faces",
+        ylabel="mean absolute error, years" if age else "accuracy, %",
     )
     ax.set_ylim(bottom=0)
     ax.legend(frameon=False, fontsize=10)
@@ -152,15 +155,42 @@ def confusion(table: pd.DataFrame, label: str) -> Axes:
 
 
 def ages_by_gender(table: pd.DataFrame, label: str) -> Axes:
-    """Number of faces by decade of age, men and women side by side."""
+    """Number of faces by decade of age (or age group), by gender where that is published."""
     ax = canvas("Who is in it", label)
-    known = table.dropna(subset=["age", "gender"])
-    counts = known.groupby([(known["age"] // 10 * 10).astype(int), "gender"]).size().unstack(fill_value=0)
-    for gender, shift in (("male", -2), ("female", 2)):
-        if gender in counts:
-            ax.bar(counts.index + 5 + shift, counts[gender], width=4, color=COLOURS[gender], label=gender)
-    ax.set(xlabel="age, years", ylabel="faces", xticks=[*counts.index, counts.index.max() + 10])
+    aged = table["age"].notna().any()
+    known = table.dropna(subset=["age" if aged else "age_group"])
+    bands = (known["age"] // 10 * 10).astype(int) if aged else known["age_group"]
+    order = sorted(bands.unique(), key=lambda band: int(str(band).split("-")[0]))
+    genders = [g for g in ("male", "female") if (known["gender"] == g).any()]
+    for i, gender in enumerate(genders or ["gender not published"]):
+        chosen = bands[known["gender"] == gender] if genders else bands
+        counts = chosen.value_counts().reindex(order, fill_value=0)
+        width = 0.4 if len(genders) > 1 else 0.8
+        ax.bar(np.arange(len(order)) + i * width, counts, width=width, align="edge", label=gender,
+               color=COLOURS[gender if genders else "measured"])  # fmt: skip
+    names = [f"{band}-{band + 9}" if aged else band for band in order]
+    ax.set_xticks(np.arange(len(order)) + 0.4, names, fontsize=9, rotation=45 if len(order) > 8 else 0)
+    ax.set(xlabel="age, years", ylabel="faces")
     ax.legend(frameon=False)
+    return ax
+
+
+def leakage(audits: dict[str, pd.DataFrame], label: str) -> Axes:
+    """Share of the test faces that share something with training, under each split (table of `gralib.audit`)."""
+    ax = canvas("What do test faces share with training?", label)
+    checks = list(dict.fromkeys(check for table in audits.values() for check in table["shared with training"]))
+    height = 0.8 / len(audits)
+    for i, (name, table) in enumerate(audits.items()):
+        share = 100 * (table["test faces concerned"] / table["test faces"]).to_numpy()
+        y = [checks.index(check) + i * height for check in table["shared with training"]]
+        colour = COLOURS["constant"] if name == "random split" else COLOURS["measured"]
+        ax.barh(y, share, height=height * 0.9, color=colour, label=name, align="edge")
+        for where, value in zip(y, share, strict=True):
+            ax.text(value + 1, where + height / 2, f"{value:.1f} %", va="center", fontsize=9)
+    ax.set_yticks(np.arange(len(checks)) + 0.4, checks)
+    ax.invert_yaxis()
+    ax.set(xlabel="share of the test faces, %", xlim=(0, 115), xticks=range(0, 101, 25))
+    ax.legend(frameon=False, loc="lower right")
     return ax
 
 
@@ -189,6 +219,18 @@ def mask_values(masks: dict[str, np.ndarray], label: str) -> Axes:
         ax.axvline(end, color=COLOURS["constant"], ls="--", lw=1)
     ax.set(xlabel="mask value K   (dashed: the range [0, 1] that section 6.2 gives it)", ylabel="")
     return ax
+
+
+def captions(table: pd.DataFrame) -> list[str]:
+    """Return what to write above each face: age or age group, gender; or the age and what was read."""
+    words = []
+    for row in table.itertuples():
+        if "predicted" in table:
+            words.append(f"{row.age:.0f}, read {row.predicted:.0f}")
+        else:
+            age = row.age_group if pd.isna(row.age) else f"{row.age:.0f}"
+            words.append(", ".join(str(v) for v in (age, row.gender) if not pd.isna(v)))
+    return words
 
 
 def faces(pixels: np.ndarray, captions: Sequence[str], title: str, label: str, columns: int = 8) -> Figure:

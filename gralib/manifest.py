@@ -1,47 +1,83 @@
-"""The Manifest: one validated row a file, with its labels and what became of it."""
+"""The Manifest: one validated row a picture, with its labels and what became of it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import pandas as pd
 
+from gralib.ages import GROUP_NAMES, MAX_AGE
 from gralib.errors import UserError
-from gralib.sources import Source
+from gralib.sources import Source, unsafe
 
 GENDERS = ("male", "female")
 """In the order of the network's two outputs (7.1)."""
 STATUSES = ("kept", "repaired", "set aside")
-COLUMNS = {
-    "path": "name in the source",
-    "age": "years, or missing",
-    "gender": "male or female, or missing",
-    "group": "pictures of one group may not be split (subject, photo, time stamp), or missing",
-    "status": "kept, repaired or set aside",
-    "reason": "why repaired or set aside, else empty",
-}
+
+
+class Row(NamedTuple):
+    """What a loader knows of one picture; None where the data set does not say."""
+
+    path: str
+    """Name in the source."""
+    age: float | None = None
+    """Years."""
+    age_group: str | None = None
+    """One of `gralib.ages.GROUP_NAMES`, for a set without ages."""
+    gender: str | None = None
+    """male or female."""
+    group: str | None = None
+    """Pictures of one group may not be split: subject, photo, person, time stamp, user."""
+    subject: str | None = None
+    """Who it shows, where the set publishes identities."""
+    fold: int | None = None
+    """Official fold."""
+    crop: str | None = None
+    """Where the face is: 'left top right bottom' in pixels; the whole picture if None."""
+    status: str = "kept"
+    """kept, repaired or set aside."""
+    reason: str = ""
+    """Why repaired or set aside."""
+
+
+def aside(path: str, reason: str, **known) -> Row:
+    """Return the row of a picture that is not used."""
+    return Row(path, status="set aside", reason=reason, **known)
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a loader found: a row for every file of the source, none left unsaid.
+    """What a loader found: a row for every picture and every other file of the source, none left unsaid.
 
-    `rows` has the columns of `COLUMNS`. Raises UserError naming the row that breaks a rule.
+    `rows` has the columns of `Row`. Raises UserError naming the row that breaks a rule.
     """
 
     dataset: str
     source: Source
     rows: pd.DataFrame
 
+    @classmethod
+    def of(cls, dataset: str, source: Source, rows: Iterable[Row]) -> "Manifest":
+        """Put rows together; names that point outside the source are set aside whatever the loader says."""
+        checked = [aside(r.path, "name points outside the archive") if unsafe(r.path) else r for r in rows]
+        frame = pd.DataFrame(checked, columns=list(Row._fields))
+        return cls(dataset, source, frame.astype({"age": "float64", "fold": "float64"}))
+
     def __post_init__(self) -> None:
         rows = self.rows
-        if list(rows.columns) != list(COLUMNS):
-            raise UserError(f"manifest of {self.dataset}: expected columns {list(COLUMNS)}, got {list(rows.columns)}")
-        kept = rows["status"] != "set aside"
+        if list(rows.columns) != list(Row._fields):
+            raise UserError(f"manifest of {self.dataset}: expected columns {list(Row._fields)}, got {list(rows)}")
+        out = rows["status"] == "set aside"
+        labels = rows[["age", "age_group", "gender"]]
+        box = r"-?\d+ -?\d+ -?\d+ -?\d+"
         rules = {
             "a path of its own": ~rows["path"].duplicated(),
             "a status of " + ", ".join(STATUSES): rows["status"].isin(STATUSES),
-            "an age from 0 to 116 or none": ~kept | rows["age"].isna() | rows["age"].between(0, 116),
-            "a gender of male, female or none": ~kept | rows["gender"].isna() | rows["gender"].isin(GENDERS),
-            "a label": ~kept | rows["age"].notna() | rows["gender"].notna(),
+            f"an age from 0 to {MAX_AGE} or none": out | rows["age"].isna() | rows["age"].between(0, MAX_AGE),
+            "an age group or none": out | rows["age_group"].isna() | rows["age_group"].isin(GROUP_NAMES),
+            "a gender of male, female or none": out | rows["gender"].isna() | rows["gender"].isin(GENDERS),
+            "a crop of four numbers or none": rows["crop"].isna() | rows["crop"].astype(str).str.fullmatch(box),
+            "a label": out | labels.notna().any(axis=1),
             "a reason": (rows["status"] == "kept") | (rows["reason"] != ""),
         }
         for rule, ok in rules.items():
@@ -65,3 +101,23 @@ def account(rows: pd.DataFrame) -> pd.DataFrame:
     counts = counts.assign(order=order).sort_values(["order", "reason"]).drop(columns="order")
     total = pd.DataFrame({"status": ["found"], "reason": [""], "files": [len(rows)]})
     return pd.concat([counts, total], ignore_index=True)
+
+
+def summary(table: pd.DataFrame) -> dict[str, str | int]:
+    """Say in a few numbers who is in a table of rows: pictures, subjects, groups, folds, ages, genders."""
+    found: dict[str, str | int] = {"pictures": len(table)}
+    for name, column in (("subjects", "subject"), ("groups", "group"), ("official folds", "fold")):
+        if table[column].notna().any():
+            found[name] = table[column].nunique()
+    if table["fold"].notna().any():
+        found["groups in two folds"] = int((table.groupby("group")["fold"].nunique() > 1).sum())
+    if table["age"].notna().any():
+        found["ages"] = f"{table['age'].min():.0f}-{table['age'].max():.0f}"
+    has_group = table["age_group"].notna()
+    if has_group.any():
+        found["with one of the eight age groups"] = int(has_group.sum())
+        found["with age group and gender"] = int((has_group & table["gender"].notna()).sum())
+    for gender in GENDERS:
+        if (table["gender"] == gender).any():
+            found[gender] = int((table["gender"] == gender).sum())
+    return found

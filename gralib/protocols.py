@@ -1,4 +1,11 @@
-"""Who trains, who chooses the epoch, who tests. Test faces never choose anything."""
+"""Who trains, who chooses the epoch, who tests. Test faces never choose anything.
+
+- `grouped`: the faces divided into `folds` parts by groups (subject, photo, person, time stamp; byte-identical files
+  too), one part tests. Five parts are the 80/20 of AFAD, Wikipedia and UTKFace; ten are FG-NET's for laptops.
+- `leave_one_out`: one group tests, everybody else trains (FG-NET: 82 persons).
+- `official`: the folds published with Adience; one tests.
+- `random`: parts drawn face by face. Offered for one purpose: to show what that does.
+"""
 
 from dataclasses import dataclass
 
@@ -6,13 +13,13 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
-from sklearn.model_selection import GroupShuffleSplit
+from sklearn.model_selection import GroupKFold, GroupShuffleSplit
 
+from gralib.config import RunConfig
 from gralib.errors import UserError
 
-TEST_SHARE = 0.2
 VALIDATION_SHARE = 0.1
-"""Share of the training side that is held out to choose the epoch."""
+"""Share of the training side that is held out to choose the epoch, by groups again."""
 
 
 @dataclass(frozen=True)
@@ -42,44 +49,59 @@ def groups(table: pd.DataFrame) -> np.ndarray:
     return connected_components(links, directed=False)[1][:n]
 
 
-def grouped_split(table: pd.DataFrame, seed: int = 0, train_faces: int | None = None) -> Split:
-    """Split 80/20 by groups, then hold out a tenth of the training side, by groups again.
+def split(config: RunConfig, table: pd.DataFrame) -> Split:
+    """Return who trains, validates and tests under `config.protocol`.
 
     Args:
-        table: the faces; see `groups`.
-        seed: of the draw.
-        train_faces: draw at most this many faces from the training side (validation included).
+        config: names the protocol, the fold, the seed of the split, the ages wanted and how many faces may train.
+        table: the faces, see `gralib.faces.Faces`.
 
     Raises:
-        UserError: fewer than ten groups.
+        UserError: fewer than ten groups of faces, or no such fold.
     """
-    group = groups(table) if len(table) else np.array([])
-    if len(np.unique(group)) < 10:
-        raise UserError(f"split: expected at least 10 groups of faces, got {len(np.unique(group))}")
     everyone = np.arange(len(table))
-    rest, test = _draw(everyone, group, TEST_SHARE, seed)
-    if train_faces is not None and train_faces < len(rest):
-        rest = np.sort(np.random.default_rng(seed).permutation(rest)[:train_faces])
-    train, validation = _draw(rest, group, VALIDATION_SHARE, seed)
-    return Split(train, validation, test)
+    if config.age_range:
+        everyone = everyone[table["age"].between(*config.age_range)]
+    group = groups(table) if len(table) else np.array([], dtype=int)
+    known = len(np.unique(group[everyone]))
+    if known < 10:
+        raise UserError(f"split: expected at least 10 groups of faces, got {known}")
+    together = everyone if config.protocol == "random" else group[everyone]
+    tests = _tests(config, table.iloc[everyone], together)
+    rest, test = everyone[~tests], everyone[tests]
+    if config.train_faces is not None and config.train_faces < len(rest):
+        rest = np.sort(np.random.default_rng(config.split_seed).permutation(rest)[: config.train_faces])
+    keys = rest if config.protocol == "random" else group[rest]
+    splitter = GroupShuffleSplit(n_splits=1, test_size=VALIDATION_SHARE, random_state=config.split_seed)
+    train, validation = next(splitter.split(rest, groups=keys))
+    return Split(np.sort(rest[train]), np.sort(rest[validation]), test)
 
 
-def _draw(faces: np.ndarray, group: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    splitter = GroupShuffleSplit(n_splits=1, test_size=share, random_state=seed)
-    stay, leave = next(splitter.split(faces, groups=group[faces]))
-    return np.sort(faces[stay]), np.sort(faces[leave])
+def _tests(config: RunConfig, table: pd.DataFrame, together: np.ndarray) -> np.ndarray:
+    """Return for each face whether it is in the fold that tests."""
+    if config.protocol == "official":
+        tests = (table["fold"] == config.fold).to_numpy()
+        if not tests.any():
+            raise UserError(f"fold: expected one of {sorted(table['fold'].dropna().unique())}, got {config.fold}")
+        return tests
+    if config.protocol == "leave_one_out":
+        persons = pd.unique(together)  # in the order of their first face
+        if config.fold >= len(persons):
+            raise UserError(f"fold: expected 0 to {len(persons) - 1}, one a person, got {config.fold}")
+        return together == persons[config.fold]
+    known = len(np.unique(together))
+    if known < config.folds:
+        raise UserError(f"folds: expected at most {known}, the groups of faces, got {config.folds}")
+    parts = GroupKFold(config.folds, shuffle=True, random_state=config.split_seed).split(together, groups=together)
+    tests = np.zeros(len(together), dtype=bool)
+    tests[[test for _, test in parts][config.fold]] = True
+    return tests
 
 
-def leakage(table: pd.DataFrame, split: Split) -> pd.DataFrame:
-    """Count what the test faces share with those that trained or chose the epoch.
-
-    Returns:
-        One row a check: what is shared, and how many test faces are concerned.
-    """
-    seen = np.concatenate([split.train, split.validation])
-    checks = {"byte-identical picture": "digest", "same group (time stamp, subject)": "group"}
-    rows = []
-    for name, column in checks.items():
-        known = set(table[column].iloc[seen].dropna())
-        rows.append((name, int(table[column].iloc[split.test].isin(known).sum()), len(split.test)))
-    return pd.DataFrame(rows, columns=["shared with training", "test faces concerned", "test faces"])
+def fold_count(config: RunConfig, table: pd.DataFrame) -> int:
+    """Return how many folds the protocol of `config` has on these faces."""
+    if config.protocol == "official":
+        return table["fold"].nunique()
+    if config.protocol == "leave_one_out":
+        return len(np.unique(groups(table)))
+    return config.folds

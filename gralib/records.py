@@ -23,13 +23,16 @@ STORE = "runs"
 
 
 class Score(BaseModel):
-    """A score with its 95 % interval over `n` faces, and what the constant predictor reaches on the same faces."""
+    """A score with its 95 % interval over `n` faces, and what the constant predictor reaches on the same faces.
+
+    No interval where a single group was tested, as when one person is left out.
+    """
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
 
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     n: int
     floor: float
 
@@ -48,8 +51,9 @@ class Record(BaseModel):
     faces: dict[str, int]
     leakage: list[dict[str, Any]]
     scores: dict[str, Score]
-    constant_age: float
-    """Median age of the training faces, in years: what the constant predictor says of everybody."""
+    constants: dict[str, float | str]
+    """What the constant predictor says of everybody: of the training faces the median age in years and remainder, or
+    the most frequent class, by name of the label."""
     chosen_epoch: int
     trainable_parameters: int
     parameters: int

@@ -13,10 +13,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from gralib import figures, records
-from gralib.config import RunConfig, configure
+from gralib.config import TASKS, RunConfig, configure
 from gralib.errors import from_root
 from gralib.records import Run, write_text
-from gralib.study import Study, studies
+from gralib.study import Study, split_effect, studies
 
 PAGES = {"index.html": "report.html.j2", "README.md": "report.md.j2"}
 FORMATS: tuple[tuple[str, Callable[[float], str]], ...] = (
@@ -33,13 +33,17 @@ def build(out: str | Path = "reports") -> Path:
     """
     folder = from_root(out)
     runs, problems = records.gather()
-    sections = [_section(study, folder) for study in studies(runs)]
+    found = studies(runs)
+    sections = [_section(study, folder) for study in found]
+    effect = split_effect(found)
+    write_text(folder / "tables" / "split-effect.csv", _flat(effect).to_csv(index=False, float_format="%.6g"))
     figures.style()
     figures.save(figures.gate_effect(), folder / "figures" / "gate-effect.svg")
     content = {
         "sections": sections,
         "real": [s for s in sections if not s["synthetic"]],
         "problems": problems,
+        "effect": effect.to_dict(orient="records"),
         "choices": _choices(),
         "faces": _face_figures(folder),
     }
@@ -62,8 +66,20 @@ def _templates() -> jinja2.Environment:
 
 
 def shown(value: float, score: str) -> str:
-    """Return a score as a reader wants it: accuracies in per cent, errors in years."""
+    """Return a score as a reader wants it: accuracies in per cent, errors in years; what is not known as such."""
+    if value != value:
+        return "unknown"
     return next(form for key, form in FORMATS if key in score)(value)
+
+
+def _flat(effect: pd.DataFrame) -> pd.DataFrame:
+    """Return the table of `split_effect` with one number a cell."""
+    parts = [effect[["study", "score"]]]
+    for side in ("honest", "random"):
+        parts += [
+            effect[side].map(lambda row, k=key: row[k]).rename(f"{side} {key}") for key in ("value", "low", "high")
+        ]
+    return pd.concat([*parts, effect[["difference", "low", "high"]]], axis=1)
 
 
 def _section(study: Study, folder: Path) -> dict[str, Any]:
@@ -94,9 +110,9 @@ def _section(study: Study, folder: Path) -> dict[str, Any]:
             for name, value in record.config.model_dump().items()
             if name not in ("recipe", "preset", "dataset", "task")
         ),
-        "missing": sorted({"gender", "age_category", "age_regression"} - set(study.runs)),
+        "missing": sorted(set(TASKS[record.config.dataset]) - set(study.runs)),
         "figures": _figures(study, tables, folder),
-        "runs": [_provenance(run, folder) for run in study.runs.values()],
+        "runs": [_provenance(run, folder) for runs in study.runs.values() for run in runs],
     }
 
 
@@ -114,14 +130,15 @@ def _figures(study: Study, tables: dict[str, Any], folder: Path) -> list[dict[st
             "Mean absolute error of the joined age (Eq. 7) by decade of true age, with 95 % intervals.")  # fmt: skip
         add("cumulative-score", figures.cumulative(tables["cumulative-score"], study.label),
             "Cumulative score: the share of test faces whose age is at most k years off.")  # fmt: skip
-    if "age_category" in study.runs:
+    if tables["confusion"] is not None:
         add("confusion", figures.confusion(tables["confusion"], study.label),
             "Age categories: each row shows where the faces of one true category were put, in per cent.")  # fmt: skip
     if study.genders is not None:
         add("gender-by-age",
             figures.by_decade(tables["gender-by-age"], "gender", study.label),
             "Accuracy of gender (Eq. 8) by decade of true age, with 95 % intervals.")  # fmt: skip
-    for task, run in study.runs.items():
+    for task, runs in study.runs.items():
+        run = runs[0]
         name, record = task.replace("_", " "), run.record
         add(f"{record.config.task.replace('_', '-')}-losses",
             figures.losses(run.history, record.chosen_epoch, f"Training: {name}", study.label),

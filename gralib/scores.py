@@ -34,6 +34,30 @@ def hits(truth: ArrayLike, predicted: ArrayLike) -> NDArray[np.float64]:
     return (np.asarray(truth) == np.asarray(predicted)).astype(np.float64)
 
 
+def one_off(truth: ArrayLike, predicted: ArrayLike) -> NDArray[np.float64]:
+    """Return 1 where the class is right or next to it, classes being numbered in order, and 0 elsewhere."""
+    return (np.abs(np.asarray(truth, dtype=int) - np.asarray(predicted, dtype=int)) <= 1).astype(np.float64)
+
+
+def balanced(truth: ArrayLike, values: ArrayLike) -> NDArray[np.float64]:
+    """Weigh per-face values so that every class of `truth` has the same say in their mean: for hits, the balanced
+    accuracy."""
+    _, index, counts = np.unique(np.asarray(truth), return_inverse=True, return_counts=True)
+    return np.asarray(values, dtype=np.float64) * (len(index) / len(counts) / counts)[index]
+
+
+def paired(first: ArrayLike, second: ArrayLike, groups: ArrayLike | None = None, seed: int = 0) -> Estimate:
+    """Return the mean difference `first - second` of two runs on the same faces, with its interval (see `interval`).
+
+    Raises:
+        ValueError: another number of faces.
+    """
+    a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    if a.shape != b.shape:
+        raise ValueError(f"second: expected {a.shape[0]} values, one a face of the first, got {b.shape[0]}")
+    return interval(a - b, groups, seed)
+
+
 def interval(values: ArrayLike, groups: ArrayLike | None = None, seed: int = 0) -> Estimate:
     """Return the mean of per-face values and its 95 % percentile bootstrap interval over groups of faces.
 

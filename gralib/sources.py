@@ -1,7 +1,10 @@
 """A data set's files as downloaded: a folder, or an archive that is read in place and never unpacked."""
 
+import gzip
 import hashlib
+import shutil
 import tarfile
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,9 +48,27 @@ class Source:
             with zipfile.ZipFile(self.path) as archive:
                 yield archive.read
         else:
-            with tarfile.open(self.path) as tar:
+            with _plain(self.path) as file, tarfile.open(fileobj=file) as tar:
                 members = {m.name: m for m in tar if m.isfile()}
                 yield lambda name: tar.extractfile(members[name]).read()  # type: ignore[union-attr]
+
+
+def unsafe(name: str) -> bool:
+    """Tell whether a name would lead out of the folder it belongs to."""
+    return name.startswith(("/", "\\")) or ".." in name.replace("\\", "/").split("/") or name[1:2] == ":"
+
+
+@contextmanager
+def _plain(path: Path):
+    """Yield a tar file that can be read in any order: a packed one would be unpacked anew for each step back."""
+    if path.suffix.lower() == ".tar":
+        with path.open("rb") as file:
+            yield file
+    else:
+        with gzip.open(path) as packed, tempfile.TemporaryFile() as file:
+            shutil.copyfileobj(packed, file, 1 << 20)
+            file.seek(0)
+            yield file
 
 
 def open_source(root: str | Path) -> Source:

@@ -1,4 +1,4 @@
-"""Finished runs put together: the three networks of one configuration on one data set, and the tables they give.
+"""Finished runs put together: the networks of one configuration on one data set, and the tables they give.
 
 Notebooks and report take their numbers from here, so that both show the same.
 """
@@ -10,47 +10,66 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from gralib import ages, scores
-from gralib.config import Task
-from gralib.experiment import join_ages, outputs_of
+from gralib import scores
+from gralib.config import TASKS, Dataset, Task
+from gralib.experiment import join_ages, measures, outputs_of, score
 from gralib.manifest import GENDERS
-from gralib.records import Run
+from gralib.records import Run, Score
+from gralib.tasks import LABEL, class_names, targets
 
 DECADE = 10
-SCORE_COLUMNS = ["score", "value", "low", "high", "faces", "constant predictor", "data", "runs"]
-SCORES: tuple[tuple[Task, str, str], ...] = (
-    ("gender", "accuracy", "gender accuracy"),
-    ("age_category", "category_accuracy", "age category accuracy"),
-    ("age_category", "category_mae_years", "age MAE, category network alone (years)"),
-    ("age_regression", "remainder_error_years", "error inside the true category (years)"),
-)
+SCORE_COLUMNS = ["score", "value", "low", "high", "faces", "constant predictor", "folds", "sd of folds", "data", "runs"]
+SCORES: dict[str, str] = {
+    "accuracy": "gender accuracy",
+    "balanced_accuracy": "gender balanced accuracy",
+    "category_accuracy": "age category accuracy",
+    "category_mae_years": "age MAE, category network alone (years)",
+    "remainder_error_years": "error inside the true category (years)",
+    "group_accuracy": "age group accuracy, exact",
+    "group_one_off_accuracy": "age group accuracy, one-off",
+    "group_balanced_accuracy": "age group balanced accuracy",
+    "group_mae_years_by_middles": "age MAE if every group stands for its middle (years)",
+}
+"""Keys of `gralib.experiment.measures`, as a reader wants them."""
 AGE_TASKS: tuple[Task, Task] = ("age_category", "age_regression")
 
 
 @dataclass(frozen=True)
 class Study:
-    """Runs that share everything but the task, by task; at least one."""
+    """Runs that share everything but task and fold; by task, the folds in order. Scores pool the faces of all folds."""
 
-    runs: dict[Task, Run]
+    runs: dict[Task, list[Run]]
 
     @property
     def first(self) -> Run:
         """Any one of the runs, for what they share."""
-        return next(iter(self.runs.values()))
+        return next(iter(self.runs.values()))[0]
+
+    @property
+    def folds(self) -> int:
+        """How many folds are pooled."""
+        return max(len(runs) for runs in self.runs.values())
 
     @property
     def label(self) -> str:
         """What to write on everything that shows a number of this study."""
         record = self.first.record
         kind = "synthetic faces" if record.synthetic else "real faces"
-        return f"{record.config.dataset}, {kind}, {record.config.preset} preset, seed {record.config.seed}"
+        config = record.config
+        folds = f", {self.folds} folds" if self.folds > 1 else ""
+        protocol = "" if config.protocol in ("grouped", "official") else f", {config.protocol.replace('_', ' ')} split"
+        ages = f", ages {config.age_range[0]}-{config.age_range[1]}" if config.age_range else ""
+        return f"{config.dataset}, {kind}, {config.preset} preset, seed {config.seed}{protocol}{ages}{folds}"
 
     @property
     def slug(self) -> str:
         """The label as part of a file name."""
         record = self.first.record
         kind = "synthetic-" if record.synthetic else ""
-        return f"{kind}{record.config.dataset}-{record.config.preset}-s{record.config.seed}"
+        config = record.config
+        protocol = "" if config.protocol in ("grouped", "official") else f"-{config.protocol.replace('_', '-')}"
+        ages = "-ages-{}-{}".format(*config.age_range) if config.age_range else ""
+        return f"{kind}{config.dataset}-{config.preset}-s{config.seed}{protocol}{ages}"
 
     @cached_property
     def ages(self) -> pd.DataFrame | None:
@@ -60,47 +79,94 @@ class Study:
         """
         if not set(AGE_TASKS) <= set(self.runs):
             return None
-        category, regression = (self.runs[task] for task in AGE_TASKS)
-        hard = join_ages(category, regression, "hard")["predicted"]
-        return join_ages(category, regression, "soft").assign(hard=hard)
+        pairs = self._pairs
+        soft = pd.concat([join_ages(c, r, "soft") for c, r in pairs], ignore_index=True)
+        return soft.assign(
+            hard=np.concatenate([join_ages(c, r, "hard")["predicted"] for c, r in pairs]),
+            constant=np.repeat([c.record.constants["age"] for c, _ in pairs], [len(c.predictions) for c, _ in pairs]),
+        )
+
+    @property
+    def _pairs(self) -> list[tuple[Run, Run]]:
+        """The two age networks of every fold that has both."""
+        other = {run.record.config.fold: run for run in self.runs["age_regression"]}
+        return [(c, other[c.record.config.fold]) for c in self.runs["age_category"] if c.record.config.fold in other]
+
+    def predictions(self, task: Task) -> pd.DataFrame:
+        """One row a test face of a task's folds: its labels, `answer` (number of the likeliest class), `constant`."""
+        tables = []
+        for run in self.runs[task]:
+            record, table = run.record, run.predictions
+            answer = outputs_of(record.config, table).argmax(axis=1)
+            tables.append(table.assign(answer=answer, constant=record.constants[LABEL[task]]))
+        return pd.concat(tables, ignore_index=True)
 
     @cached_property
     def genders(self) -> pd.DataFrame | None:
-        """One row a test face: path, group, age, gender, `predicted` gender; None without a gender network."""
+        """One row a test face: its labels, `predicted` gender, `constant`; None without a gender network."""
         if "gender" not in self.runs:
             return None
-        run = self.runs["gender"]
-        table = run.predictions
-        outputs = outputs_of(run.record.config, table)
-        return table[["path", "group", "age", "gender"]].assign(predicted=np.array(GENDERS)[outputs.argmax(axis=1)])
-
-    @property
-    def constant_gender(self) -> str:
-        """The gender that the constant predictor of the record's floor says of everybody."""
-        record, truth = self.runs["gender"].record, self.runs["gender"].predictions["gender"]
-        return min(GENDERS, key=lambda gender: abs((truth == gender).mean() - record.scores["accuracy"].floor))
+        table = self.predictions("gender")
+        table["predicted"] = np.array(GENDERS)[table["answer"]]
+        return table[["path", "group", "age", "age_group", "gender", "predicted", "constant"]]
 
     @cached_property
     def scores(self) -> pd.DataFrame:
-        """One row a score: value with 95 % interval, faces, what a constant predictor reaches, the runs behind it."""
+        """One row a score: value with 95 % interval, faces, what a constant predictor reaches, the runs behind it.
+
+        With several folds the value is the mean over the faces of all; `sd of folds` is over their own means.
+        """
         rows = []
         kind = "synthetic" if self.first.record.synthetic else "real"
-        for task, key, name in SCORES:
-            if task in self.runs:
-                record = self.runs[task].record
-                s = record.scores[key]
-                rows.append((name, s.value, s.low, s.high, s.n, s.floor, kind, record.run_id))
+        for runs in self.runs.values():
+            ids = " ".join(run.record.run_id for run in runs)
+            tables = [run.predictions for run in runs]
+            found = [measures(r.record.config, t, r.record.constants) for r, t in zip(runs, tables, strict=True)]
+            group = pd.concat([t["group"] for t in tables])
+            for key in found[0]:
+                values, floor = (np.concatenate([f[key][i] for f in found]) for i in (0, 1))
+                pooled = score({key: (values, floor)}, group)[key]
+                rows.append(self._row(SCORES[key], pooled, [f[key][0].mean() for f in found], kind, ids))
         if self.ages is not None:
-            floor = self.runs["age_category"].record.scores["category_mae_years"].floor
-            both = " ".join(self.runs[t].record.run_id for t in AGE_TASKS)
+            ids = " ".join(run.record.run_id for pair in self._pairs for run in pair)
+            fold = np.repeat(np.arange(len(self._pairs)), [len(c.predictions) for c, _ in self._pairs])
+            floor = scores.absolute_errors(self.ages["age"], self.ages["constant"])
             for column, how in (("predicted", "expected age"), ("hard", "likeliest category")):
                 errors = scores.absolute_errors(self.ages["age"], self.ages[column])
-                e = scores.interval(errors, self.ages["group"])
-                rows.append((f"age MAE, both networks, {how} (years)", e.value, e.low, e.high, e.n, floor, kind, both))
+                pooled = score({"mae": (errors, floor)}, self.ages["group"])["mae"]
+                means = [errors[fold == f].mean() for f in np.unique(fold)]
+                rows.append(self._row(f"age MAE, both networks, {how} (years)", pooled, means, kind, ids))
         return pd.DataFrame(rows, columns=SCORE_COLUMNS)
 
+    def faces(self, name: str) -> pd.DataFrame | None:
+        """The values behind a score of `scores`, by path of the face: value, group. None for joined ages not there."""
+        if name.startswith("age MAE, both networks"):
+            table = self.ages
+            column = "predicted" if "expected" in name else "hard"
+            return None if table is None else pd.DataFrame(
+                {"value": scores.absolute_errors(table["age"], table[column]), "group": table["group"].to_numpy()},
+                index=table["path"],
+            )  # fmt: skip
+        key = next(k for k, text in SCORES.items() if text == name)
+        for runs in self.runs.values():
+            tables = [run.predictions for run in runs]
+            found = [measures(r.record.config, t, r.record.constants) for r, t in zip(runs, tables, strict=True)]
+            if key in found[0]:
+                everyone = pd.concat(tables)
+                values = np.concatenate([f[key][0] for f in found])
+                return pd.DataFrame({"value": values, "group": everyone["group"].to_numpy()}, index=everyone["path"])
+        return None
+
+    @staticmethod
+    def _row(name: str, s: Score, folds: list[float], kind: str, ids: str) -> tuple:
+        sd = float(np.std(folds, ddof=1)) if len(folds) > 1 else np.nan
+        return (name, s.value, s.low, s.high, s.n, s.floor, len(folds), sd, kind, ids)
+
     def by_decade(self, what: str) -> pd.DataFrame | None:
-        """Score each decade of true age: `what` is 'age' (MAE in years) or 'gender' (accuracy).
+        """Score each decade of true age, or each age group where a set has no ages.
+
+        Args:
+            what: 'age' (MAE in years) or 'gender' (accuracy).
 
         Returns:
             One row a decade with faces: decade, value, low, high, constant (what the constant predictor reaches on
@@ -109,30 +175,29 @@ class Study:
         table = self.ages if what == "age" else self.genders
         if table is None:
             return None
-        table = table[table["age"].notna()]
+        table = table[table["age"].notna() | table["age_group"].notna()]
+        decade = (table["age"] // DECADE * DECADE).fillna(0).astype(int)
+        bands = table["age_group"].where(table["age"].isna(), decade.map(lambda d: f"{d}-{d + DECADE - 1}"))
         truth = table["age" if what == "age" else "gender"]
         measure = scores.absolute_errors if what == "age" else scores.hits
-        values = measure(truth, table["predicted"])
-        constants = measure(truth, self.first.record.constant_age if what == "age" else self.constant_gender)
-        decades = (table["age"] // DECADE).to_numpy(dtype=int)
+        values, constants = measure(truth, table["predicted"]), measure(truth, table["constant"])
         rows = []
-        for decade in np.unique(decades):
-            mine = decades == decade
+        for name in sorted(bands.unique(), key=lambda band: int(band.split("-")[0])):
+            mine = (bands == name).to_numpy()
             e = scores.interval(values[mine], table["group"][mine])
-            name = f"{decade * DECADE}-{decade * DECADE + DECADE - 1}"
             rows.append((name, e.value, e.low, e.high, constants[mine].mean(), e.n))
         return pd.DataFrame(rows, columns=["decade", "value", "low", "high", "constant", "faces"])
 
     def confusion(self) -> pd.DataFrame | None:
-        """Return the share of each true age category that is put into each category (rows add up to 1)."""
-        if "age_category" not in self.runs:
+        """Return the share of each true age category (or group) put into each one (rows add up to 1)."""
+        task = next((t for t in ("age_category", "age_group") if t in self.runs), None)
+        if task is None:
             return None
-        run = self.runs["age_category"]
-        config, table = run.record.config, run.predictions
-        names = ages.category_names(config.age_width)
-        truth, _ = ages.encode(table["age"], config.age_width)
-        predicted = outputs_of(config, table).argmax(axis=1)
-        counts = pd.crosstab(truth, predicted).reindex(index=range(len(names)), columns=range(len(names)), fill_value=0)
+        config, table = self.runs[task][0].record.config, self.predictions(task)
+        names = class_names(config)
+        truth = targets(config, table).argmax(axis=1)
+        counts = pd.crosstab(truth, table["answer"])
+        counts = counts.reindex(index=range(len(names)), columns=range(len(names)), fill_value=0)
         counts.index, counts.columns = pd.Index(names, name="true"), pd.Index(names, name="predicted")
         return counts.div(counts.sum(axis=1).where(lambda total: total > 0), axis=0)
 
@@ -141,22 +206,57 @@ class Study:
         if self.ages is None:
             return None
         truth = self.ages["age"].to_numpy()
-        middle = self.runs["age_category"].record.constant_age
         return pd.DataFrame(
             {
                 "years": years,
                 "measured": scores.cumulative_score(scores.absolute_errors(truth, self.ages["predicted"]), years),
-                "constant": scores.cumulative_score(scores.absolute_errors(truth, middle), years),
+                "constant": scores.cumulative_score(scores.absolute_errors(truth, self.ages["constant"]), years),
             }
         )
 
 
 def studies(runs: Iterable[Run]) -> list[Study]:
-    """Group runs that differ in nothing but their task; real faces first, then by name."""
-    groups: dict[str, dict[Task, Run]] = {}
-    for run in runs:
+    """Group runs that differ in nothing but task and fold; real faces first, then by name."""
+    groups: dict[str, dict[Task, list[Run]]] = {}
+    for run in sorted(runs, key=lambda run: (run.record.config.task, run.record.config.fold)):
         record = run.record
-        key = record.config.model_copy(update={"task": "gender"}).run_id(record.fingerprint)
-        groups.setdefault(key, {})[record.config.task] = run
-    found = [Study(dict(sorted(members.items()))) for members in groups.values()]
+        config = record.config.model_copy(update={"fold": 0, "task": TASKS[record.config.dataset][0]})
+        groups.setdefault(config.run_id(record.fingerprint), {}).setdefault(record.config.task, []).append(run)
+    found = [Study({t: members[t] for t in TASKS[_dataset(members)] if t in members}) for members in groups.values()]
     return sorted(found, key=lambda s: (s.first.record.synthetic, s.first.record.config.preset == "smoke", s.slug))
+
+
+def _dataset(members: dict[Task, list[Run]]) -> Dataset:
+    return next(iter(members.values()))[0].record.config.dataset
+
+
+def split_effect(found: Iterable[Study]) -> pd.DataFrame:
+    """Compare studies that differ only in the protocol, `random` against the honest one (claim C14).
+
+    Returns:
+        One row a data set and score: data set, score, honest, random (value with interval), difference (random minus
+        honest) with `low` and `high`: paired by face where both tested the same faces, else missing.
+    """
+    twins: dict[str, dict[bool, Study]] = {}
+    for study in found:
+        record = study.first.record
+        same = {"fold": 0, "task": TASKS[record.config.dataset][0], "protocol": "grouped"}
+        key = record.config.model_copy(update=same).run_id(record.fingerprint)
+        twins.setdefault(key, {})[record.config.protocol == "random"] = study
+    rows = []
+    for pair in twins.values():
+        if len(pair) < 2:
+            continue
+        honest, random = pair[False], pair[True]
+        for name in honest.scores["score"]:
+            first, second = (s.scores.set_index("score").T.to_dict().get(name) for s in (honest, random))
+            if first is None or second is None:
+                continue
+            low = high = np.nan
+            a, b = honest.faces(name), random.faces(name)
+            if a is not None and b is not None and set(a.index) == set(b.index):
+                e = scores.paired(b["value"], a["value"].loc[b.index], a["group"].loc[b.index])
+                low, high = e.low, e.high
+            rows.append((honest.label, name, first, second, second["value"] - first["value"], low, high))
+    columns = ["study", "score", "honest", "random", "difference", "low", "high"]
+    return pd.DataFrame(rows, columns=columns)

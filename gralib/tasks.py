@@ -1,22 +1,32 @@
-"""What each of the three networks learns: targets and losses (paper, 7.1)."""
+"""What each network learns: classes, targets and losses (paper, 7.1)."""
 
 from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from keras import ops
 
 from gralib import ages
-from gralib.config import RunConfig
+from gralib.config import RunConfig, Task
+from gralib.manifest import GENDERS
+
+LABEL: dict[Task, str] = {"gender": "gender", "age_category": "age", "age_regression": "age", "age_group": "age_group"}
+"""The column of the faces' table that a task needs."""
+
+
+def class_names(config: RunConfig) -> list[str]:
+    """Return a name for each output of the network."""
+    if config.task == "gender":
+        return list(GENDERS)
+    return list(ages.GROUP_NAMES) if config.task == "age_group" else ages.category_names(config.age_width)
 
 
 def targets(config: RunConfig, table: pd.DataFrame) -> np.ndarray:
     """Return what the network of `config.task` learns: one-hot classes, or (category, remainder) pairs.
 
-    Shapes: (n, 2) for gender, (n, categories) for the age category, (n, 2) for the regression inside it.
+    Shapes: (n, classes) for gender, age group and age category, (n, 2) for the regression inside the category.
     """
-    if config.task == "gender":
-        return np.eye(2, dtype="float32")[(table["gender"] == "female").to_numpy().astype(int)]
+    if config.task in ("gender", "age_group"):
+        return (table[LABEL[config.task]].to_numpy()[:, None] == np.array(class_names(config))).astype("float32")
     category, remainder = ages.encode(table["age"], config.age_width)
     if config.task == "age_category":
         return np.eye(ages.category_count(config.age_width), dtype="float32")[category]
@@ -25,6 +35,8 @@ def targets(config: RunConfig, table: pd.DataFrame) -> np.ndarray:
 
 def remainder_error(truth, outputs):
     """Return |r - r'| in widths (batch,), r' being the output of the true category: regression inside it (Fig. 8)."""
+    from keras import ops  # here, because classes and labels are asked for where no engine is loaded
+
     inside = ops.one_hot(ops.cast(truth[:, 0], "int32"), outputs.shape[-1])
     return ops.abs(ops.sum(inside * outputs, axis=-1) - truth[:, 1])
 
@@ -32,6 +44,7 @@ def remainder_error(truth, outputs):
 LOSSES: dict[str, str | Callable] = {
     "gender": "binary_crossentropy",  # 7.1.1
     "age_category": "categorical_crossentropy",  # 7.1.2
+    "age_group": "categorical_crossentropy",
     "age_regression": remainder_error,  # not stated in the paper
 }
 

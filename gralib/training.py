@@ -18,17 +18,18 @@ import pandas as pd
 from keras import ops
 from tqdm import tqdm
 
-from gralib import ages
 from gralib.backend import jit_compile
 from gralib.batches import Batches
 from gralib.config import RunConfig
 from gralib.errors import UserError
 from gralib.nadam import FlatNadam
 from gralib.network import gate_layers, gate_values, gra_net
-from gralib.tasks import LOSSES, loss_of, targets
+from gralib.tasks import LOSSES, class_names, loss_of, targets
 
 Progress = Literal["bar", "lines", "none"]
 PREDICT_BATCH = 256
+RESET = ("gate", "seed", "split_seed", "train_faces", "augment", "epochs", "protocol", "folds", "fold", "age_range")
+"""Settings that one compiled network serves: weights are set back, nothing is traced anew."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Trained:
 def build(config: RunConfig) -> keras.Model:
     """Return the network of a configuration; weights are those of `initialise` only after calling that."""
     return gra_net(
-        outputs=2 if config.task == "gender" else ages.category_count(config.age_width),
+        outputs=len(class_names(config)),
         width=config.width,
         attention=config.attention,
         gate=config.gate,
@@ -63,10 +64,11 @@ def prepare(config: RunConfig, steps: int) -> keras.Model:
     Building, tracing and compiling take far longer than a step. So networks of one shape are compiled once a process:
     seeds, folds and gate values (weights too, see `GatedAttention`) only set the weights back.
     """
-    same = {"gate": "trainable", "seed": 0, "split_seed": 0, "train_faces": None, "augment": True, "preset": "paper"}
-    model, start = _compiled(config.model_copy(update=same), config.epochs * steps)
+    same = {name: field.default for name, field in RunConfig.model_fields.items() if name in RESET}
+    model, start = _compiled(config.model_copy(update=same))
     for variable, value in zip([*model.weights, *model.optimizer.variables], start, strict=True):
         variable.assign(value)
+    model.optimizer.total_steps.assign(config.epochs * steps)
     for gate in gate_layers(model):
         gate.hold(config.gate)
     initialise(model, config.seed)
@@ -74,10 +76,10 @@ def prepare(config: RunConfig, steps: int) -> keras.Model:
 
 
 @lru_cache(maxsize=2)
-def _compiled(config: RunConfig, steps: int) -> tuple[keras.Model, list[np.ndarray]]:
+def _compiled(config: RunConfig) -> tuple[keras.Model, list[np.ndarray]]:
     """Return a compiled network with trainable gates, and the values all its variables start from."""
     model = build(config)
-    optimizer = FlatNadam(keras.optimizers.schedules.CosineDecay(config.learning_rate, steps))
+    optimizer = FlatNadam(config.learning_rate)
     optimizer.build(model.trainable_variables)  # variables made inside the first step would cost a second tracing
     model.compile(optimizer, LOSSES[config.task], jit_compile=jit_compile())
     return model, [ops.convert_to_numpy(v) for v in (*model.weights, *optimizer.variables)]

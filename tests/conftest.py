@@ -40,19 +40,29 @@ def real_utkface():
 
 
 @pytest.fixture(scope="session")
+def shared():
+    """The folder of genuine files, research-only and never in the repository."""
+    if not (SHARED / "fgnet.tar").exists():
+        pytest.skip("the real files are not on this machine")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
 def made_up(faces):
     """A function that writes a finished run with made-up outputs to a store: for what reads records."""
-    from gralib import ages, experiment, records
+    from gralib import experiment, protocols, records, tasks
     from gralib.config import configure
 
     def make(store, task, **changes):
         config = configure("smoke", task=task, epochs=3, **changes)
-        parts = experiment.split(config, faces)
-        known = faces.table["gender" if task == "gender" else "age"].notna().to_numpy()
+        parts = protocols.split(config, faces.table)
+        known = faces.table[tasks.LABEL[task]].notna().to_numpy()
         train, validation, test = (rows[known[rows]] for rows in (parts.train, parts.validation, parts.test))
-        count = 2 if task == "gender" else ages.category_count(config.age_width)
+        count = len(tasks.class_names(config))
         outputs = np.random.default_rng(config.seed).dirichlet(np.ones(count), len(test))
         predictions = experiment.prediction_table(config, faces, test, outputs)
+        constants = experiment.constants_of(config, faces.table.iloc[train])
+        found = experiment.measures(config, predictions, constants)
         history = pd.DataFrame({"epoch": [1, 2, 3], "train_loss": [3.0, 2, 1], "validation_loss": [3.0, 1, 2]})
         record = records.Record(
             schema_version=experiment.SCHEMA,
@@ -63,8 +73,8 @@ def made_up(faces):
             account=faces.account.to_dict(orient="records"),
             faces={"train": len(train), "validation": len(validation), "test": len(test)},
             leakage=[{"shared with training": "byte-identical picture", "test faces concerned": 0, "test faces": 1}],
-            scores=experiment.score(config, predictions, faces.table.iloc[train]),
-            constant_age=30,
+            scores=experiment.score(found, predictions["group"]),
+            constants=constants,
             chosen_epoch=2,
             trainable_parameters=7,
             parameters=9,

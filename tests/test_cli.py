@@ -49,14 +49,34 @@ def test_data_check_accounts_for_every_file(drawn, tmp_path):
     ("words", "message"),
     [
         (["data", "check", "utkface", "--root", "nowhere"], "nowhere: not found; expected a folder"),
-        (["data", "check", "imdb", "--root", "."], "dataset: expected one of utkface, got 'imdb'"),
-        (["data", "synthesize", "--layout", "morph", "--out", "x"], "layout: expected one of utkface, got 'morph'"),
-        (["run", "--task", "age"], "task: expected 'gender', 'age_category' or 'age_regression', got 'age'"),
+        (
+            ["data", "check", "imdb", "--root", "."],
+            "dataset: expected one of fgnet, afad, wikipedia, utkface, adience, got 'imdb'",
+        ),
+        (
+            ["data", "synthesize", "--layout", "morph", "--out", "x"],
+            "layout: expected one of fgnet, afad, wikipedia, utkface, adience, got 'morph'",
+        ),
+        (
+            ["run", "--task", "age"],
+            "task: expected 'gender', 'age_category', 'age_regression' or 'age_group', got 'age'",
+        ),
+        (
+            ["run", "--dataset", "fgnet", "--task", "gender"],
+            "task: expected one of age_category, age_regression on fgnet",
+        ),
+        (["run", "--task", "gender", "--set", "fold=5"], "fold: expected 0 to 4, got 5"),
+        (
+            ["run", "--task", "gender", "--set", "protocol=official"],
+            "protocol: official is for folds 0 to 4 of adience",
+        ),
+        (["data", "how-to", "morph"], "dataset: expected one of fgnet"),
+        (["data", "fetch", "utkface"], "utkface: cannot be fetched without a person"),
         (["run", "--task", "gender", "--preset", "big"], "preset: expected one of smoke, laptop, paper, got 'big'"),
         (["run", "--task", "gender", "--set", "widht=3"], "widht: unknown; the fields are"),
         (["run", "--task", "gender", "--set", "width"], "width: expected NAME=VALUE"),
         (["run", "--task", "gender", "--set", "gate=1.5"], "gate"),
-        (["notebook", "atlas"], "not found; the notebooks are model_tour, utkface"),
+        (["notebook", "atlas"], "not found; the notebooks are adience, afad, fgnet, model_tour, utkface, wikipedia"),
         (["notebook", "utkface", "-p", "sead=1"], "sead: unknown parameter; the parameters are data_root, preset"),
         (["keep", "nothing"], "nothing: no finished run of that name"),
     ],

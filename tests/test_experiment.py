@@ -8,8 +8,11 @@ import pytest
 
 from gralib import batches, experiment, tasks, training
 from gralib.config import configure
+from gralib.datasets import synthetic
 from gralib.errors import UserError
+from gralib.faces import open_faces
 from gralib.manifest import GENDERS
+from gralib.protocols import fold_count
 
 TINY = {"width": 2, "epochs": 3, "train_faces": 160, "batch_size": 32}
 
@@ -31,7 +34,7 @@ def test_a_run_leaves_a_record_predictions_and_history(tiny, faces):
     assert record.fingerprint == faces.fingerprint
     assert record.environment["backend"] == "tensorflow"
     assert record.environment["threads"] == 1
-    parts = experiment.split(record.config, faces)
+    parts = experiment.split(record.config, faces.table)
     assert len(tiny.predictions) == len(parts.test) == record.faces["test"]
     assert list(tiny.predictions["path"]) == list(faces.table["path"].iloc[parts.test])
     history = tiny.history
@@ -86,6 +89,21 @@ def test_a_grid_of_gates_and_seeds_compiles_once_and_the_order_changes_nothing(t
     assert len({run.predictions.to_csv() for run in first.values()}) == len(grid)
 
 
+def test_leave_one_person_out_compiles_once_though_folds_differ_in_size(tmp_path):
+    synthetic.write("fgnet", tmp_path / "fgnet", subjects=40)
+    people = open_faces("fgnet", tmp_path / "fgnet", cache=tmp_path / "c", progress=False)
+    config = configure("smoke", **TINY | {"epochs": 1, "batch_size": 4, "train_faces": None},
+                       dataset="fgnet", task="age_category", protocol="leave_one_out")  # fmt: skip
+    training._compiled.cache_clear()
+    runs = experiment.run_folds(config, people, 4, store=tmp_path / "runs", progress="none")
+    assert training._compiled.cache_info().misses == 1
+    tested = [set(run.predictions["path"]) for run in runs]
+    assert [len({path.rsplit("/", 1)[-1][:3] for path in paths}) for paths in tested] == [1] * 4
+    assert len(set.union(*tested)) == sum(map(len, tested))
+    assert len({run.record.faces["train"] // 4 for run in runs}) > 1, "the folds have epochs of different length"
+    assert fold_count(config, people.table) == people.table["subject"].nunique()
+
+
 def test_interrupted_it_goes_on_bit_for_bit(tiny, faces, tmp_path, monkeypatch):
     save, saved = training._save, []
 
@@ -111,7 +129,7 @@ def test_interrupted_it_goes_on_bit_for_bit(tiny, faces, tmp_path, monkeypatch):
 
 
 def test_the_network_comes_back_with_its_weights(tiny, faces):
-    test = experiment.split(tiny.record.config, faces).test
+    test = experiment.split(tiny.record.config, faces.table).test
     outputs = training.predict(experiment.network(tiny), faces.pixels, test)
     recorded = experiment.outputs_of(tiny.record.config, tiny.predictions)
     np.testing.assert_allclose(outputs, recorded, rtol=1e-4, atol=1e-6)

@@ -13,7 +13,7 @@ from gralib.datasets import load
 from gralib.datasets.utkface import read_name
 from gralib.errors import UserError
 from gralib.faces import decode, open_faces
-from gralib.manifest import COLUMNS, Manifest
+from gralib.manifest import Manifest, Row
 from gralib.sources import open_source
 
 
@@ -185,13 +185,14 @@ def test_the_synthetic_twin_has_the_flaws_of_the_real_set(faces):
         ({"status": "lost"}, "a.jpg: expected a status of"),
         ({"status": "repaired"}, "a.jpg: expected a reason"),
         ({"age": None, "gender": None}, "a.jpg: expected a label"),
+        ({"age_group": "21-24"}, "a.jpg: expected an age group"),
+        ({"crop": "1 2 3"}, "a.jpg: expected a crop of four numbers"),
     ],
 )
 def test_the_manifest_refuses_what_breaks_its_rules(folder, change, message):
-    row = {"path": "a.jpg", "age": 3.0, "gender": "male", "group": None, "status": "kept", "reason": ""}
-    source = open_source(folder)
-    Manifest("utkface", source, pd.DataFrame([row], columns=list(COLUMNS)))
+    row, source = Row("a.jpg", age=3.0, gender="male"), open_source(folder)
+    Manifest.of("utkface", source, [row])
     with pytest.raises(UserError, match=message):
-        Manifest("utkface", source, pd.DataFrame([{**row, **change}], columns=list(COLUMNS)))
+        Manifest.of("utkface", source, [row._replace(**change)])
     with pytest.raises(UserError, match="expected columns"):
         Manifest("utkface", source, pd.DataFrame([{"path": "a.jpg"}]))

@@ -8,6 +8,9 @@ import pytest
 from conftest import ROOT
 from papermill.exceptions import PapermillExecutionError
 
+from gralib.config import TASKS
+from gralib.datasets import synthetic
+
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
@@ -60,6 +63,12 @@ def result(notebook, ending):
     return next(o.data["text/plain"] for o in cell.outputs if "data" in o and "text/plain" in o.data)
 
 
+def html(notebook, ending):
+    """Return the page of the cell whose source ends like that."""
+    cell = next(c for c in notebook.cells if c.cell_type == "code" and c.source.rstrip().endswith(ending))
+    return next(o.data["text/html"] for o in cell.outputs if "text/html" in o.get("data", {}))
+
+
 def figures_of(notebook):
     return sum("image/png" in o.get("data", {}) for c in notebook.cells for o in c.get("outputs", []))
 
@@ -77,20 +86,32 @@ def test_model_tour_adds_up_to_33_019_013(tmp_path, monkeypatch):
     assert figures_of(done) == 2
 
 
-@pytest.mark.xdist_group("utkface")
-def test_utkface_runs_from_top_to_bottom(tmp_path, monkeypatch, drawn):
-    tiny = {"data_root": str(drawn), "epochs": 2, "width": 2, "train_faces": 128, "store": str(tmp_path / "runs")}
-    done = execute("utkface", tmp_path, monkeypatch, **tiny)
-    assert "synthetic faces, smoke preset, seed 0" in result(done, "study.label")
-    table = result(done, "study.scores")
-    for name in ("gender accuracy", "age category accuracy", "age MAE, both networks, expected age (years)"):
-        assert name in table
-    assert result(done, "leakage(faces.table, parts)").count(" 0 ") >= 2
-    assert figures_of(done) >= 13
-    assert sorted(p.name for p in (tmp_path / "reports/figures").iterdir()) == [
-        f"synthetic-utkface-{name}.png" for name in ("faces", "masks", "worst")
-    ]
-    assert len(list((tmp_path / "runs").glob("*/record.json"))) == 3
+STORIES = {
+    # scores that must be there, figures, pictures of faces kept for the report
+    "utkface": (["gender accuracy", "age MAE, both networks, expected age"], 15, ["faces", "masks", "worst"]),
+    "afad": (["gender accuracy", "age MAE, both networks, expected age"], 14, ["faces", "worst"]),
+    "wikipedia": (["gender balanced accuracy", "age MAE, both networks, expected age"], 14, ["faces", "worst"]),
+    "fgnet": (["age category accuracy", "age MAE, both networks, expected age"], 11, ["faces", "worst"]),
+    "adience": (["age group accuracy, one-off", "if every group stands for its middle"], 9, ["faces"]),
+}
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.xdist_group(n)) for n in STORIES])
+def test_a_story_runs_from_top_to_bottom(name, tmp_path, monkeypatch):
+    wanted, pictures, kept = STORIES[name]
+    folder = tmp_path / "drawn"
+    synthetic.write(name, folder, subjects=120)
+    tiny = {"data_root": str(folder), "epochs": 2, "width": 2, "train_faces": 128, "store": str(tmp_path / "runs")}
+    done = execute(name, tmp_path, monkeypatch, **tiny)
+    assert f"{name}, synthetic faces, smoke preset, seed 0" in result(done, "study.label")
+    scores = html(done, "precision=3)")
+    assert all(name in scores for name in wanted)
+    assert scores.count("synthetic") >= len(TASKS[name])
+    assert html(done, "contradictions(faces.table))").count("<td>0</td>") >= 2, "our split shares nothing"
+    assert figures_of(done) == pictures
+    found = sorted(p.name for p in (tmp_path / "reports/figures").iterdir())
+    assert found == [f"synthetic-{name}-{picture}.png" for picture in kept]
+    assert len(list((tmp_path / "runs").glob("*/record.json"))) == len(TASKS[name])
 
 
 @pytest.mark.parametrize(
@@ -98,7 +119,7 @@ def test_utkface_runs_from_top_to_bottom(tmp_path, monkeypatch, drawn):
     [
         ("utkface", {"sead": 1}, "sead: unknown parameter; the parameters are data_root, preset, seed"),
         ("utkface", {"preset": "huge"}, "preset: expected one of smoke, laptop, paper, got 'huge'"),
-        ("utkface", {"gate": 1.5}, "gate"),
+        ("utkface", {"width": -1}, "width: expected greater than or equal to 1"),
         ("utkface", {"data_root": "/nowhere"}, "/nowhere: not found; expected a folder of pictures"),
         ("model_tour", {"depth": 3}, "depth: unknown parameter; the parameters are width, attention"),
         ("model_tour", {"width": 0}, "width: expected at least 1 channel, got 0"),

@@ -2,14 +2,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from gralib.audit import audit, contradictions, leakage, perceptual_hashes
+from gralib.config import configure
 from gralib.errors import UserError
-from gralib.protocols import Split, grouped_split, groups, leakage
+from gralib.protocols import Split, fold_count, groups, split
 
 
 def table(n=400, seed=0):
     rng = np.random.default_rng(seed)
     group = pd.Series([f"t{i}" for i in rng.integers(0, 1000, n)], dtype=object).mask(rng.random(n) < 0.3)
-    return pd.DataFrame({"digest": [f"d{i}" for i in rng.integers(0, 1500, n)], "group": group})
+    digest = [f"d{i}" for i in rng.integers(0, 1500, n)]
+    age, fold = rng.integers(0, 90, n), [hash(g) % 5 if isinstance(g, str) else 0 for g in group]
+    return pd.DataFrame({"digest": digest, "group": group, "subject": None, "age": age, "fold": fold})
+
+
+def config(**settings):
+    return configure("laptop", **settings)
 
 
 def test_groups_are_chained_through_pictures_and_time_stamps():
@@ -26,20 +34,20 @@ def test_a_digest_and_a_group_of_the_same_name_are_no_link():
 @pytest.mark.parametrize("seed", range(5))
 def test_the_split_is_whole_disjoint_and_keeps_groups_together(seed):
     frame = table(seed=seed)
-    split = grouped_split(frame, seed)
-    parts = (split.train, split.validation, split.test)
+    found = split(config(split_seed=seed), frame)
+    parts = (found.train, found.validation, found.test)
     assert sorted(np.concatenate(parts)) == list(range(len(frame)))
     number = groups(frame)
     sides = [set(number[part]) for part in parts]
     assert not sides[0] & sides[1] and not sides[0] & sides[2] and not sides[1] & sides[2]
-    assert 0.12 < len(split.test) / len(frame) < 0.28
-    assert leakage(frame, split)["test faces concerned"].tolist() == [0, 0]
+    assert 0.12 < len(found.test) / len(frame) < 0.28
+    assert leakage(frame, found)["test faces concerned"].tolist() == [0, 0]
 
 
 def test_the_seed_decides_and_fewer_training_faces_leave_the_test_set_alone():
     frame = table()
-    first, again, other = grouped_split(frame, 0), grouped_split(frame, 0), grouped_split(frame, 1)
-    few = grouped_split(frame, 0, train_faces=60)
+    first, again, other = (split(config(split_seed=seed), frame) for seed in (0, 0, 1))
+    few = split(config(train_faces=60), frame)
     np.testing.assert_array_equal(first.test, again.test)
     assert list(first.test) != list(other.test)
     np.testing.assert_array_equal(first.test, few.test)
@@ -48,25 +56,103 @@ def test_the_seed_decides_and_fewer_training_faces_leave_the_test_set_alone():
 
 
 def test_a_leak_is_found():
-    frame = pd.DataFrame({"digest": ["a", "b", "a", "c"], "group": ["1", "2", "3", "2"]})
+    frame = pd.DataFrame({"digest": ["a", "b", "a", "c"], "group": ["1", "2", "3", "2"], "subject": None})
     found = leakage(frame, Split(np.array([0]), np.array([1]), np.array([2, 3])))
     assert found["test faces concerned"].tolist() == [1, 1]
 
 
 def test_too_few_groups_are_refused():
     with pytest.raises(UserError, match="expected at least 10 groups of faces, got 0"):
-        grouped_split(pd.DataFrame({"digest": [], "group": []}))
+        split(config(), pd.DataFrame({"digest": [], "group": []}))
     with pytest.raises(UserError, match="expected at least 10 groups of faces, got 2"):
-        grouped_split(pd.DataFrame({"digest": ["a", "b"], "group": [None, None]}))
+        split(config(), pd.DataFrame({"digest": ["a", "b"], "group": [None, None]}))
+
+
+@pytest.mark.parametrize(
+    "settings", [{"folds": 7}, {"protocol": "random", "folds": 4}, {"protocol": "leave_one_out"}], ids=str
+)
+def test_every_face_is_tested_in_one_fold(settings):
+    frame = table(n=60)
+    count = fold_count(config(**settings), frame)
+    tests = [split(config(**settings, fold=fold), frame).test for fold in range(count)]
+    assert sorted(np.concatenate(tests)) == list(range(60))
+    assert count == settings.get("folds", len(set(groups(frame))))
+
+
+def test_leave_one_out_tests_one_group_and_knows_its_end():
+    frame = table(n=60)
+    found = split(config(protocol="leave_one_out", fold=3), frame)
+    assert len(set(groups(frame)[found.test])) == 1
+    with pytest.raises(UserError, match=r"fold: expected 0 to \d+, one a person, got 500"):
+        split(config(protocol="leave_one_out", fold=500), frame)
+
+
+def test_official_folds_are_taken_as_published():
+    frame = table()
+    found = split(config(dataset="adience", protocol="official", fold=2), frame)
+    assert set(frame["fold"].iloc[found.test]) == {2}
+    assert 2 not in set(frame["fold"].iloc[np.concatenate([found.train, found.validation])])
+    with pytest.raises(UserError, match="fold: expected one of"):
+        split(config(dataset="adience", protocol="official", fold=2), frame[frame["fold"] != 2])
+
+
+def test_only_the_ages_wanted():
+    frame = table()
+    found = split(config(age_range=(21, 60)), frame)
+    ages = frame["age"].iloc[np.concatenate([found.train, found.validation, found.test])]
+    assert (ages.min(), ages.max(), len(ages)) == (21, 60, frame["age"].between(21, 60).sum())
+
+
+def test_a_random_split_leaks_and_the_audit_says_so(faces):
+    hashes = perceptual_hashes(faces.pixels, progress=False)
+    honest, random = (
+        audit(faces.table, hashes, split(config(protocol=p), faces.table)).set_index("shared with training")
+        for p in ("grouped", "random")
+    )
+    concerned = "test faces concerned"
+    assert honest[concerned]["byte-identical picture"] == honest[concerned]["same group"] == 0
+    assert random[concerned]["same group"] > 0
+    assert random[concerned]["near-identical picture"] >= random[concerned]["byte-identical picture"]
+    assert list(honest.index) == ["byte-identical picture", "same group", "near-identical picture"]
+
+
+def test_near_identical_pictures_are_found_and_others_are_not():
+    rng = np.random.default_rng(0)
+    smooth = np.kron(rng.integers(0, 256, (3, 8, 8, 1)), np.ones((1, 4, 4, 3))).astype("uint8")
+    pixels = np.concatenate([smooth, np.clip(smooth[:1].astype(int) + 3, 0, 255).astype("uint8")])
+    frame = pd.DataFrame({"digest": list("abcd"), "group": None, "subject": None})
+    found = audit(
+        frame, perceptual_hashes(pixels, progress=False), Split(np.array([0]), np.array([1]), np.array([2, 3]))
+    )
+    assert found.set_index("shared with training")["test faces concerned"]["near-identical picture"] == 1
+
+
+def test_contradicting_labels_of_identical_pictures_are_counted():
+    frame = pd.DataFrame(
+        {
+            "digest": ["a", "a", "b", "b", "c"],
+            "age": [3, 4, 5, 5, 6],
+            "gender": ["male", "male", "male", "female", None],
+        }
+    ).assign(age_group=None)
+    assert contradictions(frame) == {
+        "groups of identical pictures": 2,
+        "pictures in them": 4,
+        "groups that disagree on age": 1,
+        "groups that disagree on gender": 1,
+    }
 
 
 def test_no_identical_picture_of_the_real_set_is_on_both_sides(real_utkface, tmp_path_factory):
     from gralib.faces import open_faces
 
     faces = open_faces("utkface", real_utkface, cache=tmp_path_factory.mktemp("real"), progress=False)
-    assert faces.fingerprint == "5a34252b13c8a232", "the committed records are of this fingerprint"
-    split = grouped_split(faces.table)
-    assert leakage(faces.table, split)["test faces concerned"].tolist() == [0, 0]
-    duplicates = faces.table.groupby("digest").filter(lambda rows: len(rows) > 1)
-    assert (duplicates["digest"].nunique(), len(duplicates)) == (375, 765)
-    assert [len(split.train), len(split.validation), len(split.test)] == [17_064, 1_914, 4_730]
+    assert faces.fingerprint == "FINGERPRINT", "the committed records are of this fingerprint"
+    found = split(config(), faces.table)
+    assert leakage(faces.table, found)["test faces concerned"].tolist() == [0, 0]
+    assert contradictions(faces.table) == {
+        "groups of identical pictures": 375,
+        "pictures in them": 765,
+        "groups that disagree on age": 205,
+        "groups that disagree on gender": 40,
+    }

@@ -2,12 +2,13 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from gralib import experiment, records, report
 from gralib.config import TASKS
 from gralib.errors import UserError
-from gralib.study import studies
+from gralib.study import split_effect, studies
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def root(tmp_path, monkeypatch):
 
 @pytest.fixture
 def filled(root, made_up):
-    return {task: made_up(root / records.STORE, task) for task in TASKS}
+    return {task: made_up(root / records.STORE, task) for task in TASKS["utkface"]}
 
 
 def pages(folder):
@@ -30,13 +31,13 @@ def test_the_report_has_every_score_and_says_synthetic(filled, root):
     report.build(root / "reports")
     html, markdown = (root / "reports/index.html").read_text(), (root / "reports/README.md").read_text()
     study = studies(filled.values())[0]
-    assert len(study.scores) == 6
+    assert len(study.scores) == 7
     for page in (html, markdown):
         assert "Synthetic only." in page
         for row in study.scores.itertuples():
             assert report.shown(row.value, row.score) in page
             assert all(run in page for run in row.runs.split())
-    assert html.count('<span class="tag">synthetic</span>') == 6
+    assert html.count('<span class="tag">synthetic</span>') == 7
     for source in (root / "reports/figures").iterdir():
         assert f"figures/{source.name}" in html
         assert f"figures/{source.name}" in markdown
@@ -48,6 +49,34 @@ def test_the_same_records_give_the_same_bytes(filled, root):
     report.build(root / "two")
     assert pages(root / "one") == pages(root / "two")
     assert len(pages(root / "one")) > 15
+
+
+def test_folds_are_pooled_and_a_random_split_stands_beside_the_honest_one(root, made_up):
+    for protocol in ("grouped", "random"):
+        for fold in range(3):
+            made_up(root / records.STORE, "gender", protocol=protocol, folds=3, fold=fold)
+    honest, random = studies(records.gather()[0])
+    assert honest.folds == random.folds == 3
+    row = honest.scores.set_index("score").loc["gender accuracy"]
+    means = [run.record.scores["accuracy"].value for run in honest.runs["gender"]]
+    sizes = [run.record.scores["accuracy"].n for run in honest.runs["gender"]]
+    assert row["value"] == pytest.approx(np.average(means, weights=sizes))
+    assert row["sd of folds"] == pytest.approx(np.std(means, ddof=1))
+    assert row["faces"] == sum(sizes)
+    effect = split_effect([honest, random]).set_index("score").loc["gender accuracy"]
+    assert effect["difference"] == pytest.approx(effect["random"]["value"] - effect["honest"]["value"])
+    assert effect["low"] <= effect["difference"] <= effect["high"]
+    report.build(root / "reports")
+    assert "What a random split does" in (root / "reports/index.html").read_text()
+    assert (root / "reports/tables/split-effect.csv").read_text().count("\n") == 3
+
+
+def test_one_fold_of_each_is_not_paired(root, made_up):
+    for protocol in ("grouped", "random"):
+        made_up(root / records.STORE, "gender", protocol=protocol)
+    effect = split_effect(studies(records.gather()[0]))
+    assert effect["low"].isna().all()
+    assert len(effect) == 2
 
 
 def test_every_figure_has_alternative_text(filled, root):

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from sklearn.metrics import balanced_accuracy_score
 
 from gralib import scores
 
@@ -60,3 +61,28 @@ def test_the_same_seed_gives_the_same_interval():
 def test_no_values_are_refused():
     with pytest.raises(ValueError, match="values: expected at least one"):
         scores.interval([])
+
+
+def test_balanced_accuracy_gives_every_class_the_same_say():
+    truth = np.array([0] * 90 + [1] * 10)
+    found = scores.balanced(truth, scores.hits(truth, np.zeros(100)))
+    assert found.mean() == pytest.approx(0.5)
+    rng = np.random.default_rng(0)
+    truth, answer = rng.integers(0, 3, 200), rng.integers(0, 3, 200)
+    assert scores.balanced(truth, scores.hits(truth, answer)).mean() == pytest.approx(
+        balanced_accuracy_score(truth, answer)
+    )
+
+
+def test_one_off_counts_neighbours():
+    assert scores.one_off([3, 3, 3, 3, 0], [1, 2, 3, 4, 7]).tolist() == [0, 1, 1, 1, 0]
+
+
+def test_paired_differences():
+    rng = np.random.default_rng(0)
+    base = rng.normal(size=500)
+    found = scores.paired(base + 0.1, base)
+    assert found.value == pytest.approx(0.1)
+    assert found.high - found.low < 1e-6
+    with pytest.raises(ValueError, match="second: expected 500 values"):
+        scores.paired(base, base[:3])

@@ -6,10 +6,8 @@ may come from one page or one sitting.
 
 import re
 
-import pandas as pd
-
 from gralib.ages import MAX_AGE
-from gralib.manifest import COLUMNS, Manifest
+from gralib.manifest import Manifest, Row
 from gralib.sources import Source
 
 FIELDS = re.compile(r"(?P<age>\d+)(_(?P<gender>\d+))?(_(?P<race>\d+))?_(?P<date>\d{8,20})(?!\d)")
@@ -17,10 +15,12 @@ ENDING = re.compile(r"\d(\.jpg\.chip)?\.jpg$")
 
 
 def load(source: Source) -> Manifest:
-    """Read every name of the source; rows by `COLUMNS`, one a file."""
-    rows = [(name, *read_name(name.rsplit("/", 1)[-1])) for name in source.names]
-    frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    return Manifest("utkface", source, frame.astype({"age": "float64"}))
+    """Read every name of the source, one row a file."""
+    rows = []
+    for path in source.names:
+        age, gender, date, status, reason = read_name(path.rsplit("/", 1)[-1])
+        rows.append(Row(path, age=age, gender=gender, group=date, status=status, reason=reason))
+    return Manifest.of("utkface", source, rows)
 
 
 def read_name(name: str) -> tuple[float | None, str | None, str | None, str, str]:
