@@ -123,7 +123,7 @@ def run_command(
     faces = open_faces(dataset, find_root(dataset, root), progress=progress == "bar")
     from gralib.experiment import run, run_folds
 
-    options = {"again": again, "threads": threads, "progress": progress}
+    options: dict[str, Any] = {"again": again, "threads": threads, "progress": progress}
     runs = [run(config, faces, **options)] if folds == 1 else run_folds(config, faces, folds, **options)
     for finished in runs:
         for name, score in finished.record.scores.items():

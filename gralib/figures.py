@@ -223,14 +223,11 @@ def mask_values(masks: dict[str, np.ndarray], label: str) -> Axes:
 
 def captions(table: pd.DataFrame) -> list[str]:
     """Return what to write above each face: age or age group, gender; or the age and what was read."""
-    words = []
-    for row in table.itertuples():
-        if "predicted" in table:
-            words.append(f"{row.age:.0f}, read {row.predicted:.0f}")
-        else:
-            age = row.age_group if pd.isna(row.age) else f"{row.age:.0f}"
-            words.append(", ".join(str(v) for v in (age, row.gender) if not pd.isna(v)))
-    return words
+    if "predicted" in table:
+        return [f"{age:.0f}, read {read:.0f}" for age, read in zip(table["age"], table["predicted"], strict=True)]
+    ages = table["age"].map("{:.0f}".format).where(table["age"].notna(), table["age_group"])
+    genders = (", " + table["gender"].astype("string")).fillna("")
+    return (ages.astype("string").fillna("age unknown") + genders).tolist()
 
 
 def faces(pixels: np.ndarray, captions: Sequence[str], title: str, label: str, columns: int = 8) -> Figure:

@@ -74,12 +74,11 @@ def shown(value: float, score: str) -> str:
 
 def _flat(effect: pd.DataFrame) -> pd.DataFrame:
     """Return the table of `split_effect` with one number a cell."""
-    parts = [effect[["study", "score"]]]
+    flat = effect.drop(columns=["honest", "random"])
     for side in ("honest", "random"):
-        parts += [
-            effect[side].map(lambda row, k=key: row[k]).rename(f"{side} {key}") for key in ("value", "low", "high")
-        ]
-    return pd.concat([*parts, effect[["difference", "low", "high"]]], axis=1)
+        for key in ("value", "low", "high"):
+            flat[f"{side} {key}"] = [row[key] for row in effect[side]]
+    return flat
 
 
 def _section(study: Study, folder: Path) -> dict[str, Any]:

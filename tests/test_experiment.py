@@ -222,4 +222,4 @@ def test_ages_are_joined_from_two_runs_that_belong_together(made_up, tmp_path):
 
 def test_a_gender_table_names_both_outputs(made_up, tmp_path):
     table = made_up(tmp_path, "gender").predictions
-    assert list(table.columns) == ["path", "age", "gender", "group", *[f"p_{g}" for g in GENDERS]]
+    assert list(table.columns) == ["path", "age", "age_group", "gender", "group", *[f"p_{g}" for g in GENDERS]]

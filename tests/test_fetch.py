@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from gralib.datasets import DATASETS
-from gralib.datasets.fetch import fetch, how_to
+from gralib.datasets.fetch import BLOCK, fetch, how_to
 from gralib.errors import UserError
 
 CONTENT = bytes(range(256)) * 4000
@@ -38,7 +38,7 @@ class Server(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def address(tmp_path, monkeypatch):
-    monkeypatch.setenv("GRA_ROOT", str(tmp_path))
+    monkeypatch.setattr("gralib.errors.ROOT", tmp_path)
     (tmp_path / "data").mkdir()
     (tmp_path / "data/README.md").write_text("# x\n\n## FG-NET\n\nPut it at `data/fgnet/x`.\n")
     Server.asked = []
@@ -63,7 +63,9 @@ def test_an_interrupted_download_goes_on(address, tmp_path):
     assert not (tmp_path / "data/fgnet/faces.zip").exists()
     (path,) = fetch("fgnet", f"{address}/faces.zip")
     assert path.read_bytes() == CONTENT
-    assert Server.asked == [0, len(CONTENT) // 2]
+    first, second = Server.asked
+    assert first == 0
+    assert 0 <= len(CONTENT) // 2 - second < BLOCK
 
 
 def test_a_wrong_hash_leaves_nothing(address, tmp_path):

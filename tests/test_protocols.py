@@ -147,7 +147,7 @@ def test_no_identical_picture_of_the_real_set_is_on_both_sides(real_utkface, tmp
     from gralib.faces import open_faces
 
     faces = open_faces("utkface", real_utkface, cache=tmp_path_factory.mktemp("real"), progress=False)
-    assert faces.fingerprint == "FINGERPRINT", "the committed records are of this fingerprint"
+    assert faces.fingerprint == "74fe7af0e4033ca0", "the committed records are of this fingerprint"
     found = split(config(), faces.table)
     assert leakage(faces.table, found)["test faces concerned"].tolist() == [0, 0]
     assert contradictions(faces.table) == {

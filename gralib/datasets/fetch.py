@@ -17,7 +17,8 @@ DOWNLOADS = {
     "wikipedia": "https://data.vision.ee.ethz.ch/cvl/rrothe/imdb-wiki/static/wiki_crop.tar",
 }
 """What is offered without a form, by data set. No hashes are published."""
-BLOCK = 1 << 20
+BLOCK = 1 << 16
+"""Bytes taken at a time; of a line that breaks at most so many are lost."""
 TIMEOUT = 60
 """Seconds without an answer after which a download is given up."""
 

@@ -37,15 +37,15 @@ def _row(path: str, points: dict[str, str], read) -> Row:
     if not match:
         return aside(path, "name without subject and age" if name.lower().endswith(".jpg") else "not a picture")
     subject = match["subject"]
-    known = {"age": float(match["age"]), "group": subject, "subject": subject}
+    row = Row(path, age=float(match["age"]), group=subject, subject=subject)
     landmarks = points.get(name.lower().rsplit(".", 1)[0] + ".pts")
     if landmarks is None:
-        return aside(path, "no landmark file", **known)
+        return row._replace(status="set aside", reason="no landmark file")
     try:
         box = crop(read_points(read(landmarks), landmarks))
     except UserError:
-        return aside(path, f"landmark file without {LANDMARKS} points", **known)
-    return Row(path, **known, crop=box)
+        return row._replace(status="set aside", reason=f"landmark file without {LANDMARKS} points")
+    return row._replace(crop=box)
 
 
 def read_points(data: bytes, name: str) -> NDArray[np.float64]:
