@@ -13,7 +13,8 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from gralib.datasets.synthetic import sample_ages, write
+from gralib.datasets.layouts import LAYOUTS, sample_ages
+from gralib.datasets.synthetic import write
 from gralib.drawing import MAX_AGE, Subject, draw_face
 
 REGULAR = re.compile(r"(\d+)_([01])_([0-4])_(\d{17})\.jpg\.chip\.jpg")
@@ -170,6 +171,18 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path):
     assert contents(tmp_path) == {str(Path("set", "mine.txt")): b"mine"}
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_layout_draws_the_same_bytes_again_and_more_subjects_keep_them(layout, tmp_path):
+    write(layout, tmp_path / "few", subjects=11)
+    write(layout, tmp_path / "again", subjects=11)
+    write(layout, tmp_path / "more", subjects=13)
+    few, again, more = (contents(tmp_path / name) for name in ("few", "again", "more"))
+    assert few == again
+    pictures = {name: data for name, data in few.items() if name.lower().endswith(".jpg")}
+    assert len(pictures) >= 22
+    assert pictures.items() <= more.items()
+
+
 def test_an_empty_folder_is_filled_and_nothing_else_is_left(tmp_path):
     (tmp_path / "set").mkdir()
     write("utkface", tmp_path / "set", subjects=11)
@@ -181,14 +194,14 @@ def test_a_failure_leaves_nothing_behind(tmp_path, monkeypatch):
     def fail(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr("gralib.datasets.synthetic.draw_face", fail)
+    monkeypatch.setattr("gralib.datasets.layouts.draw_face", fail)
     with pytest.raises(OSError, match="disk full"):
         write("utkface", tmp_path / "set", subjects=11)
     assert not list(tmp_path.iterdir())
 
 
 def test_an_unknown_layout_and_too_few_subjects_are_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"^layout: expected one of utkface, got 'morph'$"):
+    with pytest.raises(ValueError, match=r"^layout: expected one of [a-z, ]+, got 'morph'$"):
         write("morph", tmp_path / "set")
     with pytest.raises(ValueError, match=r"^subjects: expected at least 11, got 3$"):
         write("utkface", tmp_path / "set", subjects=3)
