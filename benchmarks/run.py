@@ -25,7 +25,8 @@ from gralib.records import write_text
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 CORES = len(os.sched_getaffinity(0))
-STEPS = {8: 60, 16: 20, 32: 8}
+STEPS = {8: 30, 16: 10, 32: 3}
+"""Steps of one window, some seconds long; see train_one.py."""
 RUN_FACES = 17_064 * 18
 """Faces that one laptop run on UTKFace steps through; 18 such runs are a grid of six gates and three seeds."""
 WHO = ("gralib", "resattention", "torch-eager", "torch-compile")
@@ -128,7 +129,7 @@ def once(name: str, make) -> dict | list:
 
 def grid() -> list[dict]:
     """Train as many networks side by side as there are cores, one thread each."""
-    return [answer(p) for p in [start("train_one.py", "gralib", 8, 1, 2 * STEPS[8]) for _ in range(CORES)]]
+    return [answer(p) for p in [start("train_one.py", "gralib", 8, 1, STEPS[8]) for _ in range(CORES)]]
 
 
 def first_passes() -> dict:
@@ -170,9 +171,9 @@ def ratios(raw: dict, widths: list[int]) -> dict:
     def first(who, w):
         return raw[f"{who}-{w}"]["first_step_s"]
 
-    together, runs, peak = sum(r["faces_per_s"] for r in raw["grid"]), 18, raw["peak"]["gflops"]
+    together, runs, peak = sum(r["median_faces_per_s"] for r in raw["grid"]), 18, raw["peak"]["gflops"]
     ours = max(r["first_step_s"] for r in raw["grid"]) + runs * RUN_FACES / together
-    theirs = runs * (first("resattention", 8) + RUN_FACES / rate("resattention", 8))
+    theirs = runs * (first("resattention", 8) + RUN_FACES / raw["resattention-8"]["median_faces_per_s"])
     flop = {w: training_gflop(w) for w in widths}
     most = max(raw["growth"], key=lambda r: r["faces"])
     others = [raw["input"][who]["us_per_face"] for who in INPUTS if who != "gralib"]

@@ -103,7 +103,8 @@ def decode(data: bytes, crop: str | None = None, size: int = SIZE) -> np.ndarray
             picture.draft("RGB", (wanted * width // (right - left), wanted * height // (bottom - top)))
             x, y = picture.width / width, picture.height / height  # a JPEG may come reduced by a power of two
             region = (left * x, top * y, min(right * x, picture.width), min(bottom * y, picture.height))
-            small = picture.convert("RGB").resize((size, size), Image.Resampling.BILINEAR, box=region)
+            colour = picture if picture.mode == "RGB" else picture.convert("RGB")
+            small = colour.resize((size, size), Image.Resampling.BILINEAR, box=region)
             return np.asarray(small)
     except Image.DecompressionBombError:
         return f"picture larger than {LARGEST} pixels"

@@ -155,9 +155,9 @@ def test_missing_empty_and_unusable_roots_are_named(folder, tmp_path):
 
 def test_a_folder_without_a_usable_name_is_refused(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"x")
-    with pytest.raises(UserError, match="1 files, none of them a picture of utkface"):
-        load("utkface", tmp_path)
-    with pytest.raises(UserError, match="dataset: expected one of utkface, got 'imdb'"):
+    with pytest.raises(UserError, match="1 rows, no usable picture; most: name without age"):
+        open_faces("utkface", tmp_path, cache=tmp_path / "cache")
+    with pytest.raises(UserError, match="dataset: expected one of fgnet, .*, got 'imdb'"):
         load("imdb", tmp_path)
 
 
