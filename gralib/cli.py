@@ -134,6 +134,40 @@ def run_command(
         print(finished.record.run_id)
 
 
+@app.command("grid")
+def grid_command(
+    name: Annotated[str, typer.Argument(help="gate_ablation, attention_types, label_noise, depth, …", metavar="NAME")],
+    dataset: Annotated[str, typer.Option(help="Name of the data set.")] = "utkface",
+    root: Root = "",
+    preset: Annotated[str, typer.Option(help="smoke, laptop or paper.")] = "laptop",
+    seeds: Annotated[int, typer.Option(help="Run every setting with so many seeds.", min=1)] = 3,
+    workers: Annotated[int, typer.Option(help="Runs side by side, one thread each.", min=1)] = 2,
+    change: Annotated[
+        list[str] | None, typer.Option("--set", help="Change a setting in every run.", metavar="FIELD=VALUE")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option(help="Only say what is left and how long it will take.")] = False,
+) -> None:
+    """Train what is left of a grid of runs. Stop it any time; the next call goes on."""
+    from gralib import grids
+    from gralib.datasets import find_root
+    from gralib.faces import open_faces
+
+    configs = grids.configs_of(name, seeds, dataset, preset, **_settings(change or []))  # type: ignore[arg-type]
+    place = find_root(dataset, root)
+    faces = open_faces(dataset, place)
+    done = grids.finished(configs, faces)
+    minutes = grids.minutes_left(configs, done, workers)
+    wait = "none finished yet, so nobody knows how long" if minutes != minutes else f"about {minutes:.0f} minutes"
+    print(f"{name}: {len(configs)} runs, {len(done)} done, {len(configs) - len(done)} left: {wait}", file=sys.stderr)
+    if dry_run:
+        return
+    runs, problems = grids.run_grid(configs, place, faces, workers)
+    for run in runs:
+        print(run.record.run_id)
+    if problems:
+        raise UserError("; ".join(problems))
+
+
 @app.command("keep")
 def keep_command(
     runs: Annotated[list[str], typer.Argument(help="Names of finished runs, as 'gra run' printed them.")],

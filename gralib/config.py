@@ -64,6 +64,8 @@ class RunConfig(BaseModel):
     """Only faces of these ages, ends included, such as UTKFace's 21 to 60; all when None."""
     split_seed: int = Field(0, ge=0, lt=2**32)
     """Seed of the split; kept when `seed` changes, so that all seeds share their test faces."""
+    label_noise: float = Field(0.0, ge=0, lt=1)
+    """Share of the labels that train and choose the epoch which are replaced by a wrong one, drawn with `seed`."""
     train_faces: int | None = Field(None, ge=16)
     """At most this many training faces, drawn with `split_seed`; all when None. The test set stays whole."""
 

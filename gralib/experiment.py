@@ -16,7 +16,7 @@ from gralib.faces import Faces
 from gralib.manifest import GENDERS
 from gralib.protocols import Split, fold_count, groups, split
 from gralib.records import Record, Run, Score
-from gralib.tasks import LABEL, class_names
+from gralib.tasks import LABEL, class_names, flip
 
 if TYPE_CHECKING:
     import keras
@@ -79,7 +79,7 @@ def _train(config: RunConfig, faces: Faces, folder: Path, threads: int, progress
     trained = training.train(
         config,
         faces.pixels,
-        faces.table,
+        flip(config, faces.table, np.concatenate([train, validation])),
         train,
         validation,
         folder,

@@ -33,6 +33,33 @@ def targets(config: RunConfig, table: pd.DataFrame) -> np.ndarray:
     return np.stack([category, remainder], axis=1).astype("float32")
 
 
+def flip(config: RunConfig, table: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
+    """Replace the label of a share `config.label_noise` of `rows` by a wrong one (6.1: "noisy labels").
+
+    Which faces and which of the other classes, all equally likely, is drawn with `config.seed`. An age moves to
+    another age category and keeps its remainder.
+
+    Returns:
+        The table with those labels changed; the same table where there is no noise.
+    """
+    if not config.label_noise:
+        return table
+    rng = np.random.default_rng([config.seed, 1])
+    chosen = np.sort(rng.permutation(rows)[: round(config.label_noise * len(rows))])
+    count, column = len(class_names(config)), LABEL[config.task]
+    changed = table[column].to_numpy(copy=True)
+    steps = rng.integers(1, count, len(chosen))
+    if column == "age":
+        category, _ = ages.encode(table["age"].iloc[chosen], config.age_width)
+        moved = changed[chosen] + ((category + steps) % count - category) * config.age_width
+        changed[chosen] = np.minimum(moved, ages.MAX_AGE)  # the last category is cut short
+    else:
+        names = np.array(class_names(config))
+        code = (changed[chosen][:, None] == names).argmax(axis=1)
+        changed[chosen] = names[(code + steps) % count]
+    return table.assign(**{column: changed})
+
+
 def remainder_error(truth, outputs):
     """Return |r - r'| in widths (batch,), r' being the output of the true category: regression inside it (Fig. 8)."""
     from keras import ops  # here, because classes and labels are asked for where no engine is loaded

@@ -28,7 +28,10 @@ from gralib.tasks import LOSSES, class_names, loss_of, targets
 
 Progress = Literal["bar", "lines", "none"]
 PREDICT_BATCH = 256
-RESET = ("gate", "seed", "split_seed", "train_faces", "augment", "epochs", "protocol", "folds", "fold", "age_range")
+RESET = (
+    "gate", "seed", "split_seed", "train_faces", "augment", "epochs", "protocol", "folds", "fold", "age_range",
+    "label_noise",
+)  # fmt: skip
 """Settings that one compiled network serves: weights are set back, nothing is traced anew."""
 
 

@@ -1,0 +1,84 @@
+"""Grids: the settings they vary, runs they share, labels flipped as asked, going on where it stopped."""
+
+import numpy as np
+import pytest
+
+from gralib import ages, grids
+from gralib.config import configure
+from gralib.errors import UserError
+from gralib.tasks import flip
+
+
+def test_every_grid_varies_what_it_is_about_and_nothing_else():
+    same = {
+        "gate_ablation": {"gate", "seed"}, "attention_types": {"attention", "seed"},
+        "label_noise": {"label_noise", "gate", "seed"}, "depth": {"gate", "modules", "seed"},
+        "age_decomposition": {"task", "age_width", "seed"},
+    }  # fmt: skip
+    for name in grids.GRIDS:
+        rows = [config.model_dump() for config in grids.configs_of(name, 2)]
+        varied = {key for key in rows[0] if len({str(row[key]) for row in rows}) > 1}
+        assert varied == same[name]
+        assert len({str(row) for row in rows}) == len(rows)
+
+
+def test_a_setting_asked_for_by_several_grids_is_one_run():
+    asked = [{c.run_id("x") for c in grids.configs_of(n, 1)} for n in ("gate_ablation", "attention_types", "depth")]
+    assert len(set.intersection(*asked)) == 1
+    assert configure("laptop", train_faces=4000, epochs=12).run_id("x") in set.intersection(*asked)
+
+
+def test_wrong_grids_are_refused():
+    with pytest.raises(UserError, match=r"grid: expected one of gate_ablation, .*, got 'gates'"):
+        grids.configs_of("gates", 1)
+    with pytest.raises(UserError, match="seeds: expected at least 1, got 0"):
+        grids.configs_of("depth", 0)
+    with pytest.raises(UserError, match="task: expected one of age_category, age_regression on fgnet, got gender"):
+        grids.configs_of("gate_ablation", 1, "fgnet")
+
+
+@pytest.mark.parametrize("task", ["gender", "age_category"])
+def test_as_many_labels_are_wrong_as_asked_for_and_only_those_of_the_rows(task, faces):
+    rows = np.flatnonzero(faces.table["gender"].notna())[:200]
+    column = "gender" if task == "gender" else "age"
+    clean = configure("smoke", task=task)
+    assert flip(clean, faces.table, rows) is faces.table
+    noisy = clean.model_copy(update={"label_noise": 0.3})
+    first, again = (flip(noisy, faces.table, rows) for _ in range(2))
+    assert first.equals(again)
+    changed = np.flatnonzero(first[column] != faces.table[column])
+    changed = changed[first[column].iloc[changed].notna()]
+    assert len(changed) == 60
+    assert set(changed) <= set(rows)
+    if task == "age_category":
+        before, after = (ages.encode(t["age"].iloc[changed])[0] for t in (faces.table, first))
+        assert (before != after).all()
+        assert len(set((after - before) % 12)) > 6
+    other = flip(noisy.model_copy(update={"seed": 1}), faces.table, rows)
+    assert not other.equals(first)
+
+
+@pytest.mark.xdist_group("grid")
+def test_a_grid_goes_on_with_what_is_left(faces, drawn, tmp_path):
+    tiny = {"width": 2, "epochs": 2, "train_faces": 128, "preset": "smoke"}
+    configs = grids.configs_of("gate_ablation", 1, **tiny)[:2]
+    assert grids.finished(configs, faces, tmp_path) == {}
+    assert np.isnan(grids.minutes_left(configs, {}, 2))
+    runs, problems = grids.run_grid(configs[:1], drawn, faces, 1, tmp_path)
+    assert (len(runs), problems) == (1, [])
+    done = grids.finished(configs, faces, tmp_path)
+    assert grids.minutes_left(configs, done, 2) == pytest.approx(runs[0].record.seconds / 120)
+    again, problems = grids.run_grid(configs, drawn, faces, 1, tmp_path)
+    assert [run.record.config for run in again] == configs
+    assert problems == []
+    assert again[0].record.finished == runs[0].record.finished, "what was finished was not done again"
+
+
+@pytest.mark.xdist_group("grid")
+def test_a_run_that_fails_is_named_and_the_others_go_on(faces, drawn, tmp_path):
+    good = grids.configs_of("gate_ablation", 1, preset="smoke", width=2, epochs=1, train_faces=128)[0]
+    bad = good.model_copy(update={"batch_size": 512})
+    runs, problems = grids.run_grid([bad, good], drawn, faces, 1, tmp_path)
+    assert [run.record.config for run in runs] == [good]
+    assert len(problems) == 1
+    assert "expected at least 512 training faces" in problems[0]
