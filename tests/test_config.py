@@ -40,7 +40,7 @@ OTHER = {
     "fold": 1,
     "age_range": (21, 60),
     "split_seed": 1,
-    "label_noise": 1.0,
+    "label_noise": 0.3,
     "train_faces": 500,
     "width": 16,
     "attention": "spatial",
