@@ -196,6 +196,14 @@ def notebook_command(
     print(execute(f"notebooks/{name}.ipynb", _settings(parameter or []), out or f"reports/notebooks/{name}"))
 
 
+@app.command("equations")
+def equations_command() -> None:
+    """Check the claims that need no data (C1 to C3) and write them down for the report."""
+    from gralib.equations import write
+
+    print(write())
+
+
 @app.command("report")
 def report_command(
     out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("reports"),

@@ -63,6 +63,12 @@ def configs_of(
     ]
 
 
+def config_of(name: str, dataset: Dataset, preset: str, seed: int, **setting: Any) -> RunConfig:
+    """Return the configuration of one run of a grid."""
+    common = {**PROTOCOLS[dataset], **SUBSET.get(preset, {}), "task": GRIDS[name][0]["task"], "dataset": dataset}
+    return configure(preset, **{**common, **setting, "seed": seed})
+
+
 def finished(
     configs: Iterable[RunConfig], faces: Faces, store: str | Path = records.STORE
 ) -> dict[RunConfig, records.Run]:

@@ -235,7 +235,7 @@ def split_effect(found: Iterable[Study]) -> pd.DataFrame:
 
     Returns:
         One row a data set and score: data set, score, honest, random (value with interval), difference (random minus
-        honest) with `low` and `high`: paired by face where both tested the same faces, else missing.
+        honest) with `low` and `high`: paired by face where both tested the same faces, else missing; faces, and runs.
     """
     twins: dict[str, dict[bool, Study]] = {}
     for study in found:
@@ -257,6 +257,9 @@ def split_effect(found: Iterable[Study]) -> pd.DataFrame:
             if a is not None and b is not None and set(a.index) == set(b.index):
                 e = scores.paired(b["value"], a["value"].loc[b.index], a["group"].loc[b.index])
                 low, high = e.low, e.high
-            rows.append((honest.label, name, first, second, second["value"] - first["value"], low, high))
-    columns = ["study", "score", "honest", "random", "difference", "low", "high"]
+            key = next((k for k, text in SCORES.items() if text == name), name)
+            ids = f"{first['runs']} {second['runs']}"
+            difference = second["value"] - first["value"]
+            rows.append((honest.label, name, key, first, second, difference, low, high, int(second["faces"]), ids))
+    columns = ["study", "score", "measure", "honest", "random", "difference", "low", "high", "faces", "runs"]
     return pd.DataFrame(rows, columns=columns)

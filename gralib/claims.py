@@ -1,0 +1,229 @@
+"""From records to verdicts: every claim of the paper with a rule that was written down before the result.
+
+`reports/claims.yaml` states claims and rules; here is the code of the rules. Only real faces and the presets `laptop`
+and `paper` count. With several presets the larger one does.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from gralib import grids
+from gralib.compare import Side, gain, gain_on_floor, side
+from gralib.config import PROTOCOLS, Dataset, RunConfig, configure, explain
+from gralib.errors import UserError, from_root
+from gralib.records import Run
+from gralib.scores import Estimate, interval_over_masks
+from gralib.study import split_effect, studies
+
+Verdict = Literal["reproduced", "partly", "not reproduced", "not testable"]
+COLUMNS = ["id", "verdict", "what", "data set", "value", "low", "high", "paper", "seeds", "run ids"]
+PRESETS = ("paper", "laptop")
+EQUATIONS = "reports/equations.json"
+"""Written by `gra equations`: the exact checks of C1 to C3."""
+Row = dict[str, Any]
+
+
+class Test(BaseModel):
+    """How a claim is tested; what each kind needs is said in claims.yaml."""
+
+    __test__ = False  # not one of pytest's
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["equation", "differences", "floors", "bands", "split", "none"]
+    grid: str = ""
+    dataset: Dataset = "utkface"
+    datasets: tuple[Dataset, ...] = ()
+    measure: str = ""
+    seeds: int = 1
+    pairs: tuple[tuple[dict[str, Any], dict[str, Any]], ...] = ()
+    settings: tuple[dict[str, Any], ...] = ()
+    bands: tuple[tuple[int, int], ...] = ()
+    why: str = ""
+
+
+class Claim(BaseModel):
+    """One line of claims.yaml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
+    claim: str
+    where: str
+    words: str
+    measured: str
+    paper: str
+    rule: str
+    test: Test
+
+
+def load(path: str | Path = "reports/claims.yaml") -> list[Claim]:
+    """Read and validate the claims.
+
+    Raises:
+        UserError: no such file, no YAML, an unknown or missing field, an id given twice, an unknown grid.
+    """
+    file = from_root(path)
+    try:
+        claims = [Claim(**entry) for entry in yaml.safe_load(file.read_text())]
+    except (OSError, yaml.YAMLError, TypeError) as error:
+        raise UserError(f"{file}: expected a list of claims; {' '.join(str(error).split())}") from None
+    except ValidationError as error:
+        raise UserError(f"{file}: {explain(error)}") from None
+    for i, claim in enumerate(claims):
+        if claim.id in {c.id for c in claims[:i]}:
+            raise UserError(f"{file}: {claim.id}: expected each id once")
+        if claim.test.grid and claim.test.grid not in grids.GRIDS:
+            known = ", ".join(grids.GRIDS)
+            raise UserError(f"{file}: {claim.id}: grid: expected one of {known}, got {claim.test.grid!r}")
+    return claims
+
+
+def judge(claims: Sequence[Claim], runs: Iterable[Run]) -> pd.DataFrame:
+    """Return one row a comparison, `COLUMNS`: the verdict of its claim, value with interval, seeds and runs.
+
+    A value of a comparison is a gain: how much better the first is than the second (accuracies in shares, errors in
+    years); its interval is over seeds and groups of faces. A claim without enough runs is 'not testable'.
+    """
+    real = [r for r in runs if not r.record.synthetic and r.record.config.preset in PRESETS]
+    rows = []
+    for claim in claims:
+        found = TESTS[claim.test.kind](claim.test, real, claim.id)
+        verdict = _verdict([row.pop("won") for row in found])
+        if not found:
+            found = [{"what": claim.test.why or "not run"}]
+        rows += [{"id": claim.id, "verdict": verdict, "paper": claim.paper, **row} for row in found]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _verdict(won: list[bool | None]) -> Verdict:
+    """All comparisons won, some, none; not testable where one is missing."""
+    if not won or None in won:
+        return "not testable"
+    return "reproduced" if all(won) else "partly" if any(won) else "not reproduced"
+
+
+def _equation(test: Test, runs: list[Run], claim: str) -> list[Row]:
+    path = from_root(EQUATIONS)
+    if not path.exists():
+        return []
+    checks = [check for check in json.loads(path.read_text())["checks"] if check["claim"] == claim]
+    return [{"what": c["what"], "value": c["value"], "won": c["holds"], "data set": "none"} for c in checks]
+
+
+def _differences(test: Test, runs: list[Run], claim: str) -> list[Row]:
+    rows = []
+    for first, second in test.pairs:
+        what = f"{describe(first)}, against {describe(second)}"
+        both = _paired(test, runs, first, second)
+        if both is None:
+            rows.append({"what": f"{what}: not run with {test.seeds} seeds", "data set": test.dataset, "won": None})
+        else:
+            rows.append(_row(what, test.dataset, gain(*both, test.measure), both))
+    return rows
+
+
+def _paired(test: Test, runs: list[Run], first: dict, second: dict) -> tuple[Side, Side] | None:
+    """Return both sides of a pair with the seeds that both have, under the larger preset; None if they are too few."""
+    known = {run.record.config: run for run in runs}
+    for preset in PRESETS:
+        sides = [_by_seed(test, known, preset, setting) for setting in (first, second)]
+        seeds = sorted(set(sides[0]) & set(sides[1]))
+        if len(seeds) >= test.seeds:
+            one, other = (side([found[seed] for seed in seeds], test.measure) for found in sides)
+            return one, other
+    return None
+
+
+JOINS: dict[str, tuple[str, ...]] = {
+    "both": ("age_category", "age_regression"),
+    "category": ("age_category",),
+    "regression": ("age_regression",),
+}
+
+
+def _by_seed(test: Test, known: dict[RunConfig, Run], preset: str, setting: dict[str, Any]) -> dict[int, list[Run]]:
+    """Return the runs of a setting by seed, one or (for a joined age) two each."""
+    rest = {key: value for key, value in setting.items() if key != "join"}
+    tasks = JOINS[setting["join"]] if "join" in setting else (grids.GRIDS[test.grid][0]["task"],)
+    found = {}
+    for seed in sorted({run.record.config.seed for run in known.values()}):
+        wanted = [grids.config_of(test.grid, test.dataset, preset, seed, **{**rest, "task": task}) for task in tasks]
+        if all(config in known for config in wanted):
+            found[seed] = [known[config] for config in wanted]
+    return found
+
+
+def _floors(test: Test, runs: list[Run], claim: str) -> list[Row]:
+    rows = []
+    for setting in test.settings:
+        both = _paired(test, runs, setting, setting)
+        if both is None:
+            rows.append({"what": f"{describe(setting)}: not run", "data set": test.dataset, "won": None})
+        else:
+            rows.append(_row(describe(setting), test.dataset, gain_on_floor(both[0], test.measure), both[:1]))
+    for dataset in test.datasets:
+        if run := _standard(runs, dataset, "gender"):
+            one = side([[run]], test.measure)
+            rows.append(_row("one network, full training set", dataset, gain_on_floor(one, test.measure), [one]))
+    return rows
+
+
+def _bands(test: Test, runs: list[Run], claim: str) -> list[Row]:
+    run = _standard(runs, test.dataset, "gender")
+    if not run:
+        return []
+    one = side([[run]], test.measure)
+    older, younger = ((one.faces["age"].between(*band)).to_numpy() for band in test.bands)
+    what = "aged {}-{}".format(*test.bands[0]) + ", against aged {}-{}".format(*test.bands[1])
+    e = interval_over_masks(one.values[0], older, younger, one.faces["group"])
+    return [_row(what, test.dataset, e, [one])]
+
+
+def _split(test: Test, runs: list[Run], claim: str) -> list[Row]:
+    effect = split_effect(studies(runs))
+    rows = []
+    for row in effect.to_dict(orient="records"):
+        if row["measure"] == test.measure and row["study"].startswith(f"{test.dataset},"):
+            better = Estimate(-row["difference"], -row["high"], -row["low"], row["faces"])
+            rows.append({**_row("random split, against honest split", test.dataset, better, []),
+                         "run ids": row["runs"], "seeds": 1})  # fmt: skip
+    return rows
+
+
+def _none(test: Test, runs: list[Run], claim: str) -> list[Row]:
+    return []
+
+
+def _standard(runs: list[Run], dataset: Dataset, task: str) -> Run | None:
+    """Return the run of a data set under its honest protocol with the whole training set, seed 0."""
+    known = {run.record.config: run for run in runs}
+    for preset in PRESETS:
+        config = configure(preset, **{**PROTOCOLS[dataset], "dataset": dataset, "task": task})
+        if config in known:
+            return known[config]
+    return None
+
+
+def _row(what: str, dataset: str, e: Estimate, sides: Sequence[Side]) -> Row:
+    return {
+        "what": what, "data set": dataset, "value": e.value, "low": e.low, "high": e.high, "won": bool(e.low > 0),
+        "seeds": len(sides[0].values) if sides else 1, "run ids": " ".join(i for s in sides for i in s.run_ids),
+    }  # fmt: skip
+
+
+def describe(setting: dict[str, Any]) -> str:
+    """Return a setting in words, such as 'gate 0.5, modules 3'."""
+    words = {key: value[0] if isinstance(value, list | tuple) else value for key, value in setting.items()}
+    return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in words.items())
+
+
+TESTS: dict[str, Callable[[Test, list[Run], str], list[Row]]] = {
+    "equation": _equation, "differences": _differences, "floors": _floors, "bands": _bands, "split": _split,
+    "none": _none,
+}  # fmt: skip
