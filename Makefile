@@ -26,6 +26,11 @@ study: $(ENV)  ## run the study and write the report (minutes on synthetic faces
 	@snakemake --cores $(CORES) --quiet host progress reason rules --nolock --rerun-incomplete $(if $(SETTINGS),--config $(SETTINGS))
 	@echo "The report: reports/index.html (open it in a browser) and reports/README.md"
 
+grids: $(ENV)  ## run the experiments on UTKFace: gates, attention, noise, depth, rivals (hours; stop it any time)
+	@snakemake grids --cores $(CORES) --quiet host progress reason rules --nolock --rerun-incomplete \
+		$(if $(SETTINGS),--config $(SETTINGS))
+	@echo "The report: reports/index.html (open it in a browser) and reports/README.md"
+
 test: $(ENV)  ## check style and types, run the tests
 	ruff check .
 	ruff format --check .
@@ -47,4 +52,4 @@ lock:  ## write requirements.lock anew from pyproject.toml (needs uv)
 clean:  ## remove what the study made here, trained weights included (reports/ stays)
 	rm -rf build runs cache data/synthetic .snakemake
 
-.PHONY: help env study test bench lab lock clean
+.PHONY: help env study grids test bench lab lock clean

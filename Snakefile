@@ -1,7 +1,7 @@
 """The batch: decode the faces, train the runs, execute the notebooks, write the report.
 
-`make study` is one call of it. Settings: `--config dataset=fgnet preset=laptop seed=1 folds=0 root=PATH`; without
-`dataset` it runs all five, each on real pictures if `data/NAME` holds any, else on synthetic ones.
+`make study` is one call of it, `make grids` another. Settings: `--config dataset=fgnet preset=laptop seed=1 folds=0
+root=PATH` (`seeds=3` for grids); without `dataset` it runs all five, each on real pictures if `data/NAME` holds any, else on synthetic ones.
 """
 
 import os
@@ -9,12 +9,19 @@ import sys
 
 from gralib.config import TASKS, configure_tasks
 from gralib.errors import UserError
+from gralib.grids import GRIDS
 from gralib.notebooks import refuse_unknown
 from gralib.sources import open_source
 
 ALL = list(TASKS)
 NAMES = [config["dataset"]] if "dataset" in config else ALL
 SEED, FOLDS = config.get("seed", 0), config.get("folds", 1)
+
+
+def seeds(name):
+    """How many seeds a grid runs."""
+    return config.get("seeds", GRIDS[name].seeds)
+
 
 
 def root(name):
@@ -32,7 +39,7 @@ def preset(name):
 
 
 try:
-    refuse_unknown(config, ("dataset", "root", "preset", "seed", "folds"))
+    refuse_unknown(config, ("dataset", "root", "preset", "seed", "folds", "seeds"))
     if NAMES[0] not in ALL:
         raise UserError(f"dataset: expected one of {', '.join(ALL)}, got {NAMES[0]!r}")
     if "root" in config and "dataset" not in config:
@@ -119,6 +126,38 @@ for name in NAMES:
             out=built(name, name),
         shell:
             "gra notebook {params.words} --out {params.out} 2> {log} || (cat {log} >&2; exit 1)"
+
+
+for name in GRIDS:
+
+    rule:
+        name:
+            f"grid_{name}"
+        input:
+            f"notebooks/{name}.ipynb",
+            built("utkface", "faces.json"),
+        output:
+            built("utkface", f"{name}.html"),
+        log:
+            built("utkface", f"{name}.log"),
+        threads: workflow.cores
+        params:
+            words=f"--root '{root('utkface')}' --preset {preset('utkface')} --seeds {seeds(name)}",
+            given=f"-p data_root='{root('utkface')}' -p preset={preset('utkface')} -p seeds={seeds(name)}",
+            grid=name,
+            out=built("utkface", name),
+        shell:
+            "gra grid {params.grid} {params.words} --workers {threads} > /dev/null && "
+            "(gra notebook {params.grid} {params.given} --out {params.out} 2> {log} || (cat {log} >&2; exit 1))"
+
+
+rule grids:
+    input:
+        [built("utkface", f"{name}.html") for name in GRIDS],
+    output:
+        touch("build/grids.done"),
+    shell:
+        "mkdir -p reports/notebooks && cp {input} reports/notebooks/ && gra report"
 
 
 rule tour:

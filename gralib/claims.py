@@ -13,15 +13,15 @@ import pandas as pd
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from gralib import grids
-from gralib.compare import Side, gain, gain_on_floor, side
-from gralib.config import PROTOCOLS, Dataset, RunConfig, configure, explain
+from gralib import grids, orientation
+from gralib.compare import Side, describe, gain, gain_on_floor, side
+from gralib.config import PROTOCOLS, Dataset, configure, explain
 from gralib.errors import UserError, from_root
 from gralib.records import Run
-from gralib.scores import Estimate, interval_over_masks
+from gralib.scores import Estimate, interval_over_masks, interval_over_seeds
 from gralib.study import split_effect, studies
 
-Verdict = Literal["reproduced", "partly", "not reproduced", "not testable"]
+Verdict = Literal["reproduced", "partly", "not reproduced", "not testable", "not run"]
 COLUMNS = ["id", "verdict", "what", "data set", "value", "low", "high", "paper", "seeds", "run ids"]
 PRESETS = ("paper", "laptop")
 EQUATIONS = "reports/equations.json"
@@ -35,7 +35,7 @@ class Test(BaseModel):
     __test__ = False  # not one of pytest's
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Literal["equation", "differences", "floors", "bands", "split", "none"]
+    kind: Literal["equation", "differences", "floors", "bands", "split", "orientation", "none"]
     grid: str = ""
     dataset: Dataset = "utkface"
     datasets: tuple[Dataset, ...] = ()
@@ -45,6 +45,7 @@ class Test(BaseModel):
     settings: tuple[dict[str, Any], ...] = ()
     bands: tuple[tuple[int, int], ...] = ()
     why: str = ""
+    verdict: Literal["not run", "not testable"] = "not run"
 
 
 class Claim(BaseModel):
@@ -88,23 +89,25 @@ def judge(claims: Sequence[Claim], runs: Iterable[Run]) -> pd.DataFrame:
     """Return one row a comparison, `COLUMNS`: the verdict of its claim, value with interval, seeds and runs.
 
     A value of a comparison is a gain: how much better the first is than the second (accuracies in shares, errors in
-    years); its interval is over seeds and groups of faces. A claim without enough runs is 'not testable'.
+    years); its interval is over seeds and groups of faces. A claim without enough runs is 'not run'.
     """
     real = [r for r in runs if not r.record.synthetic and r.record.config.preset in PRESETS]
     rows = []
     for claim in claims:
         found = TESTS[claim.test.kind](claim.test, real, claim.id)
-        verdict = _verdict([row.pop("won") for row in found])
+        verdict = _verdict([row.pop("won") for row in found], claim.test)
         if not found:
             found = [{"what": claim.test.why or "not run"}]
         rows += [{"id": claim.id, "verdict": verdict, "paper": claim.paper, **row} for row in found]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _verdict(won: list[bool | None]) -> Verdict:
-    """All comparisons won, some, none; not testable where one is missing."""
+def _verdict(won: list[bool | None], test: Test) -> Verdict:
+    """All comparisons won, some, none; not run where one is missing; not testable where nothing here could test it."""
+    if test.kind == "none":
+        return test.verdict
     if not won or None in won:
-        return "not testable"
+        return "not run"
     return "reproduced" if all(won) else "partly" if any(won) else "not reproduced"
 
 
@@ -130,33 +133,13 @@ def _differences(test: Test, runs: list[Run], claim: str) -> list[Row]:
 
 def _paired(test: Test, runs: list[Run], first: dict, second: dict) -> tuple[Side, Side] | None:
     """Return both sides of a pair with the seeds that both have, under the larger preset; None if they are too few."""
-    known = {run.record.config: run for run in runs}
     for preset in PRESETS:
-        sides = [_by_seed(test, known, preset, setting) for setting in (first, second)]
+        sides = [grids.by_seed(test.grid, setting, runs, test.dataset, preset) for setting in (first, second)]
         seeds = sorted(set(sides[0]) & set(sides[1]))
         if len(seeds) >= test.seeds:
             one, other = (side([found[seed] for seed in seeds], test.measure) for found in sides)
             return one, other
     return None
-
-
-JOINS: dict[str, tuple[str, ...]] = {
-    "both": ("age_category", "age_regression"),
-    "category": ("age_category",),
-    "regression": ("age_regression",),
-}
-
-
-def _by_seed(test: Test, known: dict[RunConfig, Run], preset: str, setting: dict[str, Any]) -> dict[int, list[Run]]:
-    """Return the runs of a setting by seed, one or (for a joined age) two each."""
-    rest = {key: value for key, value in setting.items() if key != "join"}
-    tasks = JOINS[setting["join"]] if "join" in setting else (grids.GRIDS[test.grid][0]["task"],)
-    found = {}
-    for seed in sorted({run.record.config.seed for run in known.values()}):
-        wanted = [grids.config_of(test.grid, test.dataset, preset, seed, **{**rest, "task": task}) for task in tasks]
-        if all(config in known for config in wanted):
-            found[seed] = [known[config] for config in wanted]
-    return found
 
 
 def _floors(test: Test, runs: list[Run], claim: str) -> list[Row]:
@@ -183,6 +166,32 @@ def _bands(test: Test, runs: list[Run], claim: str) -> list[Row]:
     what = "aged {}-{}".format(*test.bands[0]) + ", against aged {}-{}".format(*test.bands[1])
     e = interval_over_masks(one.values[0], older, younger, one.faces["group"])
     return [_row(what, test.dataset, e, [one])]
+
+
+def _orientation(test: Test, runs: list[Run], claim: str) -> list[Row]:
+    """Compare what changed faces cost with masks and without (gamma frozen at 1), paired by seed and face."""
+    for preset in PRESETS:
+        found = [
+            {seed: table for seed, (run,) in grids.by_seed(test.grid, setting, runs, test.dataset, preset).items()
+             if (table := orientation.read(run)) is not None}
+            for setting in test.settings
+        ]  # fmt: skip
+        seeds = sorted(set(found[0]) & set(found[1]))
+        if len(seeds) < test.seeds:
+            continue
+        ids = " ".join(
+            grids.by_seed(test.grid, s, runs, test.dataset, preset)[seed][0].record.run_id
+            for s in test.settings for seed in seeds
+        )  # fmt: skip
+        rows = []
+        for kind, step, unit in (("turn", 15, "degrees"), ("move", 3, "pixels")):
+            ours, trunk = (orientation.losses([f[seed] for seed in seeds], kind, step) for f in found)
+            e = interval_over_seeds(trunk - ours, found[0][seeds[0]]["group"])
+            done = {"turn": "turned", "move": "moved"}[kind]
+            what = f"faces {done} by {step} {unit}: accuracy lost less than by the trunk alone"
+            rows.append({**_row(what, test.dataset, e, []), "seeds": len(seeds), "run ids": ids})
+        return rows
+    return []
 
 
 def _split(test: Test, runs: list[Run], claim: str) -> list[Row]:
@@ -217,13 +226,7 @@ def _row(what: str, dataset: str, e: Estimate, sides: Sequence[Side]) -> Row:
     }  # fmt: skip
 
 
-def describe(setting: dict[str, Any]) -> str:
-    """Return a setting in words, such as 'gate 0.5, modules 3'."""
-    words = {key: value[0] if isinstance(value, list | tuple) else value for key, value in setting.items()}
-    return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in words.items())
-
-
 TESTS: dict[str, Callable[[Test, list[Run], str], list[Row]]] = {
-    "equation": _equation, "differences": _differences, "floors": _floors, "bands": _bands, "split": _split,
+    "equation": _equation, "differences": _differences, "floors": _floors, "bands": _bands, "split": _split, "orientation": _orientation,
     "none": _none,
 }  # fmt: skip

@@ -140,7 +140,7 @@ def grid_command(
     dataset: Annotated[str, typer.Option(help="Name of the data set.")] = "utkface",
     root: Root = "",
     preset: Annotated[str, typer.Option(help="smoke, laptop or paper.")] = "laptop",
-    seeds: Annotated[int, typer.Option(help="Run every setting with so many seeds.", min=1)] = 3,
+    seeds: Annotated[int, typer.Option(help="Run every setting with so many seeds; 0: as the study does.", min=0)] = 0,
     workers: Annotated[int, typer.Option(help="Runs side by side, one thread each.", min=1)] = 2,
     change: Annotated[
         list[str] | None, typer.Option("--set", help="Change a setting in every run.", metavar="FIELD=VALUE")
@@ -152,6 +152,8 @@ def grid_command(
     from gralib.datasets import find_root
     from gralib.faces import open_faces
 
+    if name in grids.GRIDS:
+        seeds = seeds or grids.GRIDS[name].seeds
     configs = grids.configs_of(name, seeds, dataset, preset, **_settings(change or []))  # type: ignore[arg-type]
     place = find_root(dataset, root)
     faces = open_faces(dataset, place)
@@ -166,6 +168,25 @@ def grid_command(
         print(run.record.run_id)
     if problems:
         raise UserError("; ".join(problems))
+
+
+@app.command("orientation")
+def orientation_command(
+    runs: Annotated[list[str], typer.Argument(help="Names of gender runs made here.")],
+    root: Root = "",
+) -> None:
+    """Let trained networks read turned and moved test faces (C8); the hits are kept beside the records."""
+    from gralib import records
+    from gralib.datasets import find_root
+    from gralib.faces import open_faces
+    from gralib.orientation import probe
+
+    for run_id in runs:
+        found = records.find(run_id, (records.STORE,))
+        if not found:
+            raise UserError(f"{run_id}: no finished run of that name in {records.STORE}/")
+        dataset = found.record.config.dataset
+        print(probe(found, open_faces(dataset, find_root(dataset, root))))
 
 
 @app.command("keep")

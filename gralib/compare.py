@@ -1,12 +1,13 @@
 """Settings against settings: per-face scores of several seeds, their differences paired by face and seed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from gralib import scores
+from gralib import grids, scores
 from gralib.errors import UserError
 from gralib.experiment import join_ages, measures
 from gralib.records import Run
@@ -93,3 +94,51 @@ def gain_on_floor(one: Side, measure: str) -> Estimate:
 
 def _signed(difference: np.ndarray, groups: pd.Series, measure: str) -> Estimate:
     return scores.interval_over_seeds(-difference if less_is_better(measure) else difference, groups)
+
+
+def sides(
+    name: str, runs: Iterable[Run], dataset: str = "utkface", preset: str = "laptop", **fields: Any
+) -> dict[str, Side]:
+    """Return every setting of a grid that has runs, by its description; `fields` as in `gralib.grids.configs_of`."""
+    runs = list(runs)
+    grid = grids.GRIDS[name]
+    found = {}
+    for setting in grid.settings:
+        by_seed = grids.by_seed(name, setting, runs, dataset, preset, **fields)  # type: ignore[arg-type]
+        if by_seed:
+            found[describe(setting)] = side(list(by_seed.values()), grid.measure)
+    return found
+
+
+def summary(found: dict[str, Side]) -> pd.DataFrame:
+    """Return one row a setting: value, low, high, seeds, sd of seeds, constant predictor, value of each seed."""
+    rows = []
+    for label, one in found.items():
+        e, means = one.estimate, one.values.mean(axis=1)
+        sd = float(means.std(ddof=1)) if len(means) > 1 else np.nan
+        rows.append((label, e.value, e.low, e.high, len(means), sd, float(one.floor.mean()), tuple(means.round(6))))
+    columns = ["setting", "value", "low", "high", "seeds", "sd of seeds", "constant predictor", "by seed"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def gains(found: dict[str, Side], measure: str, over: str) -> pd.DataFrame:
+    """Return by how much each setting is better than the setting `over`, paired by seed and face.
+
+    Returns:
+        One row a setting: setting, gain, low, high, seeds, verdict ('better', 'worse' or 'inside the noise').
+    """
+    rows = []
+    for label, one in found.items():
+        if label == over or len(one.values) != len(found[over].values):
+            continue
+        e = gain(one, found[over], measure)
+        verdict = "better" if e.low > 0 else "worse" if e.high < 0 else "inside the noise"
+        rows.append((label, e.value, e.low, e.high, len(one.values), verdict))
+    return pd.DataFrame(rows, columns=["setting", "gain", "low", "high", "seeds", "verdict"])
+
+
+def describe(setting: grids.Setting) -> str:
+    """Return a setting in words, such as 'gate 0.5, modules 3'."""
+    words = {key: value[0] if isinstance(value, list | tuple) else value for key, value in setting.items()}
+    return ", ".join(f"{key.replace('_', ' ')} {value:g}" if isinstance(value, float) else
+                     f"{key.replace('_', ' ')} {value}" for key, value in words.items())  # fmt: skip

@@ -69,6 +69,8 @@ class RunConfig(BaseModel):
     train_faces: int | None = Field(None, ge=16)
     """At most this many training faces, drawn with `split_seed`; all when None. The test set stays whole."""
 
+    network: Literal["gra_net", "residual", "levi_hassner", "mobilenet", "separable"] = "gra_net"
+    """GRA_Net, or what it is compared with; see `gralib.baselines`."""
     width: int = Field(32, ge=1, le=256)
     """Channels of the stem. Not stated in the paper: 32 gives its 33 million parameters in the published layout."""
     attention: Literal["mixed", "channel", "spatial"] = "mixed"
@@ -109,6 +111,8 @@ class RunConfig(BaseModel):
             raise ValueError(
                 f"task: expected one of {', '.join(TASKS[self.dataset])} on {self.dataset}, got {self.task}"
             )
+        if self.network != "gra_net" and self.task == "age_regression":
+            raise ValueError(f"network: expected gra_net for age_regression, got {self.network}")
         if self.protocol in ("grouped", "random") and self.fold >= self.folds:
             raise ValueError(f"fold: expected 0 to {self.folds - 1}, got {self.fold}")
         if self.protocol == "official" and (self.dataset != "adience" or self.fold > 4):

@@ -101,6 +101,65 @@ def gates(history: pd.DataFrame, label: str, title: str = "Where the gates go") 
     return ax
 
 
+def settings(table: pd.DataFrame, measure: str, title: str, label: str) -> Axes:
+    """The settings of a grid, a row each: a point a run, the mean with its 95 % interval, the constant predictor.
+
+    `table` is that of `gralib.compare.summary`; accuracies are shown in per cent, errors in years.
+    """
+    years = "mae" in measure or "years" in measure
+    factor = 1 if years else 100
+    ax = canvas(title, label, 7.2, 1.7 + 0.42 * len(table))
+    y = np.arange(len(table))[::-1]
+    value, low, high = (factor * table[c].to_numpy() for c in ("value", "low", "high"))
+    for row, runs in zip(y, table["by seed"], strict=True):
+        ax.plot(factor * np.array(runs), np.full(len(runs), row), "o", ms=5, color=COLOURS["training"], alpha=0.9)
+    ax.plot([], [], "o", ms=5, color=COLOURS["training"], label="one run")
+    ax.errorbar(value, y, xerr=(value - low, high - value), fmt="D", ms=5, capsize=3, color=COLOURS["measured"],
+                label="mean, 95 % interval")  # fmt: skip
+    ax.axvline(factor * table["constant predictor"].mean(), color=COLOURS["constant"], ls="--", lw=1.2,
+               label="same answer for all")  # fmt: skip
+    ax.set_yticks(y, table["setting"])
+    ax.set(xlabel="mean absolute error of the age, years" if years else "accuracy, %")
+    ax.margins(y=0.08)
+    ax.grid(axis="x", color="0.9")
+    ax.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(0, -0.14 - 0.5 / len(table)), ncols=3)
+    return ax
+
+
+def orientation(curves: dict[str, pd.DataFrame], label: str) -> Figure:
+    """Accuracy by degrees of turning and pixels of moving, a line a setting with its 95 % band."""
+    fig, axes = plt.subplots(1, 2, figsize=(9.6, 4.2), layout="constrained", sharey=True)
+    colours = (COLOURS["measured"], COLOURS["constant"])
+    for ax, kind, unit in zip(axes, ("turn", "move"), ("degrees turned", "pixels moved, of 32"), strict=True):
+        for colour, (name, table) in zip(colours, curves.items(), strict=False):
+            part = table[table["kind"] == kind]
+            ax.plot(part["step"], 100 * part["value"], "o-", ms=4, color=colour, label=name)
+            ax.fill_between(part["step"], 100 * part["low"], 100 * part["high"], color=colour, alpha=0.18, lw=0)
+        ax.set(xlabel=f"{unit}, to either side")
+    axes[0].set_ylabel("gender accuracy, %")
+    axes[0].legend(frameon=False)
+    fig.suptitle(f"What turning and moving the test faces costs\n{label}", x=0.01, ha="left", fontsize=11)
+    return fig
+
+
+def trajectories(histories: dict[str, pd.DataFrame], label: str) -> Axes:
+    """Gamma of every gate by epoch, a line a run: where training takes the gates from one half."""
+    ax = canvas("Where training takes the gates", label)
+    for history in histories.values():
+        for column in history.filter(like="gate_"):
+            name = str(column).removeprefix("gate_")
+            ax.plot([0, *history["epoch"]], [0.5, *history[column]], color=COLOURS.get(name), lw=1.3)
+    first = next(iter(histories.values()))
+    for column in first.filter(like="gate_"):
+        name = str(column).removeprefix("gate_")
+        ax.plot([], [], color=COLOURS.get(name), label=name.replace("_", " "))
+    ax.axhline(0.5, color=COLOURS["constant"], lw=1, ls="--", zorder=0)
+    ax.set(xlabel="epoch", ylabel="γ   (0: mask in full,  1: no mask)", ylim=(0, 1))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.legend(frameon=False)
+    return ax
+
+
 def cumulative(table: pd.DataFrame, label: str) -> Axes:
     """Cumulative score CS(k): share of faces whose age error is at most k years."""
     ax = canvas("How many faces are within k years?", label)

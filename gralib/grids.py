@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from gralib import records
-from gralib.config import PROTOCOLS, Dataset, RunConfig, configure
+from gralib.config import PROTOCOLS, Dataset, RunConfig, Task, configure
 from gralib.errors import UserError
 from gralib.faces import Faces
 
@@ -20,35 +21,76 @@ ATTENTIONS = ("mixed", "channel", "spatial")
 NOISE = (0.0, 0.1, 0.3, 0.5, 0.7)
 DEPTHS = (1, 2, 3)
 WIDTHS = (5, 10, 20)
+RIVALS = ("gra_net", "residual", "levi_hassner", "mobilenet", "separable")
 ALL_AGES = 117
 """One age category that holds everybody: regression alone."""
 SUBSET: dict[str, dict[str, Any]] = {"smoke": {}, "laptop": {"train_faces": 4000, "epochs": 12}, "paper": {}}
 """What a grid changes of a preset, so that a laptop has it overnight. The test set stays whole."""
-
-Setting = dict[str, Any]
-GRIDS: dict[str, Sequence[Setting]] = {
-    "gate_ablation": [{"task": "gender", "gate": gate} for gate in GATES],
-    "attention_types": [{"task": "gender", "attention": attention} for attention in ATTENTIONS],
-    "label_noise": [
-        {"task": "age_category", "label_noise": noise, "gate": gate} for noise in NOISE for gate in ("trainable", 1.0)
-    ],
-    "depth": [
-        {"task": "gender", "gate": gate, "modules": (depth,) * 3}
-        for depth in DEPTHS
-        for gate in (0.0, 0.5, 1.0, "trainable")
-    ],
-    "age_decomposition": [
-        *({"task": task, "age_width": width} for width in WIDTHS for task in ("age_category", "age_regression")),
-        {"task": "age_regression", "age_width": ALL_AGES},
-    ],
+JOINS: dict[str, tuple[Task, ...]] = {
+    "both": ("age_category", "age_regression"),
+    "category": ("age_category",),
+    "regression": ("age_regression",),
 }
-"""The settings of each grid; every one is run with every seed. A setting asked for by two grids is one run."""
+"""The networks behind an age: `join` of a setting."""
+Setting = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """One experiment: the settings it compares, the score it compares them by (see `gralib.compare.side`), seeds."""
+
+    title: str
+    task: Task
+    measure: str
+    settings: tuple[Setting, ...]
+    seeds: int = 2
+
+
+GRIDS: dict[str, Grid] = {
+    "gate_ablation": Grid("What the gate does", "gender", "accuracy", tuple({"gate": gate} for gate in GATES), 3),
+    "attention_types": Grid(
+        "Mixed, channel or spatial attention", "gender", "accuracy",
+        tuple({"attention": kind} for kind in ATTENTIONS), 3,
+    ),
+    "orientation": Grid(
+        "Turned and moved faces", "gender", "accuracy", ({"gate": "trainable"}, {"gate": 1.0}), 3,
+    ),
+    "label_noise": Grid(
+        "Training with wrong labels", "age_category", "category_accuracy",
+        tuple({"label_noise": noise, "gate": gate} for gate in ("trainable", 1.0) for noise in NOISE),
+    ),
+    "depth": Grid(
+        "More attention modules a stage", "gender", "accuracy",
+        tuple({"gate": gate, "modules": (depth,) * 3} for depth in DEPTHS for gate in (0.0, 0.5, 1.0, "trainable")),
+    ),
+    "rivals": Grid(
+        "Beside earlier methods, on the same faces", "gender", "accuracy",
+        tuple({"network": name} for name in RIVALS),
+    ),
+    "age_decomposition": Grid(
+        "Category, regression, or both", "age_category", "age_mae",
+        (*({"age_width": width, "join": join} for width in WIDTHS for join in ("category", "both")),
+         {"age_width": ALL_AGES, "join": "regression"}),
+    ),
+}  # fmt: skip
+"""A setting asked for by two grids is one run."""
+
+
+def configs_for(
+    name: str, setting: Setting, seed: int, dataset: Dataset = "utkface", preset: str = "laptop", **fields: Any
+) -> list[RunConfig]:
+    """Return the runs behind one setting of a grid and one seed: one, or both age networks where they are joined."""
+    grid = GRIDS[name]
+    rest = {key: value for key, value in setting.items() if key != "join"}
+    tasks = JOINS[setting["join"]] if "join" in setting else (grid.task,)
+    common = {**PROTOCOLS[dataset], **SUBSET.get(preset, {}), **fields, "dataset": dataset, "seed": seed}
+    return [configure(preset, **{**common, **rest, "task": task}) for task in tasks]
 
 
 def configs_of(
     name: str, seeds: int, dataset: Dataset = "utkface", preset: str = "laptop", **fields: Any
 ) -> list[RunConfig]:
-    """Return the configurations of a grid: every setting with seeds 0, 1, …; those of one network follow one another.
+    """Return the runs of a grid: every setting with seeds 0, 1, …; those of one network follow one another.
 
     Raises:
         UserError: an unknown grid, no seed, or a setting that the data set has no labels for.
@@ -57,16 +99,27 @@ def configs_of(
         raise UserError(f"grid: expected one of {', '.join(GRIDS)}, got {name!r}")
     if seeds < 1:
         raise UserError(f"seeds: expected at least 1, got {seeds}")
-    common = {**PROTOCOLS[dataset], **SUBSET.get(preset, {}), **fields, "dataset": dataset}
-    return [
-        configure(preset, **{**common, **setting, "seed": seed}) for setting in GRIDS[name] for seed in range(seeds)
+    asked = [
+        config
+        for setting in GRIDS[name].settings
+        for seed in range(seeds)
+        for config in configs_for(name, setting, seed, dataset, preset, **fields)
     ]
+    return list(dict.fromkeys(asked))
 
 
-def config_of(name: str, dataset: Dataset, preset: str, seed: int, **setting: Any) -> RunConfig:
-    """Return the configuration of one run of a grid."""
-    common = {**PROTOCOLS[dataset], **SUBSET.get(preset, {}), "task": GRIDS[name][0]["task"], "dataset": dataset}
-    return configure(preset, **{**common, **setting, "seed": seed})
+def by_seed(
+    name: str, setting: Setting, runs: Iterable[records.Run], dataset: Dataset = "utkface", preset: str = "laptop",
+    **fields: Any,
+) -> dict[int, list[records.Run]]:  # fmt: skip
+    """Return the finished runs of a setting by seed, those seeds left out that lack one."""
+    known = {run.record.config: run for run in runs}
+    found = {}
+    for seed in sorted({config.seed for config in known}):
+        wanted = configs_for(name, setting, seed, dataset, preset, **fields)
+        if all(config in known for config in wanted):
+            found[seed] = [known[config] for config in wanted]
+    return found
 
 
 def finished(

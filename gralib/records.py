@@ -121,13 +121,14 @@ def write(folder: Path, record: Record, predictions: pd.DataFrame, history: pd.D
 
 
 def keep(run: Run, store: str | Path = KEPT) -> Path:
-    """Copy a run's three files to the committed store and return the folder.
+    """Copy a run's tables and record to the committed store and return the folder.
 
     Raises:
         UserError: the store has a run of that name with other content.
     """
     target = from_root(store) / run.folder.name
-    for name in ("predictions.csv", "history.csv", "record.json"):
+    extra = [path.name for path in run.folder.glob("orientation.csv")]
+    for name in ("predictions.csv", "history.csv", *extra, "record.json"):
         text = (run.folder / name).read_text()
         if (target / name).exists() and (target / name).read_text() != text:
             raise UserError(f"{target / name}: differs from {run.folder / name}; expected the same run, remove one")

@@ -10,13 +10,14 @@ from typing import Any
 
 import jinja2
 import pandas as pd
+import yaml
 from matplotlib.axes import Axes
 
-from gralib import figures, records
-from gralib.config import TASKS, RunConfig, configure
+from gralib import figures, findings, records
+from gralib.config import PROTOCOLS, TASKS, RunConfig, configure
 from gralib.errors import from_root
 from gralib.records import Run, write_text
-from gralib.study import Study, split_effect, studies
+from gralib.study import Study, is_standard, split_effect, studies
 
 PAGES = {"index.html": "report.html.j2", "README.md": "report.md.j2"}
 FORMATS: tuple[tuple[str, Callable[[float], str]], ...] = (
@@ -33,13 +34,17 @@ def build(out: str | Path = "reports") -> Path:
     """
     folder = from_root(out)
     runs, problems = records.gather()
-    found = studies(runs)
+    found = studies(run for run in runs if is_standard(run))
     sections = [_section(study, folder) for study in found]
     effect = split_effect(found)
     write_text(folder / "tables" / "split-effect.csv", _flat(effect).to_csv(index=False, float_format="%.6g"))
     figures.style()
     figures.save(figures.gate_effect(), folder / "figures" / "gate-effect.svg")
     content = {
+        **findings.claims_shown(folder, runs),
+        "grids": findings.grids_shown(folder, runs),
+        "contradictions": yaml.safe_load(from_root("reports/contradictions.yaml").read_text()),
+        "literature": pd.read_csv(from_root("reports/literature.csv"), keep_default_na=False).to_dict(orient="records"),
         "sections": sections,
         "real": [s for s in sections if not s["synthetic"]],
         "problems": problems,
@@ -111,7 +116,10 @@ def _section(study: Study, folder: Path) -> dict[str, Any]:
         ),
         "missing": sorted(set(TASKS[record.config.dataset]) - set(study.runs)),
         "figures": _figures(study, tables, folder),
-        "runs": [_provenance(run, folder) for runs in study.runs.values() for run in runs],
+        "tasks": [
+            {"name": task.replace("_", " "), "command": _command(runs), "runs": [_provenance(r, folder) for r in runs]}
+            for task, runs in study.runs.items()
+        ],
     }
 
 
@@ -149,24 +157,26 @@ def _figures(study: Study, tables: dict[str, Any], folder: Path) -> list[dict[st
 
 
 def _provenance(run: Run, folder: Path) -> dict[str, Any]:
-    """Return where a run comes from and the command that makes it again."""
-    record = run.record
+    """Return a run's record and the link to it, where it is kept with the report."""
+    path = run.folder / "record.json"
+    link = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else None
+    return {"record": run.record, "link": link}
+
+
+def _command(runs: list[Run]) -> str:
+    """Return the command that makes the runs of a task again, all folds in one."""
+    record = runs[0].record
     config = record.config
-    standard = configure(config.preset)
+    standard = configure(config.preset, **{**PROTOCOLS[config.dataset], "dataset": config.dataset, "task": config.task})
     changed = [
         f"--set {name}={value if isinstance(value, str) else str(value).lower()}"
         for name, value in config.model_dump(mode="json").items()
-        if value != standard.model_dump(mode="json")[name] and name not in ("task", "dataset")
+        if value != standard.model_dump(mode="json")[name]
     ]
-    words = [f"--dataset {config.dataset} --task {config.task} --preset {config.preset}"]
+    words = [f"--dataset {config.dataset} --task {config.task} --preset {config.preset}", *changed]
     words += [f"--root data/synthetic/{config.dataset}"] if record.synthetic else []
-    path = run.folder / "record.json"
-    inside = path.is_relative_to(folder)
-    return {
-        "record": record,
-        "link": path.relative_to(folder).as_posix() if inside else None,
-        "command": " ".join([".venv/bin/gra run", *words, *changed, "--again"]),
-    }
+    words += [f"--folds {len(runs)}"] if len(runs) > 1 else []
+    return " ".join([".venv/bin/gra run", *words, "--again"])
 
 
 def _choices() -> pd.DataFrame:

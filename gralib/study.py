@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from gralib import scores
-from gralib.config import TASKS, Dataset, Task
+from gralib.config import TASKS, Dataset, Task, configure
 from gralib.experiment import join_ages, measures, outputs_of, score
 from gralib.manifest import GENDERS
 from gralib.records import Run, Score
@@ -213,6 +213,16 @@ class Study:
                 "constant": scores.cumulative_score(scores.absolute_errors(truth, self.ages["constant"]), years),
             }
         )
+
+
+STANDARD = ("network", "gate", "attention", "upsampling", "groups", "modules", "mask_depths", "age_width", "label_noise")
+
+
+def is_standard(run: Run) -> bool:
+    """Tell whether a run is of the network as it is, trained on all faces its preset gives: no run of a grid."""
+    config = run.record.config
+    plain = configure(config.preset)
+    return all(getattr(config, name) == getattr(plain, name) for name in (*STANDARD, "train_faces"))
 
 
 def studies(runs: Iterable[Run]) -> list[Study]:

@@ -48,6 +48,10 @@ class Trained:
 
 def build(config: RunConfig) -> keras.Model:
     """Return the network of a configuration; weights are those of `initialise` only after calling that."""
+    if config.network != "gra_net":
+        from gralib.baselines import BASELINES
+
+        return BASELINES[config.network](len(class_names(config)), config.width)
     return gra_net(
         outputs=len(class_names(config)),
         width=config.width,
@@ -69,7 +73,7 @@ def prepare(config: RunConfig, steps: int) -> keras.Model:
     """
     same = {name: field.default for name, field in RunConfig.model_fields.items() if name in RESET}
     model, start = _compiled(config.model_copy(update=same))
-    for variable, value in zip([*model.weights, *model.optimizer.variables], start, strict=True):
+    for variable, value in zip(_state(model), start, strict=True):
         variable.assign(value)
     model.optimizer.total_steps.assign(config.epochs * steps)
     for gate in gate_layers(model):
@@ -85,14 +89,19 @@ def _compiled(config: RunConfig) -> tuple[keras.Model, list[np.ndarray]]:
     optimizer = FlatNadam(config.learning_rate)
     optimizer.build(model.trainable_variables)  # variables made inside the first step would cost a second tracing
     model.compile(optimizer, LOSSES[config.task], jit_compile=jit_compile())
-    return model, [ops.convert_to_numpy(v) for v in (*model.weights, *optimizer.variables)]
+    return model, [ops.convert_to_numpy(v) for v in _state(model)]
+
+
+def _state(model: keras.Model) -> list[keras.Variable]:
+    """Return all that a step changes: weights, counters of random draws (dropout), the optimizer's variables."""
+    return [*model.variables, *model.optimizer.variables]
 
 
 def initialise(model: keras.Model, seed: int) -> None:
     """Draw all kernels anew: Glorot uniform, Keras' default, from NumPy so that every engine starts alike."""
     rng = np.random.default_rng(seed)
     for weight in model.weights:
-        if weight.name == "kernel":
+        if weight.name.endswith("kernel"):
             receptive = int(np.prod(weight.shape[:-2]))
             limit = np.sqrt(6 / (receptive * (weight.shape[-2] + weight.shape[-1])))
             weight.assign(rng.uniform(-limit, limit, weight.shape).astype("float32"))
@@ -148,7 +157,7 @@ def train(
         if row["validation_loss"] < min((r["validation_loss"] for r in history), default=np.inf):
             _save(folder / "weights.npz", model.weights)
         history.append({**row, "seconds": time.perf_counter() - started})
-        _save(checkpoint, [*model.weights, *model.optimizer.variables], history)
+        _save(checkpoint, _state(model), history)
         meter.epoch_line(row)
     meter.close()
     load_weights(model, folder)
@@ -197,7 +206,7 @@ def _restore(path: Path, model: keras.Model) -> list[dict]:
     if not path.exists():
         return []
     with np.load(path, allow_pickle=False) as arrays:
-        for i, variable in enumerate([*model.weights, *model.optimizer.variables]):
+        for i, variable in enumerate(_state(model)):
             variable.assign(arrays[f"a{i}"])
         return json.loads(str(arrays["history"]))
 

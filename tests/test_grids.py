@@ -1,5 +1,7 @@
 """Grids: the settings they vary, runs they share, labels flipped as asked, going on where it stopped."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ def test_every_grid_varies_what_it_is_about_and_nothing_else():
     same = {
         "gate_ablation": {"gate", "seed"}, "attention_types": {"attention", "seed"},
         "label_noise": {"label_noise", "gate", "seed"}, "depth": {"gate", "modules", "seed"},
+        "orientation": {"gate", "seed"}, "rivals": {"network", "seed"},
         "age_decomposition": {"task", "age_width", "seed"},
     }  # fmt: skip
     for name in grids.GRIDS:
@@ -26,6 +29,15 @@ def test_a_setting_asked_for_by_several_grids_is_one_run():
     asked = [{c.run_id("x") for c in grids.configs_of(n, 1)} for n in ("gate_ablation", "attention_types", "depth")]
     assert len(set.intersection(*asked)) == 1
     assert configure("laptop", train_faces=4000, epochs=12).run_id("x") in set.intersection(*asked)
+
+
+def test_the_runs_of_a_setting_are_found_by_seed():
+    runs = [SimpleNamespace(record=SimpleNamespace(config=c)) for c in grids.configs_of("age_decomposition", 2)[:-3]]
+    both, alone = ({"age_width": 20, "join": join} for join in ("both", "category"))
+    assert list(grids.by_seed("age_decomposition", alone, runs)) == [0, 1]
+    assert list(grids.by_seed("age_decomposition", both, runs)) == [0]
+    tasks = [run.record.config.task for run in grids.by_seed("age_decomposition", both, runs)[0]]
+    assert tasks == ["age_category", "age_regression"]
 
 
 def test_wrong_grids_are_refused():

@@ -8,6 +8,7 @@ import pytest
 from conftest import ROOT
 from papermill.exceptions import PapermillExecutionError
 
+from gralib import grids
 from gralib.config import TASKS
 from gralib.datasets import synthetic
 
@@ -69,6 +70,11 @@ def html(notebook, ending):
     return next(o.data["text/html"] for o in cell.outputs if "text/html" in o.get("data", {}))
 
 
+def stream(notebook):
+    """Return all that the cells printed."""
+    return "".join(o.get("text", "") for c in notebook.cells for o in c.get("outputs", []))
+
+
 def figures_of(notebook):
     return sum("image/png" in o.get("data", {}) for c in notebook.cells for o in c.get("outputs", []))
 
@@ -112,6 +118,47 @@ def test_a_story_runs_from_top_to_bottom(name, tmp_path, monkeypatch):
     found = sorted(p.name for p in (tmp_path / "reports/figures").iterdir())
     assert found == [f"synthetic-{name}-{picture}.png" for picture in kept]
     assert len(list((tmp_path / "runs").glob("*/record.json"))) == len(TASKS[name])
+
+
+@pytest.mark.xdist_group("grid")
+def test_gate_ablation_trains_its_grid(tmp_path, monkeypatch, drawn):
+    tiny = {"data_root": str(drawn), "epochs": 1, "width": 2, "train_faces": 128, "store": str(tmp_path / "runs")}
+    done = execute("gate_ablation", tmp_path, monkeypatch, **tiny)
+    assert "6 runs, 0 done; minutes left: nan" in stream(done)
+    assert result(done, "\nproblems") == "[]"
+    assert len(list((tmp_path / "runs").glob("*/record.json"))) == 6
+    for setting in ("gate 0", "gate 0.25", "gate 1", "gate trainable"):
+        assert f">{setting}<" in html(done, "precision=3)")
+    assert "synthetic" in html(done, "precision=3)")
+    assert figures_of(done) == 3
+
+
+GRIDS = {"attention_types": 1, "label_noise": 1, "depth": 1, "age_decomposition": 1, "rivals": 1}
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_a_grid_of_finished_runs_is_read_back(name, tmp_path, monkeypatch, drawn, made_up):
+    configs = grids.configs_of(name, 2, "utkface", "smoke", epochs=3)
+    for config in configs:
+        made_up(tmp_path / "runs", config, skill=0.3)
+    parameters = {"data_root": str(drawn), "epochs": 3, "seeds": 2, "store": str(tmp_path / "runs")}
+    done = execute(name, tmp_path, monkeypatch, **parameters)
+    assert f"{len(configs)} runs, {len(configs)} done; minutes left: 0" in stream(done)
+    scores = html(done, "precision=3)")
+    assert scores.count("synthetic") == len(grids.GRIDS[name].settings)
+    differences = html(done, "precision=4)")
+    assert differences.count("synthetic") == len(grids.GRIDS[name].settings) - 1
+    assert figures_of(done) == GRIDS[name]
+
+
+@pytest.mark.xdist_group("grid")
+def test_orientation_reads_changed_faces(tmp_path, monkeypatch, drawn):
+    tiny = {"data_root": str(drawn), "epochs": 1, "width": 2, "train_faces": 128, "store": str(tmp_path / "runs")}
+    done = execute("orientation", tmp_path, monkeypatch, **tiny)
+    assert result(done, "\nproblems") == "[]"
+    assert len(list((tmp_path / "runs").glob("*/orientation.csv"))) == 2
+    assert html(done, "precision=3)").count("synthetic") == 2 * 12
+    assert figures_of(done) == 2
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
 """Records on disk and the report made from them; made-up runs, no training."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
+from conftest import ROOT
 
 from gralib import experiment, records, report
 from gralib.config import TASKS
@@ -15,6 +17,9 @@ from gralib.study import split_effect, studies
 def root(tmp_path, monkeypatch):
     """An empty project folder that relative paths start from."""
     monkeypatch.setattr("gralib.errors.ROOT", tmp_path)
+    (tmp_path / "reports").mkdir()
+    for name in ("claims.yaml", "contradictions.yaml", "literature.csv", "equations.json"):
+        shutil.copy(ROOT / "reports" / name, tmp_path / "reports")
     return tmp_path
 
 

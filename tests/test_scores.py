@@ -86,3 +86,31 @@ def test_paired_differences():
     assert found.high - found.low < 1e-6
     with pytest.raises(ValueError, match="second: expected 500 values"):
         scores.paired(base, base[:3])
+
+
+def test_seeds_and_faces_both_widen_the_interval():
+    rng = np.random.default_rng(0)
+    faces, seeds = rng.normal(0, 1, 400), rng.normal(0, 1, (8, 1))
+    same = scores.interval_over_seeds(np.tile(faces, (8, 1)), np.arange(400))
+    assert (same.high - same.low) / 2 == pytest.approx(1.96 / 20, rel=0.15)
+    spread = scores.interval_over_seeds(np.zeros((8, 400)) + seeds, np.arange(400))
+    assert (spread.high - spread.low) / 2 == pytest.approx(1.96 * seeds.std() / np.sqrt(8), rel=0.15)
+    both = scores.interval_over_seeds(faces + seeds, np.arange(400))
+    assert both.high - both.low > max(same.high - same.low, spread.high - spread.low)
+    assert both.value == pytest.approx((faces + seeds).mean())
+    assert scores.interval_over_seeds(faces[None], np.arange(400)) == scores.interval(faces, np.arange(400))
+    with pytest.raises(ValueError, match="expected \\(seeds, faces\\)"):
+        scores.interval_over_seeds(faces, np.arange(400))
+
+
+def test_the_difference_of_two_lots_of_faces():
+    rng = np.random.default_rng(0)
+    values, first = rng.normal(0, 1, 900), np.arange(900) < 300
+    e = scores.interval_over_masks(values + first, first, ~first, np.arange(900))
+    assert e.value == pytest.approx(values[first].mean() + 1 - values[~first].mean())
+    assert (e.high - e.low) / 2 == pytest.approx(1.96 * np.sqrt(1 / 300 + 1 / 600), rel=0.15)
+    grouped = scores.interval_over_masks(np.repeat(values, 4), np.repeat(first, 4), np.repeat(~first, 4),
+                                         np.repeat(np.arange(900), 4))  # fmt: skip
+    assert grouped.high - grouped.low == pytest.approx(e.high - e.low, rel=0.15)
+    with pytest.raises(ValueError, match="expected faces in both lots"):
+        scores.interval_over_masks(values, first, np.zeros(900), np.arange(900))

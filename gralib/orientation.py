@@ -1,0 +1,98 @@
+"""Test faces turned and moved by steps, and what a trained network still makes of them (section 4; claim C8).
+
+Nothing is trained: the weights of a finished gender run read changed test faces. The hits are kept beside its record.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.ndimage import rotate
+from tqdm import tqdm
+
+from gralib import scores
+from gralib.errors import UserError
+from gralib.experiment import network
+from gralib.faces import Faces
+from gralib.manifest import GENDERS
+from gralib.records import Run, write_text
+
+TURNS = (5, 10, 15, 20, 30)
+"""Degrees, in both directions."""
+MOVES = (1, 2, 3, 4, 6)
+"""Pixels of 32, to both sides."""
+FILE = "orientation.csv"
+
+
+def columns() -> dict[str, tuple[str, int]]:
+    """Return the changes by name of their column: 'turn' in degrees or 'move' in pixels, signed by direction."""
+    signed = [("turn", sign * step) for step in TURNS for sign in (-1, 1)]
+    signed += [("move", sign * step) for step in MOVES for sign in (-1, 1)]
+    return {"as they are": ("turn", 0), **{f"{kind} {step:+d}": (kind, step) for kind, step in signed}}
+
+
+def change(pixels: NDArray[np.uint8], kind: str, step: int) -> NDArray[np.uint8]:
+    """Turn faces by `step` degrees or move them right by `step` pixels; edges are repeated.
+
+    Args:
+        pixels: (n, height, width, 3).
+        kind: 'turn' or 'move'.
+        step: degrees or pixels; 0 changes nothing.
+    """
+    if not step:
+        return pixels
+    if kind == "turn":
+        return rotate(pixels, step, axes=(2, 1), reshape=False, order=1, mode="nearest")
+    width = pixels.shape[2]
+    return pixels[:, :, np.clip(np.arange(width) - step, 0, width - 1)]
+
+
+def probe(run: Run, faces: Faces) -> Path:
+    """Read the changed test faces with the network of a gender run, and write the hits beside its record.
+
+    Returns:
+        The file: one row a test face: path, group, and 1 or 0 for each of `columns`.
+
+    Raises:
+        UserError: no gender run, its weights are not here, or other faces than it was made on.
+    """
+    record = run.record
+    if record.config.task != "gender" or record.fingerprint != faces.fingerprint:
+        raise UserError(f"{record.run_id}: expected a gender run on these faces ({faces.fingerprint})")
+    target = run.folder / FILE
+    if target.exists():
+        return target
+    from gralib.training import predict
+
+    model, table = network(run), run.predictions
+    rows = faces.table.reset_index().set_index("path").loc[table["path"], "index"].to_numpy()
+    found = table[["path", "group"]].copy()
+    for name, (kind, step) in tqdm(columns().items(), desc=f"{record.run_id}: changed faces", unit="change"):
+        outputs = predict(model, change(np.asarray(faces.pixels[rows]), kind, step), np.arange(len(rows)))
+        found[name] = scores.hits(table["gender"], np.array(GENDERS)[outputs.argmax(axis=1)]).astype(int)
+    write_text(target, found.to_csv(index=False))
+    return target
+
+
+def read(run: Run) -> pd.DataFrame | None:
+    """Return the table of `probe`, or None where it was not made."""
+    path = run.folder / FILE
+    return pd.read_csv(path, dtype={"path": str, "group": str}) if path.exists() else None
+
+
+def losses(tables: Sequence[pd.DataFrame], kind: str, step: int) -> NDArray[np.float64]:
+    """Return what a step to either side takes away from each face: (seeds, faces), the mean of both directions."""
+    return np.stack([t["as they are"] - (t[f"{kind} -{step}"] + t[f"{kind} +{step}"]) / 2 for t in tables])
+
+
+def curve(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return accuracy by step: kind, step, value, low, high over seeds and groups of faces."""
+    rows = []
+    for kind, steps in (("turn", TURNS), ("move", MOVES)):
+        for step in (0, *steps):
+            names = ["as they are"] if not step else [f"{kind} -{step}", f"{kind} +{step}"]
+            e = scores.interval_over_seeds(np.stack([t[names].mean(axis=1) for t in tables]), tables[0]["group"])
+            rows.append((kind, step, e.value, e.low, e.high))
+    return pd.DataFrame(rows, columns=["kind", "step", "value", "low", "high"])

@@ -1,0 +1,53 @@
+"""The networks GRA_Net is compared with: sizes, seeds, and going on after an interruption, dropout included."""
+
+import numpy as np
+import pytest
+
+from gralib.baselines import BASELINES
+from gralib.config import configure
+from gralib.errors import UserError
+from gralib.network import gra_net
+from gralib.training import initialise, prepare
+
+FACES = np.random.default_rng(0).integers(0, 256, (64, 32, 32, 3)).astype("uint8")
+TRUTH = np.eye(2, dtype="float32")[np.arange(64) % 2]
+
+
+def parameters(model):
+    return sum(int(np.prod(w.shape)) for w in model.trainable_weights)
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_reads_faces_and_starts_from_its_seed_alone(name):
+    model = BASELINES[name](2, 4)
+    starts = []
+    for seed in (0, 1, 0):
+        initialise(model, seed)
+        starts.append(np.concatenate([np.asarray(w).ravel() for w in model.trainable_weights]))
+    assert np.array_equal(starts[0], starts[2])
+    drawn = np.concatenate(
+        [np.full(int(np.prod(w.shape)), w.name.endswith("kernel")) for w in model.trainable_weights]
+    )
+    assert (starts[0][drawn] != starts[1][drawn]).mean() > 0.99
+    outputs = np.asarray(model(FACES[:4]))
+    assert outputs.shape == (4, 2)
+    np.testing.assert_allclose(outputs.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_the_plain_net_is_of_like_size():
+    ours, plain = parameters(gra_net(width=8)), parameters(BASELINES["residual"](2, 8))
+    assert 0.9 < plain / ours < 1.1
+
+
+def test_dropout_starts_over_with_every_run():
+    config = configure("smoke", network="levi_hassner", batch_size=16)
+    losses = []
+    for _ in range(2):
+        model = prepare(config, 4)
+        losses.append(model.fit(FACES, TRUTH, batch_size=16, shuffle=False, verbose=0).history["loss"])
+    assert losses[0] == losses[1]
+
+
+def test_no_rival_for_the_remainder():
+    with pytest.raises(UserError, match="network: expected gra_net for age_regression, got mobilenet"):
+        configure("smoke", network="mobilenet", task="age_regression")
