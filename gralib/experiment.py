@@ -1,5 +1,6 @@
 """One run: the same configuration on the same data is trained once, and read back when asked for again."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,24 +71,13 @@ def run_folds(
 def _train(config: RunConfig, faces: Faces, folder: Path, threads: int, progress: str) -> Run:
     """Train, predict the test faces, score, and write the record into `folder`."""
     backend.start(threads)
-    from gralib import training
-
     environment = backend.environment()
     parts = split(config, faces.table)
     known = faces.table[LABEL[config.task]].notna().to_numpy()
     train, validation, test = (rows[known[rows]] for rows in (parts.train, parts.validation, parts.test))
-    trained = training.train(
-        config,
-        faces.pixels,
-        flip(config, faces.table, np.concatenate([train, validation])),
-        train,
-        validation,
-        folder,
-        folder.name,
-        progress,  # type: ignore[arg-type]
-    )
-    outputs = training.predict(trained.model, faces.pixels, test)
-    predictions = prediction_table(config, faces, test, outputs)
+    learn = _fit if config.network == "hog" else _fit_network
+    learnt = learn(config, faces, (train, validation, test), folder, progress)
+    predictions = prediction_table(config, faces, test, learnt.outputs)
     constants = constants_of(config, faces.table.iloc[train])
     record = Record(
         schema_version=SCHEMA,
@@ -100,18 +90,60 @@ def _train(config: RunConfig, faces: Faces, folder: Path, threads: int, progress
         leakage=_rows(leakage(faces.table, Split(train, validation, test))),
         scores=score(measures(config, predictions, constants), predictions["group"]),
         constants=constants,
-        chosen_epoch=trained.chosen_epoch,
-        trainable_parameters=_trainable(trained.model, config),
-        parameters=_count(trained.model.weights),
-        gates={k.removeprefix("gate_"): float(v) for k, v in _chosen(trained).items() if k.startswith("gate_")},
-        seconds=round(trained.seconds, 1),
-        faces_per_second=round(trained.faces_per_second, 1),
+        chosen_epoch=learnt.chosen_epoch,
+        trainable_parameters=learnt.trainable_parameters,
+        parameters=learnt.parameters,
+        gates={k.removeprefix("gate_"): float(v) for k, v in _chosen(learnt).items() if k.startswith("gate_")},
+        seconds=round(learnt.seconds, 1),
+        faces_per_second=round(learnt.faces_per_second, 1),
         environment=environment,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    finished = records.write(folder, record, predictions, trained.history)
+    finished = records.write(folder, record, predictions, learnt.history)
     (folder / "checkpoint.npz").unlink(missing_ok=True)
     return finished
+
+
+@dataclass(frozen=True)
+class _Learnt:
+    """What a training leaves for the record."""
+
+    outputs: np.ndarray
+    history: pd.DataFrame
+    chosen_epoch: int
+    trainable_parameters: int
+    parameters: int
+    seconds: float
+    faces_per_second: float
+
+
+def _fit_network(config: RunConfig, faces: Faces, rows: tuple, folder: Path, progress: str) -> _Learnt:
+    from gralib import training
+
+    train, validation, test = rows
+    table = flip(config, faces.table, np.concatenate([train, validation]))
+    trained = training.train(config, faces.pixels, table, train, validation, folder, folder.name, progress)  # type: ignore[arg-type]
+    return _Learnt(
+        training.predict(trained.model, faces.pixels, test),
+        trained.history,
+        trained.chosen_epoch,
+        _trainable(trained.model, config),
+        _count(trained.model.weights),
+        trained.seconds,
+        trained.faces_per_second,
+    )
+
+
+def _fit(config: RunConfig, faces: Faces, rows: tuple, folder: Path, progress: str) -> _Learnt:
+    """Fit the method without a network."""
+    from gralib import classical
+
+    train, validation, test = rows
+    table = flip(config, faces.table, np.concatenate([train, validation]))
+    model, history, chosen, seconds = classical.fit(config, faces.pixels, table, train, validation)
+    outputs = classical.predict(config, model, classical.features(faces.pixels[test]), len(class_names(config)))
+    count = int(model[-1].coef_.size + model[-1].intercept_.size)
+    return _Learnt(outputs, history, chosen, count, count, seconds, len(train) / seconds)
 
 
 def network(run: Run) -> "keras.Model":
@@ -252,9 +284,9 @@ def join_ages(category: Run, regression: Run, how: str = "soft") -> pd.DataFrame
     return left[["path", "group", "age", "age_group", "gender"]].assign(predicted=join(probability, remainder, width))
 
 
-def _chosen(trained: Any) -> dict[str, float]:
+def _chosen(learnt: _Learnt) -> dict[str, float]:
     """Return the line of the history whose weights were kept."""
-    return trained.history.set_index("epoch").loc[trained.chosen_epoch].to_dict()
+    return learnt.history.set_index("epoch").loc[learnt.chosen_epoch].to_dict()
 
 
 def _count(weights: list) -> int:

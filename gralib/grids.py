@@ -21,7 +21,7 @@ ATTENTIONS = ("mixed", "channel", "spatial")
 NOISE = (0.0, 0.1, 0.3, 0.5, 0.7)
 DEPTHS = (1, 2, 3)
 WIDTHS = (5, 10, 20)
-RIVALS = ("gra_net", "residual", "levi_hassner", "mobilenet", "separable")
+RIVALS = ("gra_net", "residual", "levi_hassner", "mobilenet", "separable", "hog")
 ALL_AGES = 117
 """One age category that holds everybody: regression alone."""
 SUBSET: dict[str, dict[str, Any]] = {"smoke": {}, "laptop": {"train_faces": 4000, "epochs": 12}, "paper": {}}

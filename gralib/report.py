@@ -47,6 +47,7 @@ def build(out: str | Path = "reports") -> Path:
         "literature": pd.read_csv(from_root("reports/literature.csv"), keep_default_na=False).to_dict(orient="records"),
         "sections": sections,
         "real": [s for s in sections if not s["synthetic"]],
+        "checked": _checked(runs),
         "problems": problems,
         "effect": effect.to_dict(orient="records"),
         "choices": _choices(),
@@ -55,6 +56,12 @@ def build(out: str | Path = "reports") -> Path:
     for page, template in PAGES.items():
         write_text(folder / page, _templates().get_template(template).render(content))
     return folder / "index.html"
+
+
+def _checked(runs: list[Run]) -> list[dict[str, Any]]:
+    """Count the runs on real faces by data set and preset."""
+    places = [(r.record.config.dataset, r.record.config.preset) for r in runs if not r.record.synthetic]
+    return [{"dataset": d, "preset": p, "runs": places.count((d, p))} for d, p in sorted(set(places))]
 
 
 def _templates() -> jinja2.Environment:

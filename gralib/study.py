@@ -215,7 +215,17 @@ class Study:
         )
 
 
-STANDARD = ("network", "gate", "attention", "upsampling", "groups", "modules", "mask_depths", "age_width", "label_noise")
+STANDARD = (
+    "network",
+    "gate",
+    "attention",
+    "upsampling",
+    "groups",
+    "modules",
+    "mask_depths",
+    "age_width",
+    "label_noise",
+)
 
 
 def is_standard(run: Run) -> bool:

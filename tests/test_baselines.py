@@ -1,11 +1,14 @@
 """The networks GRA_Net is compared with: sizes, seeds, and going on after an interruption, dropout included."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from gralib import classical
 from gralib.baselines import BASELINES
 from gralib.config import configure
 from gralib.errors import UserError
+from gralib.experiment import run
 from gralib.network import gra_net
 from gralib.training import initialise, prepare
 
@@ -25,9 +28,7 @@ def test_reads_faces_and_starts_from_its_seed_alone(name):
         initialise(model, seed)
         starts.append(np.concatenate([np.asarray(w).ravel() for w in model.trainable_weights]))
     assert np.array_equal(starts[0], starts[2])
-    drawn = np.concatenate(
-        [np.full(int(np.prod(w.shape)), w.name.endswith("kernel")) for w in model.trainable_weights]
-    )
+    drawn = np.concatenate([np.full(int(np.prod(w.shape)), w.name.endswith("kernel")) for w in model.trainable_weights])
     assert (starts[0][drawn] != starts[1][drawn]).mean() > 0.99
     outputs = np.asarray(model(FACES[:4]))
     assert outputs.shape == (4, 2)
@@ -51,3 +52,25 @@ def test_dropout_starts_over_with_every_run():
 def test_no_rival_for_the_remainder():
     with pytest.raises(UserError, match="network: expected gra_net for age_regression, got mobilenet"):
         configure("smoke", network="mobilenet", task="age_regression")
+
+
+def test_gradients_and_a_linear_classifier_beat_the_constant_predictor(faces, tmp_path):
+    config = configure("smoke", network="hog", train_faces=300)
+    done = run(config, faces, tmp_path, progress="none")
+    score = done.record.scores["accuracy"]
+    assert score.value > score.floor + 0.1
+    assert done.record.trainable_parameters == 1765
+    assert done.record.chosen_epoch == done.history.set_index("epoch")["validation_loss"].idxmin()
+    assert done.record.gates == {}
+    again = run(config, faces, tmp_path / "again", progress="none")
+    assert again.predictions.equals(done.predictions)
+
+
+def test_classes_nobody_trained_on_get_no_probability():
+    config = configure("smoke", task="age_category", network="hog")
+    table = pd.DataFrame({"age": [5, 15] * 20})
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 32, 32, 3)).astype("uint8")
+    model, history, _, _ = classical.fit(config, pixels, table, np.arange(30), np.arange(30, 40))
+    outputs = classical.predict(config, model, classical.features(pixels[:3]), 12)
+    np.testing.assert_allclose(outputs[:, :2].sum(axis=1), 1)
+    assert np.isfinite(history.to_numpy()).all()

@@ -161,7 +161,13 @@ def test_the_report_shows_verdicts_and_grids(made, whole_grids, tmp_path, monkey
     report.build(tmp_path / "out")
     for name in ("index.html", "README.md"):
         page = (tmp_path / "out" / name).read_text()
-        for text in ("C14", "not reproduced", "What the gate does", "gate 0.5", "The words" if "html" in name else "C1"):
+        for text in (
+            "C14",
+            "not reproduced",
+            "What the gate does",
+            "gate 0.5",
+            "The words" if "html" in name else "C1",
+        ):
             assert text in page
     table = (tmp_path / "out/tables/claims.csv").read_text()
     assert table.startswith("id,verdict,what,data set,value,low,high,paper,seeds,run ids")
