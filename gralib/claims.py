@@ -227,6 +227,11 @@ def _row(what: str, dataset: str, e: Estimate, sides: Sequence[Side]) -> Row:
 
 
 TESTS: dict[str, Callable[[Test, list[Run], str], list[Row]]] = {
-    "equation": _equation, "differences": _differences, "floors": _floors, "bands": _bands, "split": _split, "orientation": _orientation,
+    "equation": _equation,
+    "differences": _differences,
+    "floors": _floors,
+    "bands": _bands,
+    "split": _split,
+    "orientation": _orientation,
     "none": _none,
-}  # fmt: skip
+}

@@ -13,7 +13,7 @@ from gralib.config import RunConfig
 from gralib.tasks import loss_of, targets
 
 STRENGTHS = (1e-4, 1e-3, 1e-2)
-"""Of the classifier's fit, inverse of its regularisation; validation faces choose one, as they choose a network's epoch."""
+"""Inverse strengths of the regularisation; validation faces choose one, as they choose a network's epoch."""
 
 
 def features(pixels: np.ndarray) -> np.ndarray:
@@ -47,7 +47,7 @@ def fit(
                   for t, f in ((truth, seen), (held_out_truth, held_out))]  # fmt: skip
         rows.append({"epoch": number, "train_loss": losses[0], "validation_loss": losses[1]})
     history = pd.DataFrame(rows)
-    chosen = int(history["validation_loss"].idxmin())
+    chosen = int(np.argmin(history["validation_loss"]))
     return fitted[chosen], history, chosen + 1, time.perf_counter() - started
 
 

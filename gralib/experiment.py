@@ -286,7 +286,8 @@ def join_ages(category: Run, regression: Run, how: str = "soft") -> pd.DataFrame
 
 def _chosen(learnt: _Learnt) -> dict[str, float]:
     """Return the line of the history whose weights were kept."""
-    return learnt.history.set_index("epoch").loc[learnt.chosen_epoch].to_dict()
+    row = learnt.history.set_index("epoch").loc[learnt.chosen_epoch]
+    return {str(name): value for name, value in row.to_dict().items()}
 
 
 def _count(weights: list) -> int:

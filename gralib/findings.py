@@ -9,7 +9,6 @@ from gralib import claims, figures, grids
 from gralib.compare import gains, sides, summary
 from gralib.records import Run, write_text
 
-
 VERDICTS = ("reproduced", "partly", "not reproduced", "not testable", "not run")
 
 
