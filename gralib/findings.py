@@ -50,7 +50,7 @@ def grids_shown(folder: Path, runs: list[Run]) -> list[dict[str, Any]]:
     for name, grid in grids.GRIDS.items():
         for dataset, preset, synthetic in sorted({_place(run) for run in runs}, key=str):
             mine = [run for run in runs if _place(run) == (dataset, preset, synthetic)]
-            table = sides(name, mine, dataset, preset)
+            table = sides(name, mine, dataset, preset) if grids.serves(name, dataset) else {}
             if len(table) < 2:
                 continue
             kind = "synthetic faces" if synthetic else "real faces"

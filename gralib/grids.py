@@ -11,7 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from gralib import records
-from gralib.config import PROTOCOLS, Dataset, RunConfig, Task, configure
+from gralib.config import PROTOCOLS, TASKS, Dataset, RunConfig, Task, configure
 from gralib.errors import UserError
 from gralib.faces import Faces
 
@@ -106,6 +106,14 @@ def configs_of(
         for config in configs_for(name, setting, seed, dataset, preset, **fields)
     ]
     return list(dict.fromkeys(asked))
+
+
+def serves(name: str, dataset: str) -> bool:
+    """Tell whether the labels of a data set allow a grid."""
+    tasks = {
+        task for setting in GRIDS[name].settings for task in JOINS.get(setting.get("join", ""), (GRIDS[name].task,))
+    }
+    return tasks <= set(TASKS[dataset])  # type: ignore[index]
 
 
 def by_seed(

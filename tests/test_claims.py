@@ -155,8 +155,10 @@ def test_the_table_of_a_grid_has_every_seed(made, whole_grids):
     assert better["gain"] == pytest.approx(table["value"].diff().iloc[-1])
 
 
-def test_the_report_shows_verdicts_and_grids(made, whole_grids, tmp_path, monkeypatch):
-    runs = [r for g in ("trainable", 0.0, 0.5) for r in made("gate_ablation", {"gate": g}, 3, 0.5)]
+def test_the_report_shows_verdicts_and_grids(made, made_up, whole_grids, tmp_path, monkeypatch):
+    runs = [r for g in ("trainable", 0.0, 0.5) for r in made("gate_ablation", {"gate": g}, 3, 0.2)]
+    runs.append(made_up(tmp_path / "runs", "age_category", dataset="fgnet", folds=10))  # has no gender
+    runs.append(made_up(tmp_path / "runs", "gender", dataset="adience"))  # has no ages
     monkeypatch.setattr("gralib.records.gather", lambda: (runs, []))
     report.build(tmp_path / "out")
     for name in ("index.html", "README.md"):
