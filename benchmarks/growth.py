@@ -84,7 +84,9 @@ def draw(raw: list[dict], path: Path) -> dict[str, float]:
         ax.tick_params(axis="x", labelrotation=30 if x == "faces" else 0)
         ax.legend(frameon=False)
         ax.set_ylim(min(ys) / scale / 2, max(ys) / scale * 2)
-    fig.suptitle("What a training face costs: one thread, random faces; width 8, one module and 1,000 faces elsewhere")
+    fig.suptitle(
+        "What a training face costs: one thread, random faces; elsewhere width 8, one module, 1,000 faces", fontsize=12
+    )
     figures.save(axes[0], path)
     return slopes
 
