@@ -20,8 +20,8 @@ GOALS: dict[str, tuple[str, float]] = {
 WHY = {
     "first_step_ratio": "Not profiled at this width; building and tracing cost the same at every width, the rest is "
     "drawing, copying and updating the weights once.",
-    "throughput_vs_torch": "PyTorch's compiler fuses the small operations between the convolutions; its first step comes "
-    "much later, see below.",
+    "throughput_vs_torch": "PyTorch's compiler fuses the small operations between the convolutions; its first step "
+    "comes much later, see below.",
     "grid_peak_share": "The peak is that of 3072x3072 matrix products. Convolutions of 8 to 64 channels on 16x16 and "
     "8x8 maps do not come near it: the profile has most of the step inside the convolutions themselves.",
     "ingest_ratio": "Files are decoded by Pillow, in Python, each checked, hashed and accounted for; the opponents "
