@@ -20,7 +20,9 @@ def gra(*words, **environment):
     )
 
 
-@pytest.mark.parametrize("words", [[], ["data"], ["run"], ["report"], ["data", "check"], ["notebook"], ["keep"]])
+@pytest.mark.parametrize(
+    "words", [[], ["data"], ["run"], ["report"], ["data", "check"], ["notebook"], ["keep"], ["grid"]]
+)
 def test_help_explains(words):
     result = gra(*words, "--help")
     assert result.returncode == 0
@@ -76,7 +78,12 @@ def test_data_check_accounts_for_every_file(drawn, tmp_path):
         (["run", "--task", "gender", "--set", "widht=3"], "widht: unknown; the fields are"),
         (["run", "--task", "gender", "--set", "width"], "width: expected NAME=VALUE"),
         (["run", "--task", "gender", "--set", "gate=1.5"], "gate"),
-        (["notebook", "atlas"], "not found; the notebooks are adience, afad, fgnet, model_tour, utkface, wikipedia"),
+        (["data", "check", "lfw"], "dataset: expected one of fgnet, afad, wikipedia, utkface, adience, got 'lfw'"),
+        (["grid", "gates"], "grid: expected one of gate_ablation, attention_types"),
+        (["grid", "depth", "--dataset", "fgnet"], "task: expected one of age_category, age_regression on fgnet"),
+        (["grid", "rivals", "--root", "nowhere"], "nowhere: not found; expected a folder"),
+        (["orientation", "nothing"], "nothing: no finished run of that name"),
+        (["notebook", "atlas"], "not found; the notebooks are adience, afad, age_decomposition, attention_types"),
         (["notebook", "utkface", "-p", "sead=1"], "sead: unknown parameter; the parameters are data_root, preset"),
         (["keep", "nothing"], "nothing: no finished run of that name"),
     ],
@@ -87,6 +94,14 @@ def test_a_mistake_ends_in_one_line(words, message):
     assert message in result.stderr
     assert result.stderr.startswith("gra: ")
     assert result.stderr.count("\n") == 1
+
+
+def test_a_grid_says_beforehand_what_is_left(drawn, tmp_path):
+    words = ["grid", "depth", "--root", str(drawn), "--preset", "smoke", "--seeds", "2", "--dry-run"]
+    result = gra(*words, GRA_ROOT=str(tmp_path))
+    assert result.returncode == 0, result.stderr
+    assert "depth: 24 runs, 0 done, 24 left: none finished yet" in result.stderr
+    assert result.stdout == ""
 
 
 def test_synthesize_writes_a_set_and_refuses_to_overwrite_it(tmp_path):

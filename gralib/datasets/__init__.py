@@ -17,7 +17,11 @@ def find_root(dataset: str, root: str | Path = "") -> Path:
 
     That is `root` if given; else `data/<dataset>` if anything is there; else `data/synthetic/<dataset>`, where
     drawn faces stand in for them (and are drawn first if need be).
+
+    Raises:
+        UserError: an unknown data set.
     """
+    _check(dataset)
     if str(root):
         return from_root(root)
     real, drawn = from_root(f"data/{dataset}"), from_root(f"data/synthetic/{dataset}")
@@ -36,7 +40,11 @@ def load(dataset: str, root: str | Path) -> Manifest:
     Raises:
         UserError: an unknown data set, nothing at `root`, or files that cannot be those of the data set.
     """
-    if dataset not in DATASETS:
-        raise UserError(f"dataset: expected one of {', '.join(DATASETS)}, got {dataset!r}")
+    _check(dataset)
     loader: Callable[..., Manifest] = import_module(f"gralib.datasets.{dataset}").load
     return loader(open_source(root))
+
+
+def _check(dataset: str) -> None:
+    if dataset not in DATASETS:
+        raise UserError(f"dataset: expected one of {', '.join(DATASETS)}, got {dataset!r}")
