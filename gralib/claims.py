@@ -22,7 +22,10 @@ from gralib.scores import Estimate, interval_over_masks, interval_over_seeds
 from gralib.study import split_effect, studies
 
 Verdict = Literal["reproduced", "partly", "not reproduced", "not testable", "not run"]
-COLUMNS = ["id", "verdict", "what", "data set", "value", "low", "high", "paper", "seeds", "run ids"]
+COLUMNS = [
+    "id", "verdict", "what", "data set", "value", "low", "high", "paper", "difference", "seeds", "run ids",
+    "stuck runs",
+]  # fmt: skip
 PRESETS = ("paper", "laptop")
 EQUATIONS = "reports/equations.json"
 """Written by `gra equations`: the exact checks of C1 to C3."""
@@ -59,6 +62,8 @@ class Claim(BaseModel):
     words: str
     measured: str
     paper: str
+    stated: float | None = None
+    """The paper's value as a number, where it gives one."""
     rule: str
     test: Test
 
@@ -89,16 +94,22 @@ def judge(claims: Sequence[Claim], runs: Iterable[Run]) -> pd.DataFrame:
     """Return one row a comparison, `COLUMNS`: the verdict of its claim, value with interval, seeds and runs.
 
     A value of a comparison is a gain: how much better the first is than the second (accuracies in shares, errors in
-    years); its interval is over seeds and groups of faces. A claim without enough runs is 'not run'.
+    years); its interval is over seeds and groups of faces.
+    Runs that never learnt count like any other and are named. A claim without enough runs is 'not run'.
     """
     real = [r for r in runs if not r.record.synthetic and r.record.config.preset in PRESETS]
-    rows = []
+    rows: list[Row] = []
+    stuck = {run.record.run_id for run in real if run.stuck}
     for claim in claims:
         found = TESTS[claim.test.kind](claim.test, real, claim.id)
         verdict = _verdict([row.pop("won") for row in found], claim.test)
         if not found:
             found = [{"what": claim.test.why or "not run"}]
         rows += [{"id": claim.id, "verdict": verdict, "paper": claim.paper, **row} for row in found]
+        for row in rows[-len(found) :]:
+            row["stuck runs"] = " ".join(i for i in str(row.get("run ids", "")).split() if i in stuck)
+            if claim.stated is not None and "value" in row:
+                row["difference"] = row["value"] - claim.stated
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

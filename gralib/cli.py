@@ -210,11 +210,15 @@ def notebook_command(
         list[str] | None, typer.Option("-p", help="Set a parameter, as in -p seed=1.", metavar="NAME=VALUE")
     ] = None,
     out: Annotated[str, typer.Option(help="Where to write it, without ending.")] = "",
+    publish: Annotated[bool, typer.Option(help="Write reports/executed/NAME.html too, faces left out.")] = False,
 ) -> None:
     """Run a notebook from top to bottom and write it with its outputs, as .ipynb and .html."""
-    from gralib.notebooks import execute
+    from gralib import notebooks
 
-    print(execute(f"notebooks/{name}.ipynb", _settings(parameter or []), out or f"reports/notebooks/{name}"))
+    html = notebooks.execute(f"notebooks/{name}.ipynb", _settings(parameter or []), out or f"reports/notebooks/{name}")
+    print(html)
+    if publish:
+        print(notebooks.publish(html.with_suffix(".ipynb"), f"reports/executed/{name}.html"))
 
 
 @app.command("equations")

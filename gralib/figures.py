@@ -160,6 +160,17 @@ def trajectories(histories: dict[str, pd.DataFrame], label: str) -> Axes:
     return ax
 
 
+def calibration(tables: dict[str, pd.DataFrame], label: str) -> Axes:
+    """Share of right answers by confidence; on the diagonal a network knows what it knows. By name of the task."""
+    ax = canvas("Does the network know when it is right?", label)
+    ax.plot([0, 100], [0, 100], color=COLOURS["constant"], ls="--", lw=1.2, label="as sure as right")
+    for (name, table), colour in zip(tables.items(), (COLOURS["measured"], COLOURS["validation"]), strict=False):
+        ax.plot(100 * table["confidence"], 100 * table["accuracy"], "o-", ms=5, color=colour, label=name)
+    ax.set(xlabel="confidence of the answer, %", ylabel="right answers, %", xlim=(0, 102), ylim=(0, 102))
+    ax.legend(frameon=False, loc="upper left")
+    return ax
+
+
 def cumulative(table: pd.DataFrame, label: str) -> Axes:
     """Cumulative score CS(k): share of faces whose age error is at most k years."""
     ax = canvas("How many faces are within k years?", label)

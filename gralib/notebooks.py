@@ -6,6 +6,8 @@ from typing import Any
 
 from gralib.errors import UserError, from_root
 
+SHOWS_FACES = ("keep_faces(", "figures.faces(", "figures.masks(")
+"""Calls that draw faces: what such a cell puts out is left out of published pages."""
 INJECTED = "# Parameters"
 """First line of the cell that papermill puts in."""
 
@@ -79,3 +81,43 @@ def execute(notebook: str | Path, parameters: dict[str, Any], out: str | Path) -
     html = target.with_suffix(".html")
     write_text(html, page)
     return html
+
+
+def publish(executed: str | Path, out: str | Path) -> Path:
+    """Write an executed notebook as a small page of its own for the repository: no faces, no outside address.
+
+    Every picture gets the sentence above it as alternative text.
+
+    Args:
+        executed: the notebook with its outputs, as `execute` left it.
+        out: path of the page.
+    """
+    import jinja2
+    import nbformat
+    from nbconvert import HTMLExporter
+    from pygments.formatters import HtmlFormatter
+
+    from gralib.records import write_text
+
+    source, target = from_root(executed), from_root(out)
+    notebook = nbformat.read(source, as_version=4)
+    said = source.stem
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            lines = [line for line in cell.source.splitlines() if line and not line.startswith("#")]
+            said = lines[0].replace("*", "").replace("`", "") if lines else said
+            continue
+        if any(call in cell.source for call in SHOWS_FACES):
+            cell.outputs = [nbformat.v4.new_output("stream", text="Shows faces: left out here.\n")]
+        cell.outputs = [o for o in cell.outputs if not (o.output_type == "stream" and o.name == "stderr")]
+        for output in cell.outputs:
+            if "image/png" in output.get("data", {}):
+                output.metadata.setdefault("image/png", {})["alt"] = said
+    exporter = HTMLExporter(template_name="basic", exclude_input_prompt=True, exclude_output_prompt=True)
+    exporter.exclude_anchor_links = True
+    body, _ = exporter.from_notebook_node(notebook)
+    templates = jinja2.Environment(loader=jinja2.PackageLoader("gralib"), autoescape=True)
+    colours = HtmlFormatter(style="default").get_style_defs(".highlight")
+    page = templates.get_template("notebook.html.j2").render(title=source.stem, body=body, colours=colours)
+    write_text(target, page)
+    return target

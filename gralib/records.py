@@ -85,6 +85,12 @@ class Run:
         """One row an epoch: losses, and gamma of every gate after it."""
         return _read_table(self.folder / "history.csv", {})
 
+    @property
+    def stuck(self) -> bool:
+        """Whether training never got anywhere: no training loss is more than 5 % below that of the first epoch."""
+        losses = self.history.get("train_loss", pd.Series(dtype=float))
+        return len(losses) > 2 and bool(losses.min() > 0.95 * losses.iloc[0])
+
 
 def find(run_id: str, stores: Iterable[str | Path] = (STORE, KEPT)) -> Run | None:
     """Return the finished run of that name from the first store that has it, or None."""

@@ -13,13 +13,13 @@ import pandas as pd
 import yaml
 from matplotlib.axes import Axes
 
-from gralib import figures, findings, records
-from gralib.config import PROTOCOLS, TASKS, RunConfig, configure
+from gralib import appendix, figures, findings, records, scores
+from gralib.config import TASKS, RunConfig
 from gralib.errors import from_root
 from gralib.records import Run, write_text
 from gralib.study import Study, is_standard, split_effect, studies
 
-PAGES = {"index.html": "report.html.j2", "README.md": "report.md.j2"}
+PAGES = {"index.html": "report.html.j2", "README.md": "report.md.j2", "runs.html": "runs.html.j2"}
 FORMATS: tuple[tuple[str, Callable[[float], str]], ...] = (
     ("accuracy", lambda v: f"{100 * v:.1f} %"),
     ("years", lambda v: f"{v:.2f} years"),
@@ -35,16 +35,30 @@ def build(out: str | Path = "reports") -> Path:
     folder = from_root(out)
     runs, problems = records.gather()
     found = studies(run for run in runs if is_standard(run))
-    sections = [_section(study, folder) for study in found]
+    literature = appendix.literature()
+    sections = [_section(study, folder, literature) for study in found]
     effect = split_effect(found)
     write_text(folder / "tables" / "split-effect.csv", _flat(effect).to_csv(index=False, float_format="%.6g"))
-    figures.style()
-    figures.save(figures.gate_effect(), folder / "figures" / "gate-effect.svg")
+    seed_figures = appendix.seed_figures(folder)
+    shown_grids = findings.grids_shown(folder, runs)
+    judged = findings.claims_shown(folder, runs)
+    verdicts = judged["verdict_table"][["id", "verdict", "what", "data set", "value", "low", "high", "seeds"]]
+    appendix.latex("claims", verdicts.round(3), "Claims of the paper and what was measured.", folder)
+    if found:
+        table = pd.concat([s.scores.assign(study=s.label) for s in found])[["study", "score", "value", "low", "high",
+                                                                            "constant predictor"]]  # fmt: skip
+        appendix.latex("scores", table.round(3), "Scores by data set, with 95 % intervals.", folder)
     content = {
-        **findings.claims_shown(folder, runs),
-        "grids": findings.grids_shown(folder, runs),
+        **judged,
+        "grids": shown_grids,
+        "seed_figures": seed_figures,
+        "runs": appendix.provenance(runs, folder),
+        "checklist": appendix.checklist(),
+        "untested": appendix.untested(
+            judged["claims"], {r.record.config.dataset for r in runs if not r.record.synthetic}
+        ),
         "contradictions": yaml.safe_load(from_root("reports/contradictions.yaml").read_text()),
-        "literature": pd.read_csv(from_root("reports/literature.csv"), keep_default_na=False).to_dict(orient="records"),
+        "literature": literature.to_dict(orient="records"),
         "sections": sections,
         "real": [s for s in sections if not s["synthetic"]],
         "checked": _checked(runs),
@@ -93,7 +107,7 @@ def _flat(effect: pd.DataFrame) -> pd.DataFrame:
     return flat
 
 
-def _section(study: Study, folder: Path) -> dict[str, Any]:
+def _section(study: Study, folder: Path, literature: pd.DataFrame) -> dict[str, Any]:
     """Write the tables and figures of one study; return what the pages say of it."""
     record = study.first.record
     tables = {
@@ -102,12 +116,14 @@ def _section(study: Study, folder: Path) -> dict[str, Any]:
         "gender-by-age": study.by_decade("gender"),
         "confusion": study.confusion(),
         "cumulative-score": study.cumulative(),
+        **{f"calibration-{task.replace('_', '-')}": study.calibration(task) for task in study.runs},
     }
     for name, table in tables.items():
         if table is not None:
             kind = "synthetic" if record.synthetic else "real"
             text = table.assign(data=kind).to_csv(index=name == "confusion", float_format="%.6g")
             write_text(folder / "tables" / f"{study.slug}-{name}.csv", text)
+    notebook = f"executed/{record.config.dataset}.html"
     return {
         "label": study.label,
         "slug": study.slug,
@@ -122,9 +138,20 @@ def _section(study: Study, folder: Path) -> dict[str, Any]:
             if name not in ("recipe", "preset", "dataset", "task")
         ),
         "missing": sorted(set(TASKS[record.config.dataset]) - set(study.runs)),
+        "literature": appendix.literature_of(record.config.dataset, literature),
+        "executed": notebook if not record.synthetic and (folder / notebook).exists() else "",
+        "calibration": [
+            {"task": task.replace("_", " "), "error": f"{100 * scores.calibration_error(table):.1f} points"}
+            for task in study.runs
+            if (table := tables[f"calibration-{task.replace('_', '-')}"]) is not None
+        ],
         "figures": _figures(study, tables, folder),
         "tasks": [
-            {"name": task.replace("_", " "), "command": _command(runs), "runs": [_provenance(r, folder) for r in runs]}
+            {
+                "name": task.replace("_", " "),
+                "command": appendix.command(runs),
+                "runs": [_provenance(r, folder) for r in runs],
+            }
             for task, runs in study.runs.items()
         ],
     }
@@ -151,6 +178,11 @@ def _figures(study: Study, tables: dict[str, Any], folder: Path) -> list[dict[st
         add("gender-by-age",
             figures.by_decade(tables["gender-by-age"], "gender", study.label),
             "Accuracy of gender (Eq. 8) by decade of true age, with 95 % intervals.")  # fmt: skip
+    calibrated = {task.replace("_", " "): table for task in study.runs
+                  if (table := tables[f"calibration-{task.replace('_', '-')}"]) is not None}  # fmt: skip
+    if calibrated:
+        add("calibration", figures.calibration(calibrated, study.label),
+            "Calibration: how often answers are right, by how sure the network is; dashed: as sure as right.")  # fmt: skip
     for task, runs in study.runs.items():
         run = runs[0]
         name, record = task.replace("_", " "), run.record
@@ -168,22 +200,6 @@ def _provenance(run: Run, folder: Path) -> dict[str, Any]:
     path = run.folder / "record.json"
     link = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else None
     return {"record": run.record, "link": link}
-
-
-def _command(runs: list[Run]) -> str:
-    """Return the command that makes the runs of a task again, all folds in one."""
-    record = runs[0].record
-    config = record.config
-    standard = configure(config.preset, **{**PROTOCOLS[config.dataset], "dataset": config.dataset, "task": config.task})
-    changed = [
-        f"--set {name}={value if isinstance(value, str) else str(value).lower()}"
-        for name, value in config.model_dump(mode="json").items()
-        if value != standard.model_dump(mode="json")[name]
-    ]
-    words = [f"--dataset {config.dataset} --task {config.task} --preset {config.preset}", *changed]
-    words += [f"--root data/synthetic/{config.dataset}"] if record.synthetic else []
-    words += [f"--folds {len(runs)}"] if len(runs) > 1 else []
-    return " ".join([".venv/bin/gra run", *words, "--again"])
 
 
 def _choices() -> pd.DataFrame:

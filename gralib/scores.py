@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binomtest, bootstrap
 
@@ -44,6 +45,28 @@ def balanced(truth: ArrayLike, values: ArrayLike) -> NDArray[np.float64]:
     accuracy."""
     _, index, counts = np.unique(np.asarray(truth), return_inverse=True, return_counts=True)
     return np.asarray(values, dtype=np.float64) * (len(index) / len(counts) / counts)[index]
+
+
+def calibration(confidence: ArrayLike, hit: ArrayLike, bins: int = 10) -> pd.DataFrame:
+    """Return how often answers of like confidence are right (Guo et al. 2017, 'On calibration').
+
+    Args:
+        confidence: (n,) probability of the likeliest class, 0 to 1.
+        hit: (n,) 1 where that class is right, else 0.
+        bins: of equal width.
+
+    Returns:
+        One row a bin with faces: confidence (mean), accuracy, faces.
+    """
+    table = pd.DataFrame({"confidence": np.asarray(confidence, dtype=np.float64), "accuracy": np.asarray(hit)})
+    place = np.minimum((table["confidence"] * bins).astype(int), bins - 1)
+    grouped = table.groupby(place)
+    return grouped.mean().assign(faces=grouped.size()).reset_index(drop=True)
+
+
+def calibration_error(table: pd.DataFrame) -> float:
+    """Return the expected calibration error of a table of `calibration`: mean gap, weighted by faces, 0 to 1."""
+    return float(np.average((table["accuracy"] - table["confidence"]).abs(), weights=table["faces"]))
 
 
 def paired(first: ArrayLike, second: ArrayLike, groups: ArrayLike | None = None, seed: int = 0) -> Estimate:

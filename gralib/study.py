@@ -201,6 +201,16 @@ class Study:
         counts.index, counts.columns = pd.Index(names, name="true"), pd.Index(names, name="predicted")
         return counts.div(counts.sum(axis=1).where(lambda total: total > 0), axis=0)
 
+    def calibration(self, task: Task) -> pd.DataFrame | None:
+        """Return how often the answers of a task of classes are right, by confidence; None for regression."""
+        if task not in self.runs or task == "age_regression":
+            return None
+        config = self.runs[task][0].record.config
+        table = pd.concat([run.predictions for run in self.runs[task]], ignore_index=True)
+        outputs = outputs_of(config, table)
+        truth = targets(config, table).argmax(axis=1)
+        return scores.calibration(outputs.max(axis=1), scores.hits(truth, outputs.argmax(axis=1)))
+
     def cumulative(self, years: Sequence[int] = range(21)) -> pd.DataFrame | None:
         """Return CS(k), the share of faces with an error of at most k years, here and for the constant predictor."""
         if self.ages is None:
