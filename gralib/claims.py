@@ -23,8 +23,8 @@ from gralib.study import split_effect, studies
 
 Verdict = Literal["reproduced", "partly", "not reproduced", "not testable", "not run"]
 COLUMNS = [
-    "id", "verdict", "what", "data set", "value", "low", "high", "paper", "difference", "seeds", "run ids",
-    "stuck runs",
+    "id", "verdict", "what", "data set", "value", "low", "high", "paper", "seeds", "run ids",
+    "difference", "stuck runs",
 ]  # fmt: skip
 PRESETS = ("paper", "laptop")
 EQUATIONS = "reports/equations.json"

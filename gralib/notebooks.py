@@ -118,6 +118,8 @@ def publish(executed: str | Path, out: str | Path) -> Path:
     body, _ = exporter.from_notebook_node(notebook)
     templates = jinja2.Environment(loader=jinja2.PackageLoader("gralib"), autoescape=True)
     colours = HtmlFormatter(style="default").get_style_defs(".highlight")
-    page = templates.get_template("notebook.html.j2").render(title=source.stem, body=body, colours=colours)
+    page = templates.get_template("notebook.html.j2").render(
+        title=source.stem, body=body.replace("<pre", '<pre tabindex="0"'), colours=colours
+    )
     write_text(target, page)
     return target

@@ -47,7 +47,7 @@ def build(out: str | Path = "reports") -> Path:
     if found:
         table = pd.concat([s.scores.assign(study=s.label) for s in found])[["study", "score", "value", "low", "high",
                                                                             "constant predictor"]]  # fmt: skip
-        appendix.latex("scores", table.round(3), "Scores by data set, with 95 % intervals.", folder)
+        appendix.latex("scores", table.round(3), r"Scores by data set, with 95\,\% intervals.", folder)
     content = {
         **judged,
         "grids": shown_grids,
@@ -182,7 +182,7 @@ def _figures(study: Study, tables: dict[str, Any], folder: Path) -> list[dict[st
                   if (table := tables[f"calibration-{task.replace('_', '-')}"]) is not None}  # fmt: skip
     if calibrated:
         add("calibration", figures.calibration(calibrated, study.label),
-            "Calibration: how often answers are right, by how sure the network is; dashed: as sure as right.")  # fmt: skip
+            "Calibration: the share of right answers by confidence; on the dashed line both are equal.")  # fmt: skip
     for task, runs in study.runs.items():
         run = runs[0]
         name, record = task.replace("_", " "), run.record

@@ -1,12 +1,15 @@
 """One run: trained once, read back, resumed bit for bit; and the smoke network learns."""
 
+import shlex
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
-from gralib import batches, experiment, tasks, training
+from gralib import appendix, batches, experiment, records, tasks, training
+from gralib.cli import app
 from gralib.config import configure
 from gralib.datasets import synthetic
 from gralib.errors import UserError
@@ -51,6 +54,18 @@ def test_asked_again_it_is_read_back(tiny, faces, store, monkeypatch):
     monkeypatch.setattr(training, "train", lambda *_, **__: pytest.fail("trained again"))
     again = experiment.run(tiny.record.config, faces, store=store)
     assert again.record == tiny.record
+
+
+def test_the_command_in_the_report_makes_the_same_run_again(tiny, drawn, tmp_path, monkeypatch):
+    monkeypatch.setattr("gralib.errors.ROOT", tmp_path)
+    (tmp_path / "data/synthetic").mkdir(parents=True)
+    (tmp_path / "data/synthetic/utkface").symlink_to(drawn)
+    _, *words = shlex.split(appendix.command([tiny]))
+    result = CliRunner().invoke(app, [*words, "--progress", "none"])
+    assert result.exit_code == 0, result.output
+    again = records.Run(tmp_path / "runs" / tiny.record.run_id)
+    assert again.predictions.equals(tiny.predictions)
+    assert again.history.equals(tiny.history)
 
 
 def test_asked_for_twice_at_once_it_is_trained_once(faces, made_up, tmp_path, monkeypatch):

@@ -11,8 +11,37 @@ from papermill.exceptions import PapermillExecutionError
 from gralib import grids
 from gralib.config import TASKS
 from gralib.datasets import synthetic
+from gralib.notebooks import SHOWS_FACES, publish
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def test_a_published_notebook_shows_no_faces_and_asks_nobody(tmp_path):
+    picture = nbformat.v4.new_output("display_data", {"image/png": "iVBORw0KGgo="})
+    cells = [
+        nbformat.v4.new_markdown_cell("# Title\n\nThe losses by **epoch**."),
+        nbformat.v4.new_code_cell("figures.losses(history)", outputs=[picture]),
+        nbformat.v4.new_markdown_cell("The faces furthest off."),
+        nbformat.v4.new_code_cell("figures.keep_faces(sheet, 'utkface', 'worst', False)", outputs=[picture]),
+        nbformat.v4.new_code_cell("x = 1", outputs=[nbformat.v4.new_output("stream", name="stderr", text="/home/me")]),
+    ]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "story.ipynb")
+    page = publish(tmp_path / "story.ipynb", tmp_path / "story.html").read_text()
+    assert page.count("<img") == 1
+    assert 'alt="The losses by epoch."' in page
+    assert page.count("Shows faces: left out here.") == 1
+    assert "/home/me" not in page
+    assert not re.search(r"https?://", page)
+
+
+def test_every_cell_that_draws_faces_is_known_to_be_one():
+    for path in NOTEBOOKS:
+        for cell in nbformat.read(path, as_version=4).cells:
+            if cell.cell_type == "code" and re.search(r"pixels\[|imshow", cell.source):
+                assert any(call in cell.source for call in SHOWS_FACES) or "masks_of" in cell.source, (
+                    path,
+                    cell.source,
+                )
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda p: p.stem)

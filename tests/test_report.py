@@ -1,13 +1,15 @@
 """Records on disk and the report made from them; made-up runs, no training."""
 
 import json
+import re
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import ROOT
 
-from gralib import experiment, records, report
+from gralib import appendix, diagrams, experiment, records, report
 from gralib.config import TASKS
 from gralib.errors import UserError
 from gralib.study import split_effect, studies
@@ -18,7 +20,7 @@ def root(tmp_path, monkeypatch):
     """An empty project folder that relative paths start from."""
     monkeypatch.setattr("gralib.errors.ROOT", tmp_path)
     (tmp_path / "reports").mkdir()
-    for name in ("claims.yaml", "contradictions.yaml", "literature.csv", "equations.json"):
+    for name in ("claims.yaml", "contradictions.yaml", "literature.csv", "equations.json", "checklist.yaml"):
         shutil.copy(ROOT / "reports" / name, tmp_path / "reports")
     return tmp_path
 
@@ -166,3 +168,67 @@ def test_real_faces_come_before_synthetic_ones(filled, root, made_up, monkeypatc
     html = (root / "reports/index.html").read_text()
     assert "Synthetic only." not in html
     assert "Smoke preset." in html
+
+
+def test_every_run_has_its_provenance_and_the_claims_their_evidence(filled, root):
+    report.build(root / "reports")
+    runs = (root / "reports/runs.html").read_text()
+    table = pd.read_csv(root / "reports/tables/runs.csv").set_index("run")
+    for run in filled.values():
+        assert f'id="{run.record.run_id}"' in runs
+        row = table.loc[run.record.run_id]
+        assert row["data fingerprint"] == run.record.fingerprint
+        assert row["data"] == "synthetic"
+        assert f"--task {run.record.config.task}" in row["command"]
+    page = (root / "reports/index.html").read_text()
+    assert 'href="figures/gate-effect.svg"' in page
+    assert 'href="equations.json"' in page
+    assert "difference +19,013" in page
+
+
+def test_a_run_that_never_learnt_is_named(filled, root):
+    run = filled["gender"]
+    assert not run.stuck
+    flat = pd.concat([run.history] * 3, ignore_index=True)
+    flat = flat.assign(epoch=range(1, len(flat) + 1), train_loss=np.linspace(0.70, 0.69, len(flat)))
+    (run.folder / "history.csv").write_text(flat.to_csv(index=False))
+    assert run.stuck
+    report.build(root / "reports")
+    assert (root / "reports/runs.html").read_text().count("never learnt") == 1
+
+
+def test_every_place_that_the_checklist_names_exists():
+    items = [item for part in appendix.checklist() for item in part["items"]]
+    assert len(items) > 20
+    for item in items:
+        assert item["answer"] in ("yes", "partly", "no")
+        assert (ROOT / item["evidence"]).exists(), item
+
+
+def test_links_of_the_committed_report_lead_somewhere():
+    for page in ("index.html", "runs.html"):
+        text = (ROOT / "reports" / page).read_text()
+        for link in set(re.findall(r'(?:href|src)="([^"#]+)', text)):
+            assert (ROOT / "reports" / link).exists(), f"{page}: {link}"
+
+
+def test_latex_tables_escape_and_hold_the_scores(filled, root):
+    report.build(root / "reports")
+    text = (root / "reports/tables/scores.tex").read_text()
+    assert text.count(r"\\") > 7
+    assert r"95\,\% intervals" in text
+    claims = (root / "reports/tables/claims.tex").read_text()
+    assert all(f"C{i} &" in claims for i in range(1, 15))
+
+
+def test_the_drawn_network_is_the_one_that_keras_built():
+    from gralib.network import gra_net
+
+    model = gra_net()
+    drawn = diagrams._layers()
+    assert sum(count for *_, count in drawn) == model.count_params() - sum(
+        int(np.prod(w.shape)) for w in model.non_trainable_weights
+    )
+    edges, sizes = diagrams._blocks(diagrams._stage)
+    assert [target for _, target in edges][-1] == "answer"
+    assert len(edges) == len(sizes) - 1, "a chain"
