@@ -80,11 +80,13 @@ def label_division(age: float = 37, width: int = 10) -> Axes:
 @cache
 def _layers() -> tuple[tuple[str, tuple[str, ...], tuple[int, ...], int], ...]:
     """Return the layers of the published network: name, names of its inputs, output shape, trainable parameters."""
+    from gralib import backend
+
+    backend.start()
     from gralib.network import gra_net
 
-    model = gra_net()
     rows = []
-    for operation in model.operations:
+    for operation in gra_net().operations:
         node = operation._inbound_nodes[-1]
         inputs = tuple(tensor._keras_history.operation.name for tensor in node.input_tensors)
         count = sum(int(np.prod(w.shape)) for w in getattr(operation, "trainable_weights", ()))

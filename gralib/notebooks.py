@@ -1,6 +1,7 @@
 """Notebooks: run in batch by papermill, with parameters that are checked, and turned into a page."""
 
 import ast
+import re
 from pathlib import Path
 from typing import Any
 
@@ -118,8 +119,7 @@ def publish(executed: str | Path, out: str | Path) -> Path:
     body, _ = exporter.from_notebook_node(notebook)
     templates = jinja2.Environment(loader=jinja2.PackageLoader("gralib"), autoescape=True)
     colours = HtmlFormatter(style="default").get_style_defs(".highlight")
-    page = templates.get_template("notebook.html.j2").render(
-        title=source.stem, body=body.replace("<pre", '<pre tabindex="0"'), colours=colours
-    )
+    reachable = re.sub(r"<(pre\b|div(?= class=\"output_html))", r'<\1 tabindex="0"', body)  # by keyboard, to scroll
+    page = templates.get_template("notebook.html.j2").render(title=source.stem, body=reachable, colours=colours)
     write_text(target, page)
     return target
