@@ -203,6 +203,8 @@ def wikipedia(folder: Path, subjects: int, seed: int) -> None:
         cells[0, :] = [np.array(v) for v in column] if field == "face_location" else column
         struct[field] = cells
     savemat(home / "wiki.mat", {"wiki": struct})
+    with (home / "wiki.mat").open("r+b") as file:  # scipy states the time in the file's 116 letters of description
+        file.write(b"MATLAB 5.0 MAT-file, synthetic".ljust(116))
 
 
 _WIKI = ("dob", "photo_taken", "full_path", "gender", "name", "face_location", "face_score", "second_face_score")
