@@ -18,16 +18,16 @@ env: .venv/ready  ## make the environment in .venv from requirements.lock
 		{ echo "make env: expected Python 3.11, got '$(PYTHON)'; name one with make PYTHON=/path/to/python3.11 env"; exit 1; }
 	@echo "Making the environment in .venv (a download of about 1 GB the first time)"
 	@$(PYTHON) -m venv .venv
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
 	@touch $@
 
 study: $(ENV)  ## run the study and write the report (minutes on synthetic faces)
-	@snakemake --cores $(CORES) --quiet host progress reason rules --nolock --rerun-incomplete $(if $(SETTINGS),--config $(SETTINGS))
+	@snakemake --cores $(CORES) --quiet host progress reason rules --nolock --rerun-incomplete --keep-going $(if $(SETTINGS),--config $(SETTINGS))
 	@echo "The report: reports/index.html (open it in a browser) and reports/README.md"
 
 grids: $(ENV)  ## run the experiments on UTKFace: gates, attention, noise, depth, rivals (hours; stop it any time)
-	@snakemake grids --cores $(CORES) --quiet host progress reason rules --nolock --rerun-incomplete \
+	@snakemake grids --cores $(CORES) --quiet host progress reason rules --nolock --rerun-incomplete --keep-going \
 		$(if $(SETTINGS),--config $(SETTINGS))
 	@echo "The report: reports/index.html (open it in a browser) and reports/README.md"
 

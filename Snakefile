@@ -69,6 +69,10 @@ onstart:
         print(f"{name}: {faces}; {preset(name)} preset: {wait}.", flush=True)
 
 
+onerror:  # what did work is reported, and what failed is named
+    shell("gra report")
+
+
 rule all:
     input:
         "build/report.done",

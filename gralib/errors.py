@@ -1,6 +1,8 @@
 """The one exception for a user's mistake, and the root folder that relative paths start from."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(os.environ.get("GRA_ROOT", Path(__file__).resolve().parents[1]))
@@ -9,6 +11,22 @@ ROOT = Path(os.environ.get("GRA_ROOT", Path(__file__).resolve().parents[1]))
 
 class UserError(Exception):
     """Something the user can mend. One line: the file or parameter, what was expected, what came."""
+
+    def __init__(self, text: str):
+        super().__init__(" ".join(text.splitlines()))
+
+
+class FailedTraining(UserError):
+    """A training that cannot be brought to its end; its run is marked as failed."""
+
+
+@contextmanager
+def writing(path: str | Path) -> Iterator[None]:
+    """Turn a full disk or a forbidden folder met inside into a UserError of one line that names `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{path}: could not be written: {error.strerror or error}") from None
 
 
 def from_root(path: str | Path) -> Path:

@@ -12,7 +12,7 @@ from filelock import FileLock
 from gralib import ages, backend, records, scores
 from gralib.audit import leakage
 from gralib.config import RunConfig
-from gralib.errors import UserError, from_root
+from gralib.errors import FailedTraining, UserError, from_root
 from gralib.faces import Faces
 from gralib.manifest import GENDERS
 from gralib.protocols import Split, fold_count, groups, split
@@ -22,7 +22,6 @@ from gralib.tasks import LABEL, class_names, flip
 if TYPE_CHECKING:
     import keras
 
-SCHEMA = 2
 PREFIX = {"gender": "p_", "age_category": "p_", "age_group": "p_", "age_regression": "r_"}
 
 
@@ -53,7 +52,11 @@ def run(
         return found
     from_root(store).mkdir(parents=True, exist_ok=True)
     with FileLock(from_root(store) / f".{run_id}.lock"):  # asked for twice at once: the second waits, then reads back
-        return records.find(run_id, (store,)) or _train(config, faces, from_root(store) / run_id, threads, progress)
+        try:
+            return records.find(run_id, (store,)) or _train(config, faces, from_root(store) / run_id, threads, progress)
+        except FailedTraining as error:
+            records.write_failure(from_root(store) / run_id, config, str(error))
+            raise
 
 
 def run_folds(
@@ -80,7 +83,7 @@ def _train(config: RunConfig, faces: Faces, folder: Path, threads: int, progress
     predictions = prediction_table(config, faces, test, learnt.outputs)
     constants = constants_of(config, faces.table.iloc[train])
     record = Record(
-        schema_version=SCHEMA,
+        schema_version=2,
         run_id=folder.name,
         config=config,
         fingerprint=faces.fingerprint,

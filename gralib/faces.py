@@ -18,7 +18,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from gralib.datasets import load
-from gralib.errors import UserError, from_root
+from gralib.errors import UserError, from_root, writing
 from gralib.manifest import account
 from gralib.sources import DRAWN, Source
 
@@ -89,9 +89,12 @@ def open_faces(dataset: str, root: str | Path, cache: str | Path = "cache", prog
 
 
 def decode(data: bytes, crop: str | None = None, size: int = SIZE) -> np.ndarray | str:
-    """Return a picture, or its part `crop` (see `Row`), as (size, size, 3) uint8 RGB, or why that cannot be done."""
+    """Return a picture, or its part `crop` (see `Row`), as (size, size, 3) uint8 RGB, or why that cannot be done.
+
+    Only JPEG and PNG are tried, as all five data sets are published: each further reader is one more to trust.
+    """
     try:
-        with Image.open(io.BytesIO(data)) as picture:
+        with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as picture:
             width, height = picture.size
             if max(width, height) > LARGEST:
                 return f"picture larger than {LARGEST} pixels"
@@ -110,7 +113,7 @@ def decode(data: bytes, crop: str | None = None, size: int = SIZE) -> np.ndarray
         return f"picture larger than {LARGEST} pixels"
     except Image.UnidentifiedImageError:
         return "not a picture inside"
-    except (OSError, SyntaxError, ValueError):
+    except Exception:  # Pillow raises a dozen kinds on damaged files
         return "picture damaged or cut short"
 
 
@@ -126,47 +129,56 @@ def _inside(crop: str, width: int, height: int) -> tuple[int, int, int, int] | N
 
 def _fill(folder: Path, source: Source, rows: pd.DataFrame, progress: bool) -> None:
     """Decode all kept rows into `folder`, which appears whole or not at all."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    with writing(folder.parent):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     rows = rows.copy()
     wanted = rows.index[rows["status"] != "set aside"]
-    part = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    results = tqdm(
+        _decoded(source, rows.loc[wanted]),
+        total=len(wanted),
+        unit="face",
+        desc=f"decoding {source.path.name}",
+        disable=not progress,
+    )
+    good: list[int] = []
+    digests: list[str] = []
+    synthetic = source.synthetic
     try:
-        pixels = np.lib.format.open_memmap(
-            part / "all.npy", mode="w+", dtype=np.uint8, shape=(len(wanted), SIZE, SIZE, 3)
-        )
-        good: list[int] = []
-        digests: list[str] = []
-        synthetic = source.synthetic
-        results = tqdm(
-            _decoded(source, rows.loc[wanted]),
-            total=len(wanted),
-            unit="face",
-            desc=f"decoding {source.path.name}",
-            disable=not progress,
-        )
-        for index, (blob, result) in zip(wanted, results, strict=True):
-            synthetic |= DRAWN in blob[:256]
-            if isinstance(result, str):
-                rows.loc[index, ["status", "reason"]] = ["set aside", result]
-            else:
-                pixels[len(good)] = result
-                good.append(index)
-                digests.append(hashlib.sha256(blob).hexdigest())
-        np.save(part / "pixels.npy", pixels[: len(good)])
-        del pixels
-        (part / "all.npy").unlink()
-        table = rows.loc[good, COLUMNS].assign(digest=digests)
-        table.to_csv(part / "table.csv", index=False)
-        account(rows).to_csv(part / "account.csv", index=False)
-        fingerprint = _hash_of(part / "table.csv", part / "pixels.npy")[:16]
-        (part / "meta.json").write_text(json.dumps({"fingerprint": fingerprint, "synthetic": synthetic}))
-        try:
-            part.rename(folder)
-        except OSError:
-            if not folder.exists():  # else another process was quicker
-                raise
+        with writing(folder.parent), (part / "raw").open("wb") as raw:  # written, not mapped: a full disk would kill us
+            for index, (blob, result) in zip(wanted, results, strict=True):
+                synthetic |= DRAWN in blob[:256]
+                if isinstance(result, str):
+                    rows.loc[index, ["status", "reason"]] = ["set aside", result]
+                else:
+                    raw.write(result.tobytes())
+                    good.append(index)
+                    digests.append(hashlib.sha256(blob).hexdigest())
+        if not good:
+            most = rows["reason"][wanted].value_counts().index[0]
+            raise UserError(f"{source.path}: {len(wanted)} pictures, none usable; most: {most}")
+        with writing(folder.parent):
+            _finish(part, folder, rows, good, digests, synthetic)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _finish(part: Path, folder: Path, rows: pd.DataFrame, good: list[int], digests: list[str], synthetic: bool) -> None:
+    """Write what belongs to the pixels in `part` and make it `folder`."""
+    raw = np.memmap(part / "raw", np.uint8, "r", shape=(len(good), SIZE, SIZE, 3))
+    np.save(part / "pixels.npy", raw)
+    del raw
+    (part / "raw").unlink()
+    table = rows.loc[good, COLUMNS].assign(digest=digests)
+    table.to_csv(part / "table.csv", index=False)
+    account(rows).to_csv(part / "account.csv", index=False)
+    fingerprint = _hash_of(part / "table.csv", part / "pixels.npy")[:16]
+    (part / "meta.json").write_text(json.dumps({"fingerprint": fingerprint, "synthetic": synthetic}))
+    try:
+        part.rename(folder)
+    except OSError:
+        if not folder.exists():  # else another process was quicker
+            raise
 
 
 def _decoded(source: Source, rows: pd.DataFrame) -> Iterator[tuple[bytes, np.ndarray | str]]:
@@ -193,7 +205,7 @@ def _read(read, name: str) -> bytes:
     """Return a file's bytes; what cannot be read counts as an empty picture and is set aside as such."""
     try:
         return read(name)
-    except (OSError, EOFError, KeyError):
+    except UserError:
         return b""
 
 

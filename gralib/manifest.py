@@ -45,6 +45,13 @@ def aside(path: str, reason: str, **known) -> Row:
     return Row(path, status="set aside", reason=reason, **known)
 
 
+def _checked(row: Row) -> Row:
+    """Return the row, set aside if its name cannot be used."""
+    if not row.path.isprintable():
+        return aside(ascii(row.path), "name that cannot be printed")
+    return aside(row.path, "name points outside the archive") if unsafe(row.path) else row
+
+
 @dataclass(frozen=True)
 class Manifest:
     """What a loader found: a row for every picture and every other file of the source, none left unsaid.
@@ -59,8 +66,7 @@ class Manifest:
     @classmethod
     def of(cls, dataset: str, source: Source, rows: Iterable[Row]) -> "Manifest":
         """Put rows together; names that point outside the source are set aside whatever the loader says."""
-        checked = [aside(r.path, "name points outside the archive") if unsafe(r.path) else r for r in rows]
-        frame = pd.DataFrame(checked, columns=list(Row._fields))
+        frame = pd.DataFrame([_checked(row) for row in rows], columns=list(Row._fields))
         return cls(dataset, source, frame.astype({"age": "float64", "fold": "float64"}))
 
     def __post_init__(self) -> None:

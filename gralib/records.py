@@ -7,14 +7,16 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gralib.config import RunConfig, explain
-from gralib.errors import UserError, from_root
+from gralib.errors import UserError, from_root, writing
 
 KEPT = "reports/records"
 """Records that are committed with the project."""
@@ -42,7 +44,8 @@ class Record(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
 
-    schema_version: int
+    schema_version: Literal[2]
+    """Raised when the fields change."""
     run_id: str
     config: RunConfig
     fingerprint: str
@@ -78,7 +81,13 @@ class Run:
     @property
     def predictions(self) -> pd.DataFrame:
         """One row a test face: path, group, the truth, and the network's outputs."""
-        return _read_table(self.folder / "predictions.csv", {"path": str, "group": str})
+        table = _read_table(self.folder / "predictions.csv", {"path": str, "group": str})
+        outputs = table.filter(regex="^[pr]_").apply(pd.to_numeric, errors="coerce")
+        if len(table) != self.record.faces["test"] or outputs.empty or not np.isfinite(outputs.to_numpy()).all():
+            expected = f"expected {self.record.faces['test']} rows of numbers, one a test face"
+            found = f"{len(table)} rows, {int((~np.isfinite(outputs.to_numpy())).sum())} outputs that are no number"
+            raise UserError(f"{self.folder}/predictions.csv: {expected}; got {found}")
+        return table
 
     @property
     def history(self) -> pd.DataFrame:
@@ -102,7 +111,7 @@ def find(run_id: str, stores: Iterable[str | Path] = (STORE, KEPT)) -> Run | Non
 
 
 def gather(stores: Iterable[str | Path] = (KEPT, STORE)) -> tuple[list[Run], list[str]]:
-    """Return all finished runs of the stores, each once, by name; and a line for each that cannot be read."""
+    """Return all finished runs of the stores, each once, by name; and a line for each that failed or is damaged."""
     runs: dict[str, Run] = {}
     problems = []
     for store in stores:
@@ -115,6 +124,7 @@ def gather(stores: Iterable[str | Path] = (KEPT, STORE)) -> tuple[list[Run], lis
                 runs[path.parent.name] = run
             except UserError as error:
                 problems.append(str(error))
+        problems += [_failure(path) for path in sorted(from_root(store).glob("*/failed.json"))]
     return [runs[name] for name in sorted(runs)], problems
 
 
@@ -123,7 +133,23 @@ def write(folder: Path, record: Record, predictions: pd.DataFrame, history: pd.D
     write_text(folder / "predictions.csv", predictions.to_csv(index=False, float_format="%.6g"))
     write_text(folder / "history.csv", history.to_csv(index=False, float_format="%.6g"))
     write_text(folder / "record.json", json.dumps(record.model_dump(mode="json"), indent=1) + "\n")
+    (folder / "failed.json").unlink(missing_ok=True)
     return Run(folder)
+
+
+def write_failure(folder: Path, config: RunConfig, reason: str) -> None:
+    """Mark a run as failed; asked for again it is tried again, and a record takes the mark's place."""
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    failure = {"run_id": folder.name, "reason": reason, "when": when, "config": config.model_dump(mode="json")}
+    write_text(folder / "failed.json", json.dumps(failure, indent=1) + "\n")
+
+
+def _failure(path: Path) -> str:
+    """Return the line about a failed run."""
+    try:
+        return f"{path}: failed: {json.loads(path.read_text())['reason']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return f"{path}: expected why a run failed, got something else"
 
 
 def keep(run: Run, store: str | Path = KEPT) -> Path:
@@ -144,12 +170,14 @@ def keep(run: Run, store: str | Path = KEPT) -> Path:
 
 def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all, its folder too if missing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}-", delete=False) as part:
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}-", delete=False)  # noqa: SIM115
         try:
-            part.write(text)
-            part.flush()
-            os.fsync(part.fileno())
+            with part:
+                part.write(text)
+                part.flush()
+                os.fsync(part.fileno())
             Path(part.name).chmod(0o644)
             Path(part.name).replace(path)
         except BaseException:

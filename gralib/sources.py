@@ -2,27 +2,39 @@
 
 import gzip
 import hashlib
-import shutil
+import os
+import stat
+import struct
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from gralib.errors import UserError
 
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".zip")
+HEAVIEST = 64 << 20
+"""Bytes of the largest file that is read; no picture or table of the five data sets comes near it."""
+RATIO = 1000
+"""A .tar.gz may unpack to so many times its size (zlib's own limit is 1032); files of zeros only do more."""
+DAMAGED = (
+    tarfile.TarError, zipfile.BadZipFile, zlib.error, struct.error, EOFError, KeyError, NotImplementedError, OSError,
+    OverflowError, RuntimeError, ValueError,
+)  # fmt: skip
+"""What the standard library raises on damaged archives."""
 MARKER = "SYNTHETIC.txt"
 """A file of this name says that the pictures beside it are drawn."""
 DRAWN = b"synthetic face, drawn by gralib"
 """Comment inside every drawn JPEG, which says the same wherever the file goes."""
 
 
-def is_archive(path: Path) -> bool:
+def is_archive(name: str) -> bool:
     """Tell whether the name is that of an archive we read."""
-    return path.name.lower().endswith(ARCHIVES)
+    return name.lower().endswith(ARCHIVES)
 
 
 @dataclass(frozen=True)
@@ -40,17 +52,42 @@ class Source:
         return any(name.rsplit("/", 1)[-1] == MARKER for name in self.names)
 
     @contextmanager
-    def reader(self):
-        """Yield a function from a name to the file's bytes; not safe to call from several threads."""
+    def reader(self) -> Iterator[Callable[[str], bytes]]:
+        """Yield a function from a name to the file's bytes; not safe to call from several threads.
+
+        Opening raises UserError for a damaged archive, and so does the function for a file that cannot be read or is
+        larger than HEAVIEST.
+        """
+        with ExitStack() as stack:
+            try:
+                read = self._open(stack)
+            except DAMAGED as error:
+                raise UserError(f"{self.path}: expected a whole archive, got {error}") from None
+            yield read
+
+    def _open(self, stack: ExitStack) -> Callable[[str], bytes]:
         if self.path.is_dir():
-            yield lambda name: (self.path / name).read_bytes()
-        elif self.path.suffix.lower() == ".zip":
-            with zipfile.ZipFile(self.path) as archive:
-                yield archive.read
-        else:
-            with _plain(self.path) as file, tarfile.open(fileobj=file) as tar:
-                members = {m.name: m for m in tar if m.isfile()}
-                yield lambda name: tar.extractfile(members[name]).read()  # type: ignore[union-attr]
+            files = self.path
+            return self._careful(lambda name: (files / name).stat().st_size, lambda name: (files / name).read_bytes())
+        if self.path.suffix.lower() == ".zip":
+            archive = stack.enter_context(zipfile.ZipFile(self.path))
+            return self._careful(lambda name: archive.getinfo(name).file_size, archive.read)
+        tar = stack.enter_context(_tar(self.path))
+        members = {m.name: m for m in tar if m.isfile()}
+        return self._careful(lambda name: members[name].size, lambda name: tar.extractfile(members[name]).read())  # type: ignore[union-attr]
+
+    def _careful(self, size: Callable[[str], int], read: Callable[[str], bytes]) -> Callable[[str], bytes]:
+        """Return `read` with a bound on the size, and one kind of error."""
+
+        def careful(name: str) -> bytes:
+            try:
+                if size(name) > HEAVIEST:
+                    raise ValueError(f"larger than {HEAVIEST >> 20} MiB")
+                return read(name)
+            except DAMAGED as error:
+                raise UserError(f"{self.path}: {name}: expected a readable file, got {error}") from None
+
+        return careful
 
 
 def unsafe(name: str) -> bool:
@@ -59,16 +96,21 @@ def unsafe(name: str) -> bool:
 
 
 @contextmanager
-def _plain(path: Path):
-    """Yield a tar file that can be read in any order: a packed one would be unpacked anew for each step back."""
+def _tar(path: Path) -> Iterator[tarfile.TarFile]:
+    """Yield a tar that can be read in any order: a packed one is unpacked first, or each step back would do it anew."""
     if path.suffix.lower() == ".tar":
-        with path.open("rb") as file:
-            yield file
-    else:
-        with gzip.open(path) as packed, tempfile.TemporaryFile() as file:
-            shutil.copyfileobj(packed, file, 1 << 20)
-            file.seek(0)
-            yield file
+        with tarfile.open(path) as tar:
+            yield tar
+        return
+    most = RATIO * path.stat().st_size
+    with gzip.open(path) as packed, tempfile.TemporaryFile() as file:
+        while block := packed.read(1 << 20):
+            file.write(block)
+            if file.tell() > most:
+                raise ValueError(f"more than {RATIO} times its size when unpacked")
+        file.seek(0)
+        with tarfile.open(fileobj=file) as tar:
+            yield tar
 
 
 def open_source(root: str | Path) -> Source:
@@ -81,22 +123,34 @@ def open_source(root: str | Path) -> Source:
     if not path.exists():
         raise UserError(f"{path}: not found; expected a folder of pictures or one of {', '.join(ARCHIVES)}")
     if path.is_dir():
-        files = sorted(f for f in path.rglob("*") if f.is_file() and not f.name.startswith("."))
-        archives = [f for f in files if is_archive(f)]
+        files = dict(sorted(_files(path), key=lambda file: file[0].split("/")))
+        archives = [name for name in files if is_archive(name)]
         if not files:
             raise UserError(f"{path}: the folder is empty; expected pictures or one of {', '.join(ARCHIVES)}")
-        if len(archives) > 1 or (archives and any(f.suffix.lower() in (".jpg", ".png") for f in files)):
-            found = ", ".join(f.name for f in archives)
+        if len(archives) > 1 or (archives and any(name.lower().endswith((".jpg", ".png")) for name in files)):
+            found = ", ".join(name.rsplit("/", 1)[-1] for name in archives)
             raise UserError(f"{path}: expected pictures or a single archive, found both or several: {found}")
         if not archives:
-            entries = [(f.relative_to(path).as_posix(), f.stat()) for f in files]
-            lines = (f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in entries)
-            return Source(path, tuple(name for name, _ in entries), _hash(lines))
-        path = archives[0]
-    elif not is_archive(path):
+            lines = (f"{name} {state.st_size} {state.st_mtime_ns}" for name, state in files.items())
+            return Source(path, tuple(files), _hash(lines))
+        path /= archives[0]
+    elif not is_archive(path.name):
         raise UserError(f"{path}: expected a folder or one of {', '.join(ARCHIVES)}")
-    stat = path.stat()
-    return Source(path, tuple(sorted(_members(path))), _hash([f"{path.name} {stat.st_size} {stat.st_mtime_ns}"]))
+    state = path.stat()
+    return Source(path, tuple(sorted(_members(path))), _hash([f"{path.name} {state.st_size} {state.st_mtime_ns}"]))
+
+
+def _files(folder: Path, before: str = "") -> Iterator[tuple[str, os.stat_result]]:
+    """Yield every file below a folder that is not hidden: its name from there, and its state from a single look."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _files(folder / entry.name, f"{before}{entry.name}/")
+            elif not entry.name.startswith("."):
+                with suppress(OSError):  # a link that leads nowhere
+                    state = entry.stat()
+                    if stat.S_ISREG(state.st_mode):
+                        yield before + entry.name, state
 
 
 def _members(path: Path) -> Iterator[str]:
@@ -105,11 +159,11 @@ def _members(path: Path) -> Iterator[str]:
             with zipfile.ZipFile(path) as archive:
                 yield from (i.filename for i in archive.infolist() if not i.is_dir())
         else:
-            with tarfile.open(path) as tar:
+            with _tar(path) as tar:
                 yield from (m.name for m in tar if m.isfile())
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
+    except DAMAGED as error:
         raise UserError(f"{path}: expected a whole archive, but reading its list failed: {error}") from None
 
 
 def _hash(lines) -> str:
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    return hashlib.sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()

@@ -21,9 +21,10 @@ from tqdm import tqdm
 from gralib.backend import jit_compile
 from gralib.batches import Batches
 from gralib.config import RunConfig
-from gralib.errors import UserError
+from gralib.errors import FailedTraining, UserError, writing
 from gralib.nadam import FlatNadam
 from gralib.network import gate_layers, gate_values, gra_net
+from gralib.sources import DAMAGED
 from gralib.tasks import LOSSES, class_names, loss_of, targets
 
 Progress = Literal["bar", "lines", "none"]
@@ -130,7 +131,8 @@ def train(
         progress: a bar, a line an epoch, or nothing.
 
     Raises:
-        UserError: fewer training faces than a batch, or a loss that is no number.
+        UserError: fewer training faces than a batch.
+        FailedTraining: a loss that is no number.
     """
     if len(train_rows) < config.batch_size or not len(validation_rows):
         raise UserError(f"{label}: expected at least {config.batch_size} training faces, got {len(train_rows)}")
@@ -153,7 +155,7 @@ def train(
             **{f"gate_{name}": value for name, value in gate_values(model).items()},
         }
         if not np.isfinite([row["train_loss"], row["validation_loss"]]).all():
-            raise UserError(f"{label}: the loss is no number after epoch {epoch + 1}; try a lower learning_rate")
+            raise FailedTraining(f"{label}: the loss is no number after epoch {epoch + 1}; try a lower learning_rate")
         if row["validation_loss"] < min((r["validation_loss"] for r in history), default=np.inf):
             _save(folder / "weights.npz", model.weights)
         history.append({**row, "seconds": time.perf_counter() - started})
@@ -187,28 +189,48 @@ def load_weights(model: keras.Model, folder: Path) -> None:
     path = folder / "weights.npz"
     if not path.exists():
         raise UserError(f"{path}: the weights are not on this machine; train with gra run --again")
-    with np.load(path, allow_pickle=False) as arrays:
-        for i, weight in enumerate(model.weights):
-            weight.assign(arrays[f"a{i}"])
+    try:
+        _assign(path, model.weights)
+    except DAMAGED as error:
+        raise UserError(f"{path}: expected the weights of this network, got {error}") from None
 
 
 def _save(path: Path, variables, history: list[dict] | None = None) -> None:
     """Write variables in order, and the history so far, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part.npz")
     arrays = {f"a{i}": ops.convert_to_numpy(v) for i, v in enumerate(variables)}
-    np.savez(part, history=np.array(json.dumps(history or [])), **arrays)
-    part.replace(path)
+    try:
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            np.savez(part, history=np.array(json.dumps(history or [])), **arrays)
+            part.replace(path)
+    except UserError:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def _restore(path: Path, model: keras.Model) -> list[dict]:
-    """Set model and optimizer to the last whole epoch and return the history up to it."""
+    """Set model and optimizer to the last whole epoch and return the history up to it; none if it is damaged."""
     if not path.exists():
         return []
+    try:
+        return _assign(path, _state(model))
+    except DAMAGED as error:
+        print(f"{path}: damaged ({error}); this training starts anew", file=sys.stderr)
+        return []
+
+
+def _assign(path: Path, variables: list[keras.Variable]) -> list[dict]:
+    """Give variables the values that `_save` wrote, all or none, and return the history beside them."""
     with np.load(path, allow_pickle=False) as arrays:
-        for i, variable in enumerate(_state(model)):
-            variable.assign(arrays[f"a{i}"])
-        return json.loads(str(arrays["history"]))
+        values = [arrays[f"a{i}"] for i in range(len(variables))]
+        history = json.loads(str(arrays["history"]))
+    for variable, value in zip(variables, values, strict=True):
+        if tuple(variable.shape) != value.shape:
+            raise ValueError(f"shape {value.shape} instead of {tuple(variable.shape)}")
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+    return history
 
 
 class _Meter(keras.callbacks.Callback):

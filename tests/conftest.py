@@ -76,7 +76,7 @@ def made_up(faces):
         found = experiment.measures(config, predictions, constants)
         history = pd.DataFrame({"epoch": [1, 2, 3], "train_loss": [3.0, 2, 1], "validation_loss": [3.0, 1, 2]})
         record = records.Record(
-            schema_version=experiment.SCHEMA,
+            schema_version=2,
             run_id=config.run_id(faces.fingerprint),
             config=config,
             fingerprint=faces.fingerprint,

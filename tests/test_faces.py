@@ -89,7 +89,7 @@ def test_a_huge_header_is_set_aside_unread(tmp_path):
 
 def test_grey_and_transparent_pictures_become_rgb(tmp_path):
     for mode in ("L", "RGBA", "P", "CMYK"):
-        path = tmp_path / ("x.tif" if mode == "CMYK" else "x.png")
+        path = tmp_path / ("x.jpg" if mode == "CMYK" else "x.png")
         Image.new(mode, (40, 40)).save(path)
         assert decode(path.read_bytes()).shape == (32, 32, 3)
 

@@ -41,8 +41,8 @@ def load(source: Source) -> Manifest:
     pictures = {"/".join(n.split("/")[-2:]): n for n in source.names if n not in folds.values()}
     with source.reader() as read:
         lines = [(fold, line) for fold, name in sorted(folds.items()) for line in read_fold(read(name), name)]
-        first = next(iter(pictures.values()), None)
-        crop = CENTRE if first and _side(read(first)) == FRAME else None
+        sides = (_side(read, name) for name in pictures.values())
+        crop = CENTRE if next((side for side in sides if side), None) == FRAME else None
     rows: dict[str, Row] = {}
     for fold, line in lines:
         key = f"{line['user_id']}/landmark_aligned_face.{line['face_id']}.{line['original_image']}"
@@ -60,13 +60,17 @@ def read_fold(data: bytes, name: str) -> list[dict[str, str]]:
     """Return the lines of a fold file by column name.
 
     Raises:
-        UserError: a missing column, or a line that is shorter than the head.
+        UserError: no table, a missing column, or a line that is shorter than the head.
     """
-    reader = csv.DictReader(io.StringIO(data.decode("utf-8", "replace")), delimiter="\t", quoting=csv.QUOTE_NONE)
-    missing = [c for c in COLUMNS if c not in (reader.fieldnames or [])]
+    text = io.StringIO(data.decode("utf-8", "replace"), newline=None)
+    reader = csv.DictReader(text, delimiter="\t", quoting=csv.QUOTE_NONE)
+    try:
+        missing = [c for c in COLUMNS if c not in (reader.fieldnames or [])]
+        lines = list(reader)
+    except csv.Error as error:
+        raise UserError(f"{name}: expected a table separated by tabs, got {error}") from None
     if missing:
         raise UserError(f"{name}: expected columns {', '.join(COLUMNS)}; missing {', '.join(missing)}")
-    lines = list(reader)
     for number, line in enumerate(lines, start=2):
         if any(line[c] is None for c in COLUMNS):
             raise UserError(f"{name}: line {number} is cut short; expected {len(reader.fieldnames or [])} columns")
@@ -86,10 +90,10 @@ def read_line(line: dict[str, str], path: str, fold: int, crop: str | None, pres
     return Row(path, **labels, crop=crop)  # type: ignore[arg-type]
 
 
-def _side(data: bytes) -> int | None:
+def _side(read, name: str) -> int | None:
     """Return the width of a picture, None if it cannot be read."""
     try:
-        with Image.open(io.BytesIO(data)) as picture:
+        with Image.open(io.BytesIO(read(name)), formats=("JPEG", "PNG")) as picture:
             return picture.width
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+    except Exception:  # Pillow raises a dozen kinds on damaged files
         return None

@@ -1,0 +1,180 @@
+"""Nobody's files can crash a loader, fill the memory, run code, or write where they should not."""
+
+import json
+import re
+import struct
+import zipfile
+import zlib
+
+import fuzz
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gralib import experiment, records, sources, training
+from gralib.config import configure
+from gralib.datasets import adience, afad, fgnet, load, utkface, wikipedia
+from gralib.errors import FailedTraining, UserError
+from gralib.faces import decode, open_faces
+
+quick = settings(max_examples=200, deadline=2000, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+
+
+def test_hundreds_of_broken_trees_end_in_rows_or_one_line(tmp_path):
+    ended = fuzz.hostile(tmp_path, 250, seed=1)
+    assert ended["read"] > 100 and ended["refused in one line"] > 10
+
+
+@quick
+@given(st.binary(max_size=400))
+def test_any_bytes_are_a_picture_or_a_reason(data):
+    for start in (b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"):
+        result = decode(start + data, "0 0 9 9")
+        assert isinstance(result, str) or result.shape == (32, 32, 3)
+
+
+@quick
+@given(st.text(max_size=60))
+def test_any_name_is_a_row(text):
+    for name in (text, f"{text}.jpg", f"20_0_0_2017{text}.jpg"):
+        *_, status, reason = utkface.read_name(name)
+        assert (status == "kept") != bool(reason)
+    row = afad.read_path(f"{text}/111/12-3.jpg")
+    assert row.status == "kept" or row.reason
+
+
+@quick
+@given(st.one_of(st.binary(max_size=300), st.lists(st.floats(), max_size=140).map(lambda x: f"{{{x}}}".encode())))
+def test_any_bytes_are_landmarks_a_fold_a_struct_or_one_line(data):
+    for read in (fgnet.read_points, adience.read_fold, wikipedia.read_mat):
+        try:
+            read(data, "the-file")
+        except UserError as error:
+            assert str(error).startswith("the-file: expected") and len(str(error).splitlines()) == 1
+
+
+def png(width, height):
+    """A picture whose header claims more than there is."""
+
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("side", [8001, 60000, 2**31 - 1])
+def test_a_picture_that_claims_to_be_huge_is_not_unpacked(side):
+    assert decode(png(side, 2)) in ("picture larger than 8000 pixels", "not a picture inside")
+
+
+def test_a_file_that_unpacks_to_gigabytes_is_not_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "HEAVIEST", 1000)
+    name = "20_0_0_20170112213500901.jpg.chip.jpg"
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, bytes(5000))
+    source = load("utkface", tmp_path / "bomb.zip").source
+    with (
+        source.reader() as read,
+        pytest.raises(UserError, match=rf"bomb\.zip: {name}: expected a readable file, got larger"),
+    ):
+        read(name)
+    with pytest.raises(UserError, match=r"bomb\.zip: 1 pictures, none usable; most: not a picture inside"):
+        open_faces("utkface", tmp_path / "bomb.zip", tmp_path / "cache", progress=False)
+
+
+class Payload:
+    """An object whose unpickling would create a file."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return open, (self.path, "w")
+
+
+def test_weights_that_hold_code_are_refused_and_not_run(tmp_path):
+    model = training.build(configure("smoke", width=2))
+    bomb = np.empty(1, dtype=object)
+    bomb[0] = Payload(tmp_path / "ran")
+    np.savez(tmp_path / "weights.npz", a0=bomb, history=bomb)
+    with pytest.raises(UserError, match=r"weights\.npz: expected the weights of this network, got "):
+        training.load_weights(model, tmp_path)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"not a zip", "cut"])
+def test_a_damaged_checkpoint_starts_the_training_anew(tmp_path, capsys, content):
+    config = configure("smoke", width=2)
+    model = training.prepare(config, 2)
+    path = tmp_path / "checkpoint.npz"
+    training._save(path, training._state(model), [{"epoch": 1}])
+    assert training._restore(path, model) == [{"epoch": 1}]
+    path.write_bytes(path.read_bytes()[:5000] if content == "cut" else content)
+    assert training._restore(path, model) == []
+    assert f"{path}: damaged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        (
+            "record.json",
+            lambda t: t.replace('"schema_version": 2', '"schema_version": 3'),
+            "schema_version: expected 2",
+        ),
+        ("record.json", lambda t: t.replace('"seconds": 12.0', '"seconds": NaN'), "seconds: "),
+        ("predictions.csv", lambda t: t.rsplit("\n", 2)[0] + "\n", "expected .* rows of numbers, one a test face"),
+        ("predictions.csv", lambda t: t.rsplit(",", 1)[0] + ",\n", "1 outputs that are no number"),
+        ("predictions.csv", None, "expected a table written with the run"),
+    ],
+)
+def test_a_record_that_was_tampered_with_is_refused_with_its_path(made_up, tmp_path, name, change, message):
+    run = made_up(tmp_path, "gender")
+    path = run.folder / name
+    text = path.read_text()
+    record = json.loads((run.folder / "record.json").read_text())
+    if name == "record.json" and '"seconds": 12.0' not in text:
+        text = text.replace(f'"seconds": {json.dumps(record["seconds"])}', '"seconds": 12.0')
+    if change:
+        assert change(text) != text
+        path.write_text(change(text))
+    else:
+        path.unlink()
+    runs, problems = records.gather([tmp_path])
+    assert not runs and len(problems) == 1
+    assert str(path) in problems[0]
+    assert re.search(message, problems[0]), problems[0]
+
+
+def test_a_failed_training_is_marked_named_and_tried_again(faces, tmp_path, monkeypatch, made_up):
+    config = configure("smoke", task="gender", width=2, epochs=3)
+
+    def diverges(*_):
+        raise FailedTraining("the loss is no number after epoch 1")
+
+    monkeypatch.setattr(experiment, "_train", diverges)
+    with pytest.raises(FailedTraining):
+        experiment.run(config, faces, tmp_path)
+    run_id = config.run_id(faces.fingerprint)
+    _, problems = records.gather([tmp_path])
+    assert problems == [f"{tmp_path / run_id / 'failed.json'}: failed: the loss is no number after epoch 1"]
+    assert json.loads((tmp_path / run_id / "failed.json").read_text())["config"]["width"] == 2
+    assert made_up(tmp_path, config).folder.name == run_id
+    runs, problems = records.gather([tmp_path])
+    assert len(runs) == 1 and not problems
+
+
+@pytest.mark.parametrize("write", ["text", "arrays"])
+def test_a_full_disk_is_said_in_one_line_and_leaves_what_was_there(tmp_path, monkeypatch, write):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    path = tmp_path / "weights.npz"
+    training._save(path, [np.zeros(3)])
+    before = path.read_bytes()
+    monkeypatch.setattr("os.fsync" if write == "text" else "numpy.savez", full)
+    with pytest.raises(UserError, match=r"weights\.npz: could not be written: No space left on device"):
+        records.write_text(path, "new") if write == "text" else training._save(path, [np.ones(3)])
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
