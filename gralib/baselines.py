@@ -1,10 +1,11 @@
 """What GRA_Net is compared with, at 32x32 and trained the same way: a plain residual net, and three earlier CNNs.
 
-Every function returns a `keras.Model` from pixels 0-255 (batch, 32, 32, 3) to (batch, outputs), softmax. The papers
-use larger pictures; what was changed to fit 32x32 is said where it is done.
+Every function takes the number of classes of each head and returns a `keras.Model` from pixels 0-255
+(batch, 32, 32, 3) to (batch, sum of classes), a softmax for each head. The papers use larger pictures; what was
+changed to fit 32x32 is said where it is done.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 from keras import layers
@@ -15,7 +16,7 @@ UNITS = 6
 """Residual units in place of an attention block: the four it has beside its mask, and two whose cost is the mask's."""
 
 
-def residual(outputs: int, width: int) -> keras.Model:
+def residual(heads: Sequence[int], width: int) -> keras.Model:
     """GRA_Net's layout with `UNITS` residual units where it has an attention block: a plain net of like cost."""
     pixels, x = _start()
     x = layers.Conv2D(width, 5, padding="same", name="stem_conv")(x)
@@ -27,10 +28,10 @@ def residual(outputs: int, width: int) -> keras.Model:
             x = residual_unit(x, channels, channels // 4, name=f"stage{stage}_plain{i}")
     for i, multiple in enumerate(TAIL, start=1):
         x = residual_unit(x, multiple * width, x.shape[-1], name=f"tail{i}")
-    return _end(pixels, layers.GlobalAveragePooling2D()(x), outputs, "residual")
+    return _end(pixels, layers.GlobalAveragePooling2D()(x), heads, "residual")
 
 
-def levi_hassner(outputs: int, width: int = 0) -> keras.Model:
+def levi_hassner(heads: Sequence[int], width: int = 0) -> keras.Model:
     """Levi and Hassner (2015): three convolutions and two layers of 512, dropout 1/2.
 
     For 32x32: the first convolution has stride 1 instead of 4, and batch norm stands for local response
@@ -43,20 +44,31 @@ def levi_hassner(outputs: int, width: int = 0) -> keras.Model:
     x = layers.Flatten()(x)
     for i in range(2):
         x = layers.Dropout(0.5, seed=i)(layers.Dense(512, activation="relu")(x))
-    return _end(pixels, x, outputs, "levi_hassner")
+    return _end(pixels, x, heads, "levi_hassner")
 
 
-def mobilenet(outputs: int, width: int = 0) -> keras.Model:
-    """MobileNet (Keras' own, weights drawn anew), the trunk of Savchenko (2019); one output here, not several.
+def savchenko(heads: Sequence[int], width: int = 0) -> keras.Model:
+    """MobileNet (Keras' own, weights drawn anew) with a head for gender and one for age (Savchenko 2019).
 
-    For 32x32: the first convolution has stride 2 as published, so the last features are 1x1.
+    For 32x32: the first convolution has stride 1 instead of 2, so the last features are 2x2; batch norm follows with
+    `MOMENTUM`, as everywhere here.
     """
     pixels, x = _start()
     trunk = keras.applications.MobileNet(input_shape=(32, 32, 3), include_top=False, weights=None, pooling="avg")
-    return _end(pixels, trunk(x), outputs, "mobilenet")
+
+    def fit(layer):
+        settings = layer.get_config()
+        if isinstance(layer, layers.BatchNormalization):
+            settings["momentum"] = MOMENTUM
+        if layer.name == "conv1":
+            settings["strides"] = 1
+        return type(layer).from_config(settings)
+
+    trunk = keras.models.clone_model(trunk, clone_function=fit)
+    return _end(pixels, trunk(x), heads, "savchenko")
 
 
-def separable(outputs: int, width: int = 0) -> keras.Model:
+def separable(heads: Sequence[int], width: int = 0) -> keras.Model:
     """Depth-wise separable convolutions as in LMCNN (Lee et al. 2018), whose exact layout the text does not give."""
     pixels, x = _start()
     x = layers.Conv2D(32, 3, padding="same", use_bias=False)(x)
@@ -64,7 +76,7 @@ def separable(outputs: int, width: int = 0) -> keras.Model:
         x = layers.ReLU()(layers.BatchNormalization(momentum=MOMENTUM)(x))
         x = layers.SeparableConv2D(filters, 3, strides=stride, padding="same", use_bias=False)(x)
     x = layers.ReLU()(layers.BatchNormalization(momentum=MOMENTUM)(x))
-    return _end(pixels, layers.GlobalAveragePooling2D()(x), outputs, "separable")
+    return _end(pixels, layers.GlobalAveragePooling2D()(x), heads, "separable")
 
 
 def _start():
@@ -72,11 +84,12 @@ def _start():
     return pixels, layers.Rescaling(1 / 127.5, offset=-1)(pixels)
 
 
-def _end(pixels, x, outputs: int, name: str) -> keras.Model:
-    x = layers.Dense(outputs, name="logits")(x)
-    return keras.Model(pixels, layers.Activation("softmax", dtype="float32", name="output")(x), name=name)
+def _end(pixels, x, heads: Sequence[int], name: str) -> keras.Model:
+    logits = [layers.Dense(count, name=f"logits{i}" if i else "logits")(x) for i, count in enumerate(heads)]
+    ends = [layers.Activation("softmax", dtype="float32")(y) for y in logits]
+    return keras.Model(pixels, layers.Concatenate(name="output")(ends) if len(ends) > 1 else ends[0], name=name)
 
 
-BASELINES: dict[str, Callable[[int, int], keras.Model]] = {
-    "residual": residual, "levi_hassner": levi_hassner, "mobilenet": mobilenet, "separable": separable,
+BASELINES: dict[str, Callable[[Sequence[int], int], keras.Model]] = {
+    "residual": residual, "levi_hassner": levi_hassner, "savchenko": savchenko, "separable": separable,
 }  # fmt: skip

@@ -69,7 +69,7 @@ class RunConfig(BaseModel):
     train_faces: int | None = Field(None, ge=16)
     """At most this many training faces, drawn with `split_seed`; all when None. The test set stays whole."""
 
-    network: Literal["gra_net", "residual", "levi_hassner", "mobilenet", "separable", "hog"] = "gra_net"
+    network: Literal["gra_net", "residual", "levi_hassner", "savchenko", "separable", "hog"] = "gra_net"
     """GRA_Net, or what it is compared with; see `gralib.baselines` and `gralib.classical`."""
     width: int = Field(32, ge=1, le=256)
     """Channels of the stem. Not stated in the paper: 32 gives its 33 million parameters in the published layout."""

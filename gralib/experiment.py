@@ -127,7 +127,7 @@ def _fit_network(config: RunConfig, faces: Faces, rows: tuple, folder: Path, pro
     table = flip(config, faces.table, np.concatenate([train, validation]))
     trained = training.train(config, faces.pixels, table, train, validation, folder, folder.name, progress)  # type: ignore[arg-type]
     return _Learnt(
-        training.predict(trained.model, faces.pixels, test),
+        training.predict(trained.model, faces.pixels, test)[:, : len(class_names(config))],
         trained.history,
         trained.chosen_epoch,
         _trainable(trained.model, config),

@@ -21,7 +21,7 @@ ATTENTIONS = ("mixed", "channel", "spatial")
 NOISE = (0.0, 0.1, 0.3, 0.5, 0.7)
 DEPTHS = (1, 2, 3)
 WIDTHS = (5, 10, 20)
-RIVALS = ("gra_net", "residual", "levi_hassner", "mobilenet", "separable", "hog")
+RIVALS = ("gra_net", "residual", "levi_hassner", "savchenko", "separable", "hog")
 ALL_AGES = 117
 """One age category that holds everybody: regression alone."""
 SUBSET: dict[str, dict[str, Any]] = {"smoke": {}, "laptop": {"train_faces": 4000, "epochs": 12}, "paper": {}}
@@ -57,7 +57,8 @@ GRIDS: dict[str, Grid] = {
     ),
     "label_noise": Grid(
         "Training with wrong labels", "age_category", "category_accuracy",
-        tuple({"label_noise": noise, "gate": gate} for gate in ("trainable", 1.0) for noise in NOISE),
+        tuple({"label_noise": noise, **net} for net in ({"gate": "trainable"}, {"gate": 1.0}, {"network": "residual"})
+              for noise in NOISE),
     ),
     "depth": Grid(
         "More attention modules a stage", "gender", "accuracy",

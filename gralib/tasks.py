@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from gralib import ages
-from gralib.config import RunConfig, Task
+from gralib.config import TASKS, RunConfig, Task
 from gralib.manifest import GENDERS
 
 LABEL: dict[Task, str] = {"gender": "gender", "age_category": "age", "age_regression": "age", "age_group": "age_group"}
@@ -20,16 +20,33 @@ def class_names(config: RunConfig) -> list[str]:
     return list(ages.GROUP_NAMES) if config.task == "age_group" else ages.category_names(config.age_width)
 
 
-def targets(config: RunConfig, table: pd.DataFrame) -> np.ndarray:
-    """Return what the network of `config.task` learns: one-hot classes, or (category, remainder) pairs.
+def heads(config: RunConfig) -> tuple[Task, ...]:
+    """Return the tasks that a network learns at once: one, but for the multi-output MobileNet of Savchenko (2019)."""
+    other: Task = "gender" if config.task != "gender" else next(t for t in TASKS[config.dataset] if t != "gender")
+    return (config.task, other) if config.network == "savchenko" else (config.task,)
 
-    Shapes: (n, classes) for gender, age group and age category, (n, 2) for the regression inside the category.
+
+def sizes(config: RunConfig) -> list[int]:
+    """Return the number of outputs of each head."""
+    return [len(class_names(config.model_copy(update={"task": task}))) for task in heads(config)]
+
+
+def targets(config: RunConfig, table: pd.DataFrame) -> np.ndarray:
+    """Return what a network learns: one-hot classes of every head, side by side, or (category, remainder) pairs.
+
+    Shapes: (n, sum of `sizes`) for gender, age group and age category, (n, 2) for the regression inside the category.
+    The row of a face that lacks the label of a second head is zero there.
     """
+    return np.concatenate([_target(config.model_copy(update={"task": task}), table) for task in heads(config)], axis=1)
+
+
+def _target(config: RunConfig, table: pd.DataFrame) -> np.ndarray:
     if config.task in ("gender", "age_group"):
         return (table[LABEL[config.task]].to_numpy()[:, None] == np.array(class_names(config))).astype("float32")
-    category, remainder = ages.encode(table["age"], config.age_width)
+    category, remainder = ages.encode(table["age"].fillna(0), config.age_width)
     if config.task == "age_category":
-        return np.eye(ages.category_count(config.age_width), dtype="float32")[category]
+        one_hot = np.eye(ages.category_count(config.age_width), dtype="float32")[category]
+        return one_hot * table["age"].notna().to_numpy()[:, None]
     return np.stack([category, remainder], axis=1).astype("float32")
 
 
@@ -68,6 +85,13 @@ def remainder_error(truth, outputs):
     return ops.abs(ops.sum(inside * outputs, axis=-1) - truth[:, 1])
 
 
+def all_heads(truth, outputs):
+    """Return the sum of the heads' cross-entropies (batch,): each head is a softmax, and its true class has a 1."""
+    from keras import ops
+
+    return -ops.sum(truth * ops.log(ops.maximum(outputs, 1e-7)), axis=-1)
+
+
 LOSSES: dict[str, str | Callable] = {
     "gender": "binary_crossentropy",  # 7.1.1
     "age_category": "categorical_crossentropy",  # 7.1.2
@@ -76,9 +100,14 @@ LOSSES: dict[str, str | Callable] = {
 }
 
 
+def loss_for(config: RunConfig) -> str | Callable:
+    """Return the loss that a network of `config` is compiled with."""
+    return LOSSES[config.task] if len(heads(config)) == 1 else all_heads
+
+
 def loss_of(config: RunConfig, truth: np.ndarray, outputs: np.ndarray) -> float:
     """Return the mean loss of predictions, the same quantity that training lowers (7.1)."""
     if config.task == "age_regression":
         chosen = np.take_along_axis(outputs, truth[:, :1].astype(int), axis=1)[:, 0]
         return float(np.abs(chosen - truth[:, 1]).mean())
-    return float(-np.log(np.maximum((outputs * truth).sum(axis=1), 1e-7)).mean())
+    return float(-(truth * np.log(np.maximum(outputs, 1e-7))).sum(axis=1).mean())

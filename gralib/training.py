@@ -25,7 +25,7 @@ from gralib.errors import FailedTraining, UserError, writing
 from gralib.nadam import FlatNadam
 from gralib.network import gate_layers, gate_values, gra_net
 from gralib.sources import DAMAGED
-from gralib.tasks import LOSSES, class_names, loss_of, targets
+from gralib.tasks import class_names, loss_for, loss_of, sizes, targets
 
 Progress = Literal["bar", "lines", "none"]
 PREDICT_BATCH = 256
@@ -52,7 +52,7 @@ def build(config: RunConfig) -> keras.Model:
     if config.network != "gra_net":
         from gralib.baselines import BASELINES
 
-        return BASELINES[config.network](len(class_names(config)), config.width)
+        return BASELINES[config.network](sizes(config), config.width)
     return gra_net(
         outputs=len(class_names(config)),
         width=config.width,
@@ -89,7 +89,7 @@ def _compiled(config: RunConfig) -> tuple[keras.Model, list[np.ndarray]]:
     model = build(config)
     optimizer = FlatNadam(config.learning_rate)
     optimizer.build(model.trainable_variables)  # variables made inside the first step would cost a second tracing
-    model.compile(optimizer, LOSSES[config.task], jit_compile=jit_compile())
+    model.compile(optimizer, loss_for(config), jit_compile=jit_compile())
     return model, [ops.convert_to_numpy(v) for v in _state(model)]
 
 

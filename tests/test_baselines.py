@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gralib import classical
+from gralib import classical, tasks
 from gralib.baselines import BASELINES
 from gralib.config import configure
 from gralib.errors import UserError
@@ -22,7 +22,7 @@ def parameters(model):
 
 @pytest.mark.parametrize("name", BASELINES)
 def test_reads_faces_and_starts_from_its_seed_alone(name):
-    model = BASELINES[name](2, 4)
+    model = BASELINES[name]([2], 4)
     starts = []
     for seed in (0, 1, 0):
         initialise(model, seed)
@@ -36,8 +36,24 @@ def test_reads_faces_and_starts_from_its_seed_alone(name):
 
 
 def test_the_plain_net_is_of_like_size():
-    ours, plain = parameters(gra_net(width=8)), parameters(BASELINES["residual"](2, 8))
+    ours, plain = parameters(gra_net(width=8)), parameters(BASELINES["residual"]([2], 8))
     assert 0.9 < plain / ours < 1.1
+
+
+def test_the_multi_output_net_learns_both_labels_and_answers_with_one(faces, tmp_path):
+    config = configure("smoke", network="savchenko", epochs=1, train_faces=64, batch_size=16)
+    assert tasks.sizes(config) == [2, 12] and tasks.sizes(configure("smoke", dataset="adience", network="savchenko"
+        )) == [2, 8]  # fmt: skip
+    table = faces.table.iloc[:3].assign(gender=["male", "female", "male"], age=[25.0, 31.0, np.nan])
+    truth = tasks.targets(config, table)
+    assert truth.shape == (3, 14) and truth.sum(axis=1).tolist() == [2, 2, 1]
+    even = np.concatenate([np.full((3, 2), 1 / 2), np.full((3, 12), 1 / 12)], axis=1)
+    expected = np.log(2) + np.log(12) * np.array([1, 1, 0])
+    np.testing.assert_allclose(tasks.all_heads(truth, even.astype("float32")), expected, rtol=1e-5)
+    assert tasks.loss_of(config, truth, even) == pytest.approx(expected.mean())
+    done = run(config, faces, tmp_path, progress="none")
+    assert [c for c in done.predictions if c.startswith("p_")] == ["p_male", "p_female"]
+    np.testing.assert_allclose(done.predictions[["p_male", "p_female"]].sum(axis=1), 1, atol=1e-4)
 
 
 def test_dropout_starts_over_with_every_run():
@@ -50,8 +66,8 @@ def test_dropout_starts_over_with_every_run():
 
 
 def test_no_rival_for_the_remainder():
-    with pytest.raises(UserError, match="network: expected gra_net for age_regression, got mobilenet"):
-        configure("smoke", network="mobilenet", task="age_regression")
+    with pytest.raises(UserError, match="network: expected gra_net for age_regression, got savchenko"):
+        configure("smoke", network="savchenko", task="age_regression")
 
 
 def test_gradients_and_a_linear_classifier_beat_the_constant_predictor(faces, tmp_path):

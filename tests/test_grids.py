@@ -14,7 +14,7 @@ from gralib.tasks import flip
 def test_every_grid_varies_what_it_is_about_and_nothing_else():
     same = {
         "gate_ablation": {"gate", "seed"}, "attention_types": {"attention", "seed"},
-        "label_noise": {"label_noise", "gate", "seed"}, "depth": {"gate", "modules", "seed"},
+        "label_noise": {"label_noise", "gate", "network", "seed"}, "depth": {"gate", "modules", "seed"},
         "orientation": {"gate", "seed"}, "rivals": {"network", "seed"},
         "age_decomposition": {"task", "age_width", "seed"},
     }  # fmt: skip
