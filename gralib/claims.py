@@ -24,7 +24,7 @@ from gralib.study import split_effect, studies
 Verdict = Literal["reproduced", "partly", "not reproduced", "not testable", "not run"]
 COLUMNS = [
     "id", "verdict", "what", "data set", "value", "low", "high", "paper", "seeds", "run ids",
-    "difference", "stuck runs",
+    "difference", "finding", "stuck runs",
 ]  # fmt: skip
 PRESETS = ("paper", "laptop")
 EQUATIONS = "reports/equations.json"
@@ -232,8 +232,9 @@ def _standard(runs: list[Run], dataset: Dataset, task: str) -> Run | None:
 
 def _row(what: str, dataset: str, e: Estimate, sides: Sequence[Side]) -> Row:
     return {
-        "what": what, "data set": dataset, "value": e.value, "low": e.low, "high": e.high, "won": bool(e.low > 0),
-        "seeds": len(sides[0].values) if sides else 1, "run ids": " ".join(i for s in sides for i in s.run_ids),
+        "what": what, "data set": dataset, "value": e.value, "low": e.low, "high": e.high,
+        "won": bool(e.low > 0), "finding": e.word, "seeds": len(sides[0].values) if sides else 1,
+        "run ids": " ".join(i for s in sides for i in s.run_ids),
     }  # fmt: skip
 
 

@@ -19,12 +19,14 @@ class Side:
     """What the runs of one setting say of every test face.
 
     Attributes:
+        seeds: in order.
         values: (seeds, faces) one score a seed and face.
         floor: (seeds, faces) that of the constant predictor.
         faces: one row a face: path, group, age, gender.
         run_ids: of all runs behind it.
     """
 
+    seeds: tuple[int, ...]
     values: np.ndarray
     floor: np.ndarray
     faces: pd.DataFrame
@@ -36,13 +38,14 @@ class Side:
         return scores.interval_over_seeds(self.values, self.faces["group"])
 
 
-def side(runs: Sequence[Sequence[Run]], measure: str) -> Side:
+def side(runs: Sequence[Sequence[Run]], measure: str, join: str = "soft") -> Side:
     """Return the per-face scores of one setting.
 
     Args:
         runs: for each seed its run; for an age of both networks (`age_mae`) the category run, then the regression run.
         measure: a key of `gralib.experiment.measures`, or 'age_mae': years off Eq. 7, of both networks joined, of the
             category network alone, or of regression alone where there is one category for all.
+        join: how two networks are joined, see `gralib.experiment.join_ages`.
 
     Raises:
         UserError: runs that tested different faces.
@@ -51,17 +54,18 @@ def side(runs: Sequence[Sequence[Run]], measure: str) -> Side:
     for table, seed_runs in zip(tables, runs, strict=True):
         if list(table["path"]) != list(tables[0]["path"]):
             raise UserError(f"{seed_runs[0].record.run_id}: other test faces than {runs[0][0].record.run_id}")
-    found = [_values(seed_runs, measure) for seed_runs in runs]
+    found = [_values(seed_runs, measure, join) for seed_runs in runs]
     ids = tuple(run.record.run_id for seed_runs in runs for run in seed_runs)
     faces = tables[0][["path", "group", "age", "gender"]]
-    return Side(np.stack([f[0] for f in found]), np.stack([f[1] for f in found]), faces, ids)
+    seeds = tuple(seed_runs[0].record.config.seed for seed_runs in runs)
+    return Side(seeds, np.stack([f[0] for f in found]), np.stack([f[1] for f in found]), faces, ids)
 
 
-def _values(runs: Sequence[Run], measure: str) -> tuple[np.ndarray, np.ndarray]:
+def _values(runs: Sequence[Run], measure: str, join: str) -> tuple[np.ndarray, np.ndarray]:
     """Return value and constant predictor's value of every face."""
     record = runs[0].record
     if measure == "age_mae" and len(runs) == 2:
-        table = join_ages(runs[0], runs[1])
+        table = join_ages(runs[0], runs[1], join)
         return (
             scores.absolute_errors(table["age"], table["predicted"]),
             scores.absolute_errors(table["age"], float(record.constants["age"])),
@@ -79,12 +83,16 @@ def less_is_better(measure: str) -> bool:
 def gain(first: Side, second: Side, measure: str) -> Estimate:
     """Return by how much `first` is better than `second`, paired by seed and face, with its interval.
 
+    Seeds that one of them lacks are left out.
+
     Raises:
-        UserError: other faces, or another number of seeds.
+        UserError: other faces, or no seed that both have.
     """
-    if list(first.faces["path"]) != list(second.faces["path"]) or len(first.values) != len(second.values):
-        raise UserError(f"{second.run_ids[0]}: expected the faces and seeds of {first.run_ids[0]}")
-    return _signed(first.values - second.values, first.faces["group"], measure)
+    both = sorted(set(first.seeds) & set(second.seeds))
+    if list(first.faces["path"]) != list(second.faces["path"]) or not both:
+        raise UserError(f"{second.run_ids[0]}: expected the faces and a seed of {first.run_ids[0]}")
+    one, other = (side.values[[side.seeds.index(seed) for seed in both]] for side in (first, second))
+    return _signed(one - other, first.faces["group"], measure)
 
 
 def gain_on_floor(one: Side, measure: str) -> Estimate:
@@ -106,7 +114,8 @@ def sides(
     for setting in grid.settings:
         by_seed = grids.by_seed(name, setting, runs, dataset, preset, **fields)  # type: ignore[arg-type]
         if by_seed:
-            found[describe(setting)] = side(list(by_seed.values()), grid.measure)
+            join = "hard" if setting.get("join") == "hard" else "soft"
+            found[describe(setting)] = side(list(by_seed.values()), grid.measure, join)
     return found
 
 
@@ -122,18 +131,18 @@ def summary(found: dict[str, Side]) -> pd.DataFrame:
 
 
 def gains(found: dict[str, Side], measure: str, over: str) -> pd.DataFrame:
-    """Return by how much each setting is better than the setting `over`, paired by seed and face.
+    """Return by how much each setting is better than the setting `over`, paired by face and the seeds of both.
 
     Returns:
         One row a setting: setting, gain, low, high, seeds, verdict ('better', 'worse' or 'inside the noise').
     """
     rows = []
     for label, one in found.items():
-        if label == over or len(one.values) != len(found[over].values):
+        common = len(set(one.seeds) & set(found[over].seeds))
+        if label == over or not common:
             continue
         e = gain(one, found[over], measure)
-        verdict = "better" if e.low > 0 else "worse" if e.high < 0 else "inside the noise"
-        rows.append((label, e.value, e.low, e.high, len(one.values), verdict))
+        rows.append((label, e.value, e.low, e.high, common, e.word))
     return pd.DataFrame(rows, columns=["setting", "gain", "low", "high", "seeds", "verdict"])
 
 

@@ -43,6 +43,7 @@ def _claim(claim: claims.Claim, rows: pd.DataFrame, folder: Path, minutes: dict[
             "seeds": "" if row["seeds"] != row["seeds"] else f"{row['seeds']:.0f}",
             "runs": row["run ids"].split() if isinstance(row["run ids"], str) else [],
             "stuck": row["stuck runs"].split() if isinstance(row["stuck runs"], str) else [],
+            "finding": row["finding"] if isinstance(row["finding"], str) else "",
             "difference": "" if row["difference"] != row["difference"] else f"{row['difference']:+,.0f}",
         })  # fmt: skip
     used = sorted({run for line in lines for run in line["runs"]})

@@ -28,10 +28,11 @@ SUBSET: dict[str, dict[str, Any]] = {"smoke": {}, "laptop": {"train_faces": 4000
 """What a grid changes of a preset, so that a laptop has it overnight. The test set stays whole."""
 JOINS: dict[str, tuple[Task, ...]] = {
     "both": ("age_category", "age_regression"),
+    "hard": ("age_category", "age_regression"),
     "category": ("age_category",),
     "regression": ("age_regression",),
 }
-"""The networks behind an age: `join` of a setting."""
+"""The networks behind an age: `join` of a setting. 'both' is the expected age, 'hard' the likeliest category's."""
 Setting = dict[str, Any]
 
 
@@ -70,7 +71,7 @@ GRIDS: dict[str, Grid] = {
     ),
     "age_decomposition": Grid(
         "Category, regression, or both", "age_category", "age_mae",
-        (*({"age_width": width, "join": join} for width in WIDTHS for join in ("category", "both")),
+        (*({"age_width": width, "join": join} for width in WIDTHS for join in ("category", "both", "hard")),
          {"age_width": ALL_AGES, "join": "regression"}),
     ),
 }  # fmt: skip

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import binomtest, bootstrap
+from scipy.stats import binomtest, bootstrap, t
 
 RESAMPLES = 2000
 LEVEL = 0.95
@@ -19,6 +19,11 @@ class Estimate:
     low: float
     high: float
     n: int
+
+    @property
+    def word(self) -> str:
+        """Return what a gain with this interval is: 'better', 'worse' or 'inside the noise'."""
+        return "better" if self.low > 0 else "worse" if self.high < 0 else "inside the noise"
 
     def __str__(self) -> str:
         """Return 'value [low, high]'."""
@@ -123,11 +128,11 @@ def interval(values: ArrayLike, groups: ArrayLike | None = None, seed: int = 0) 
 def interval_over_seeds(values: ArrayLike, groups: ArrayLike, seed: int = 0) -> Estimate:
     """Return the mean of per-face values of several seeds and its 95 % interval over seeds and groups of faces.
 
-    Both are resampled with replacement, crossed, as both are samples: other seeds, other faces. With few seeds their
-    part of the interval is too narrow rather than too wide (of three, the bootstrap sees two thirds of the variance).
+    Two independent parts, added as squares: Student's t over the means of the seeds (few seeds make it wide, as they
+    should: 12.7 standard errors of two seeds, 4.3 of three), and `interval` of the faces' means over all seeds.
 
     Args:
-        values: (seeds, n) one number a seed and face.
+        values: (seeds, n) one number a seed and face; a single seed leaves the faces' part alone.
         groups: (n,) faces of one group are drawn together.
         seed: of the resampling.
 
@@ -137,18 +142,11 @@ def interval_over_seeds(values: ArrayLike, groups: ArrayLike, seed: int = 0) -> 
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 2:
         raise ValueError(f"values: expected (seeds, faces), got shape {values.shape}")
-    if len(values) == 1:
-        return interval(values[0], groups, seed)
-    _, index = np.unique(np.asarray(groups), return_inverse=True)
-    sums = np.stack([np.bincount(index, weights=row) for row in values])
-    counts = np.bincount(index)
-    rng = np.random.default_rng(seed)
-    drawn_groups = rng.multinomial(len(counts), np.full(len(counts), 1 / len(counts)), RESAMPLES)
-    drawn_seeds = rng.multinomial(len(values), np.full(len(values), 1 / len(values)), RESAMPLES)
-    by_seed = drawn_groups @ sums.T / (drawn_groups @ counts)[:, None]
-    means = (by_seed * drawn_seeds).sum(axis=1) / len(values)
-    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Estimate(float(values.mean()), float(low), float(high), values.shape[1])
+    faces = interval(values.mean(axis=0), groups, seed)
+    seeds, means = len(values), values.mean(axis=1)
+    spread = t.ppf((1 + LEVEL) / 2, seeds - 1) * means.std(ddof=1) / np.sqrt(seeds) if seeds > 1 else 0.0
+    low, high = np.hypot(faces.value - faces.low, spread), np.hypot(faces.high - faces.value, spread)
+    return Estimate(faces.value, float(faces.value - low), float(faces.value + high), faces.n)
 
 
 def interval_over_masks(

@@ -139,7 +139,7 @@ def test_sides_with_other_faces_are_refused(made, whole_grids):
     runs = made("gate_ablation", {"gate": 0.5}, 1, 0.5)
     one = compare.side([runs], "accuracy")
     other = dataclasses.replace(one, faces=one.faces.iloc[::-1])
-    with pytest.raises(UserError, match="expected the faces and seeds of"):
+    with pytest.raises(UserError, match="expected the faces and a seed of"):
         compare.gain(one, other, "accuracy")
 
 

@@ -94,13 +94,24 @@ def test_seeds_and_faces_both_widen_the_interval():
     same = scores.interval_over_seeds(np.tile(faces, (8, 1)), np.arange(400))
     assert (same.high - same.low) / 2 == pytest.approx(1.96 / 20, rel=0.15)
     spread = scores.interval_over_seeds(np.zeros((8, 400)) + seeds, np.arange(400))
-    assert (spread.high - spread.low) / 2 == pytest.approx(1.96 * seeds.std() / np.sqrt(8), rel=0.15)
+    assert (spread.high - spread.low) / 2 == pytest.approx(2.3646 * seeds.std(ddof=1) / np.sqrt(8), rel=1e-4)
     both = scores.interval_over_seeds(faces + seeds, np.arange(400))
     assert both.high - both.low > max(same.high - same.low, spread.high - spread.low)
     assert both.value == pytest.approx((faces + seeds).mean())
     assert scores.interval_over_seeds(faces[None], np.arange(400)) == scores.interval(faces, np.arange(400))
     with pytest.raises(ValueError, match="expected \\(seeds, faces\\)"):
         scores.interval_over_seeds(faces, np.arange(400))
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+def test_few_seeds_give_an_interval_that_still_covers_the_truth(seeds):
+    rng, trials = np.random.default_rng(0), 400
+    drawn = rng.normal(0, 1, (trials, seeds, 1)) + rng.normal(0, 3, (trials, 1, 60))
+    found = [scores.interval_over_seeds(values, np.arange(60)) for values in drawn]
+    covered = np.mean([e.low <= 0 <= e.high for e in found])
+    assert 0.93 <= covered <= 0.995
+    assert [e.word for e in found if e.low > 0] == ["better"] * sum(e.low > 0 for e in found)
+    assert scores.Estimate(-1, -2, -0.1, 9).word == "worse" and scores.Estimate(1, -2, 3, 9).word == "inside the noise"
 
 
 def test_the_difference_of_two_lots_of_faces():
