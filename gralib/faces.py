@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import simplejpeg
 from PIL import Image
 from tqdm import tqdm
 
@@ -94,27 +95,61 @@ def decode(data: bytes, crop: str | None = None, size: int = SIZE) -> np.ndarray
     Only JPEG and PNG are tried, as all five data sets are published: each further reader is one more to trust.
     """
     try:
+        return _decode_jpeg(data, crop, size)
+    except ValueError:  # no JPEG, or one with a flaw: Pillow tells which
+        pass
+    try:
         with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as picture:
             width, height = picture.size
-            if max(width, height) > LARGEST:
-                return f"picture larger than {LARGEST} pixels"
-            box = _inside(crop, width, height) if crop else (0, 0, width, height)
-            if box is None:
-                return "crop outside the picture"
-            left, top, right, bottom = box
-            wanted = 2 * size
-            picture.draft("RGB", (wanted * width // (right - left), wanted * height // (bottom - top)))
-            x, y = picture.width / width, picture.height / height  # a JPEG may come reduced by a power of two
-            region = (left * x, top * y, min(right * x, picture.width), min(bottom * y, picture.height))
-            colour = picture if picture.mode == "RGB" else picture.convert("RGB")
-            small = colour.resize((size, size), Image.Resampling.BILINEAR, box=region)
-            return np.asarray(small)
+            box = _box(crop, width, height)
+            if isinstance(box, str):
+                return box
+            picture.draft("RGB", _enough(box, width, height, size))
+            return _shrink(picture if picture.mode == "RGB" else picture.convert("RGB"), box, width, height, size)
     except Image.DecompressionBombError:
         return f"picture larger than {LARGEST} pixels"
     except Image.UnidentifiedImageError:
         return "not a picture inside"
     except Exception:  # Pillow raises a dozen kinds on damaged files
         return "picture damaged or cut short"
+
+
+def _decode_jpeg(data: bytes, crop: str | None, size: int) -> np.ndarray | str:
+    """Do the same for a sound JPEG: the same pixels in half the time, most of it outside Python's lock.
+
+    Raises ValueError for anything else, and for colours (CMYK) that Pillow rounds otherwise.
+    """
+    height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
+    if colours not in ("YCbCr", "Gray"):
+        raise ValueError(colours)
+    box = _box(crop, width, height)
+    if isinstance(box, str):
+        return box
+    across, down = _enough(box, width, height, size)
+    scale = max(s for s in (1, 2, 4, 8) if s <= max(1, min(width // across, height // down)))
+    pixels = simplejpeg.decode_jpeg(data, "RGB", min_height=-(-height // scale), min_width=-(-width // scale))
+    return _shrink(Image.fromarray(pixels), box, width, height, size)
+
+
+def _box(crop: str | None, width: int, height: int) -> tuple[int, int, int, int] | str:
+    """Return the part of a picture that is wanted, or why there is none."""
+    if max(width, height) > LARGEST:
+        return f"picture larger than {LARGEST} pixels"
+    return (_inside(crop, width, height) if crop else (0, 0, width, height)) or "crop outside the picture"
+
+
+def _enough(box: tuple[int, int, int, int], width: int, height: int, size: int) -> tuple[int, int]:
+    """Return width and height that a whole picture may be reduced to: its box is still twice the size wanted."""
+    left, top, right, bottom = box
+    return 2 * size * width // (right - left), 2 * size * height // (bottom - top)
+
+
+def _shrink(picture: Image.Image, box: tuple[int, int, int, int], width: int, height: int, size: int) -> np.ndarray:
+    """Return the box of a picture, given in pixels of its `width` and `height` before reduction."""
+    x, y = picture.width / width, picture.height / height
+    left, top, right, bottom = box
+    region = (left * x, top * y, min(right * x, picture.width), min(bottom * y, picture.height))
+    return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR, box=region))
 
 
 def _inside(crop: str, width: int, height: int) -> tuple[int, int, int, int] | None:

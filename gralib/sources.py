@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from gralib.errors import UserError
 
@@ -67,27 +68,32 @@ class Source:
 
     def _open(self, stack: ExitStack) -> Callable[[str], bytes]:
         if self.path.is_dir():
-            files = self.path
-            return self._careful(lambda name: (files / name).stat().st_size, lambda name: (files / name).read_bytes())
+            return self._careful(lambda name: _sized(open(f"{self.path}/{name}", "rb", buffering=0)))  # noqa: PTH123
         if self.path.suffix.lower() == ".zip":
             archive = stack.enter_context(zipfile.ZipFile(self.path))
-            return self._careful(lambda name: archive.getinfo(name).file_size, archive.read)
+            return self._careful(lambda name: (archive.getinfo(name).file_size, archive.open(name)))
         tar = stack.enter_context(_tar(self.path))
         members = {m.name: m for m in tar if m.isfile()}
-        return self._careful(lambda name: members[name].size, lambda name: tar.extractfile(members[name]).read())  # type: ignore[union-attr]
+        return self._careful(lambda name: (members[name].size, tar.extractfile(members[name])))  # type: ignore[arg-type,return-value]
 
-    def _careful(self, size: Callable[[str], int], read: Callable[[str], bytes]) -> Callable[[str], bytes]:
-        """Return `read` with a bound on the size, and one kind of error."""
+    def _careful(self, opened: Callable[[str], tuple[int, IO[bytes]]]) -> Callable[[str], bytes]:
+        """Return a reader of files, given by size and content, with a bound on the size and one kind of error."""
 
         def careful(name: str) -> bytes:
             try:
-                if size(name) > HEAVIEST:
-                    raise ValueError(f"larger than {HEAVIEST >> 20} MiB")
-                return read(name)
+                size, file = opened(name)
+                with file:
+                    if size > HEAVIEST:
+                        raise ValueError(f"larger than {HEAVIEST >> 20} MiB")
+                    return file.read()
             except DAMAGED as error:
                 raise UserError(f"{self.path}: {name}: expected a readable file, got {error}") from None
 
         return careful
+
+
+def _sized(file: IO[bytes]) -> tuple[int, IO[bytes]]:
+    return os.fstat(file.fileno()).st_size, file
 
 
 def unsafe(name: str) -> bool:

@@ -1,5 +1,6 @@
 """UTKFace from names to pixels: genuine irregular names, damaged files, archives, the cache."""
 
+import io
 import shutil
 import tarfile
 import zipfile
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from gralib import faces as faces_room
 from gralib.datasets import load
 from gralib.datasets.utkface import read_name
 from gralib.errors import UserError
@@ -196,3 +198,22 @@ def test_the_manifest_refuses_what_breaks_its_rules(folder, change, message):
         Manifest.of("utkface", source, [row._replace(**change)])
     with pytest.raises(UserError, match="expected columns"):
         Manifest("utkface", source, pd.DataFrame([{"path": "a.jpg"}]))
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize(("width", "height"), [(64, 64), (200, 200), (301, 417), (816, 640), (33, 700)])
+@pytest.mark.parametrize("crop", [None, "3 5 30 31", "-9 20 150 190"])
+def test_the_quick_way_through_a_jpeg_gives_the_pixels_of_the_slow_one(monkeypatch, mode, width, height, crop):
+    noise = np.random.default_rng(0).integers(0, 256, (height // 4, width // 4, len(mode)), dtype=np.uint8)
+    picture = Image.fromarray(noise.squeeze(), mode).resize((width, height), Image.Resampling.BICUBIC)
+    held = io.BytesIO()
+    picture.save(held, "JPEG", quality=88)
+    quick = decode(held.getvalue(), crop)
+
+    def refuse(*_):
+        raise ValueError
+
+    monkeypatch.setattr(faces_room, "_decode_jpeg", refuse)
+    slow = decode(held.getvalue(), crop)
+    assert isinstance(quick, np.ndarray) or quick == slow == "crop outside the picture"
+    np.testing.assert_array_equal(quick, slow)
