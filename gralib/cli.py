@@ -19,6 +19,8 @@ app = typer.Typer(
 )
 data = typer.Typer(no_args_is_help=True, help="Look at a data set, or draw a synthetic one.")
 app.add_typer(data, name="data")
+kept = typer.Typer(no_args_is_help=True, help="Records of finished runs, committed in reports/records.")
+app.add_typer(kept, name="records")
 
 Dataset = Annotated[
     str, typer.Argument(help="Name of the data set: fgnet, afad, wikipedia, utkface or adience.", metavar="NAME")
@@ -201,6 +203,18 @@ def keep_command(
         if not found:
             raise UserError(f"{run_id}: no finished run of that name in {records.STORE}/")
         print(records.keep(found))
+
+
+@kept.command("import")
+def records_import(
+    folder: Annotated[str, typer.Argument(help="Folder of runs from another machine.", metavar="FOLDER")],
+) -> None:
+    """Bring records made elsewhere into reports/records; refused as a whole if one is damaged or in conflict."""
+    from gralib import records
+
+    new, here = records.merge(folder)
+    print("\n".join(new), end="\n" if new else "")
+    print(f"{len(new)} runs imported, {len(here)} were here already, with the same predictions", file=sys.stderr)
 
 
 @app.command("notebook")

@@ -17,7 +17,7 @@ from gralib.errors import UserError
 from gralib.experiment import network
 from gralib.faces import Faces
 from gralib.manifest import GENDERS
-from gralib.records import Run, write_text
+from gralib.records import SUMS, Run, add
 
 TURNS = (5, 10, 15, 20, 30)
 """Degrees, in both directions."""
@@ -62,7 +62,7 @@ def probe(run: Run, faces: Faces) -> Path:
     if record.config.task != "gender" or record.fingerprint != faces.fingerprint:
         raise UserError(f"{record.run_id}: expected a gender run on these faces ({faces.fingerprint})")
     target = run.folder / FILE
-    if target.exists():
+    if target.exists() and FILE in (run.folder / SUMS).read_text():
         return target
     from gralib.training import predict
 
@@ -72,7 +72,7 @@ def probe(run: Run, faces: Faces) -> Path:
     for name, (kind, step) in tqdm(columns().items(), desc=f"{record.run_id}: changed faces", unit="change"):
         outputs = predict(model, change(np.asarray(faces.pixels[rows]), kind, step), np.arange(len(rows)))
         found[name] = scores.hits(table["gender"], np.array(GENDERS)[outputs.argmax(axis=1)]).astype(int)
-    write_text(target, found.to_csv(index=False))
+    add(run.folder, FILE, found.to_csv(index=False))
     return target
 
 

@@ -1,8 +1,10 @@
 """Runs on disk: `record.json`, `predictions.csv`, `history.csv` in a folder named after the run.
 
-Plain enough to read in ten years: JSON and CSV, no pickle. A record appears last and whole.
+Plain enough to read in ten years: JSON and CSV, no pickle. A record appears last and whole. `SHA256SUMS` beside them
+(for `sha256sum --check`) tells whether a file is as it was written.
 """
 
+import hashlib
 import json
 import os
 import tempfile
@@ -22,6 +24,7 @@ KEPT = "reports/records"
 """Records that are committed with the project."""
 STORE = "runs"
 """Runs made here, with their weights; not committed."""
+SUMS = "SHA256SUMS"
 
 
 class Score(BaseModel):
@@ -77,6 +80,7 @@ class Run:
         if not expected == self.record.run_id == folder.name:
             names = f"folder {folder.name}, run_id {self.record.run_id}"
             raise UserError(f"{folder}/record.json: expected {expected} for its settings and data, got {names}")
+        check(folder)
 
     @property
     def predictions(self) -> pd.DataFrame:
@@ -125,16 +129,41 @@ def gather(stores: Iterable[str | Path] = (KEPT, STORE)) -> tuple[list[Run], lis
             except UserError as error:
                 problems.append(str(error))
         problems += [_failure(path) for path in sorted(from_root(store).glob("*/failed.json"))]
+    for folder in sorted(from_root(KEPT).glob("*/")) if KEPT in stores else ():
+        if not (folder / "record.json").exists():
+            problems.append(f"{folder}/record.json: not found; expected the record of this run")
     return [runs[name] for name in sorted(runs)], problems
 
 
 def write(folder: Path, record: Record, predictions: pd.DataFrame, history: pd.DataFrame) -> Run:
     """Write a finished run; the record comes last, so a run without one is not finished."""
-    write_text(folder / "predictions.csv", predictions.to_csv(index=False, float_format="%.6g"))
-    write_text(folder / "history.csv", history.to_csv(index=False, float_format="%.6g"))
-    write_text(folder / "record.json", json.dumps(record.model_dump(mode="json"), indent=1) + "\n")
+    texts = {
+        "predictions.csv": predictions.to_csv(index=False, float_format="%.6g"),
+        "history.csv": history.to_csv(index=False, float_format="%.6g"),
+        "record.json": json.dumps(record.model_dump(mode="json"), indent=1) + "\n",
+    }
+    sums = "".join(f"{hashlib.sha256(text.encode()).hexdigest()}  {name}\n" for name, text in texts.items())
+    for name, text in ({SUMS: sums} | texts).items():
+        write_text(folder / name, text)
     (folder / "failed.json").unlink(missing_ok=True)
     return Run(folder)
+
+
+def check(folder: Path) -> None:
+    """Compare the files of a run with the checksums written with them.
+
+    Raises:
+        UserError: a file is missing or not as it was written, or there are no checksums.
+    """
+    try:
+        lines = {name: digest for digest, name in (t.split("  ") for t in (folder / SUMS).read_text().splitlines())}
+    except (OSError, ValueError):
+        raise UserError(f"{folder / SUMS}: expected the checksums written with the run") from None
+    for name in sorted({"record.json", "predictions.csv", "history.csv"} | set(lines)):
+        path = folder / name
+        found = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "no file"
+        if found != lines.get(name):
+            raise UserError(f"{path}: changed since it was written; expected SHA-256 {lines.get(name)}, got {found}")
 
 
 def write_failure(folder: Path, config: RunConfig, reason: str) -> None:
@@ -152,6 +181,13 @@ def _failure(path: Path) -> str:
         return f"{path}: expected why a run failed, got something else"
 
 
+def add(folder: Path, name: str, text: str) -> None:
+    """Write one more file beside a finished run, and its checksum among the others."""
+    write_text(folder / name, text)
+    others = [line for line in (folder / SUMS).read_text().splitlines() if not line.endswith(f"  {name}")]
+    write_text(folder / SUMS, "\n".join([*others, f"{hashlib.sha256(text.encode()).hexdigest()}  {name}"]) + "\n")
+
+
 def keep(run: Run, store: str | Path = KEPT) -> Path:
     """Copy a run's tables and record to the committed store and return the folder.
 
@@ -159,13 +195,40 @@ def keep(run: Run, store: str | Path = KEPT) -> Path:
         UserError: the store has a run of that name with other content.
     """
     target = from_root(store) / run.folder.name
-    extra = [path.name for path in run.folder.glob("orientation.csv")]
-    for name in ("predictions.csv", "history.csv", *extra, "record.json"):
+    names = [line.split("  ", 1)[1] for line in (run.folder / SUMS).read_text().splitlines()]
+    for name in (SUMS, *names):
         text = (run.folder / name).read_text()
-        if (target / name).exists() and (target / name).read_text() != text:
+        if name != SUMS and (target / name).exists() and (target / name).read_text() != text:
             raise UserError(f"{target / name}: differs from {run.folder / name}; expected the same run, remove one")
         write_text(target / name, text)
     return target
+
+
+def merge(folder: str | Path, store: str | Path = KEPT) -> tuple[list[str], list[str]]:
+    """Bring the runs of another machine into `store`: all of them, or none where one is in conflict or damaged.
+
+    A run that both have must have the same predictions and history; it stays as it is here, time stamps included.
+
+    Returns:
+        Names of the runs that came, and of those that were here already.
+
+    Raises:
+        UserError: no run in `folder`, a damaged one, or one that came out otherwise here; all are named.
+    """
+    runs, problems = gather([Path(folder).resolve()])
+    if not runs and not problems:
+        raise UserError(f"{folder}: expected a folder of runs, such as runs/ or reports/records/; found none")
+    here = {run.folder.name: found for run in runs if (found := find(run.folder.name, (store,)))}
+    for run in runs:
+        for name in ("predictions.csv", "history.csv") if run.folder.name in here else ():
+            if (run.folder / name).read_bytes() != (here[run.folder.name].folder / name).read_bytes():
+                problems.append(f"{run.folder / name}: conflict: differs from {here[run.folder.name].folder / name}")
+    if problems:
+        raise UserError("; ".join(problems))
+    new = [run for run in runs if run.folder.name not in here]
+    for run in new:
+        keep(run, store)
+    return [run.folder.name for run in new], sorted(here)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -21,7 +21,7 @@ def gra(*words, **environment):
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["data"], ["run"], ["report"], ["data", "check"], ["notebook"], ["keep"], ["grid"]]
+    "words", [[], ["data"], ["run"], ["report"], ["data", "check"], ["notebook"], ["keep"], ["grid"], ["records"]]
 )
 def test_help_explains(words):
     result = gra(*words, "--help")

@@ -127,7 +127,8 @@ def test_a_damaged_checkpoint_starts_the_training_anew(tmp_path, capsys, content
         ("record.json", lambda t: t.replace('"seconds": 12.0', '"seconds": NaN'), "seconds: "),
         ("predictions.csv", lambda t: t.rsplit("\n", 2)[0] + "\n", "expected .* rows of numbers, one a test face"),
         ("predictions.csv", lambda t: t.rsplit(",", 1)[0] + ",\n", "1 outputs that are no number"),
-        ("predictions.csv", None, "expected a table written with the run"),
+        ("predictions.csv", lambda t: t.rsplit(",", 1)[0] + ",somebody\n", "1 outputs that are no number"),
+        ("predictions.csv", None, "got no file"),
     ],
 )
 def test_a_record_that_was_tampered_with_is_refused_with_its_path(made_up, tmp_path, name, change, message):
@@ -139,13 +140,32 @@ def test_a_record_that_was_tampered_with_is_refused_with_its_path(made_up, tmp_p
         text = text.replace(f'"seconds": {json.dumps(record["seconds"])}', '"seconds": 12.0')
     if change:
         assert change(text) != text
-        path.write_text(change(text))
+        records.add(run.folder, name, change(text))  # with a checksum that agrees
     else:
         path.unlink()
     runs, problems = records.gather([tmp_path])
     assert not runs and len(problems) == 1
     assert str(path) in problems[0]
     assert re.search(message, problems[0]), problems[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("record.json", lambda t: t.replace('"synthetic": true', '"synthetic": false')),
+        ("record.json", lambda t: re.sub(r'"value": 0\.\d+', '"value": 0.99', t, count=1)),
+        ("predictions.csv", lambda t: t.replace("p_male,p_female", "p_female,p_male")),
+        ("history.csv", lambda t: "".join(t.splitlines(keepends=True)[:2])),
+        ("SHA256SUMS", lambda t: t.replace("  history.csv", " history.csv")),
+    ],
+)
+def test_a_record_edited_by_hand_is_named(made_up, tmp_path, name, change):
+    path = made_up(tmp_path, "gender").folder / name
+    assert change(path.read_text()) != path.read_text()
+    path.write_text(change(path.read_text()))
+    runs, problems = records.gather([tmp_path])
+    expected = "expected the checksums" if name == "SHA256SUMS" else "changed since it was written"
+    assert not runs and len(problems) == 1 and problems[0].startswith(f"{path}: {expected}")
 
 
 def test_a_failed_training_is_marked_named_and_tried_again(faces, tmp_path, monkeypatch, made_up):

@@ -108,7 +108,7 @@ def damage_json(change):
     def damage(folder):
         record = json.loads((folder / "record.json").read_text())
         change(record)
-        (folder / "record.json").write_text(json.dumps(record))
+        records.add(folder, "record.json", json.dumps(record))  # with a checksum that agrees
 
     return damage
 
@@ -143,11 +143,30 @@ def test_records_survive_the_round_trip_and_are_kept_once(filled, root):
     run = filled["gender"]
     assert records.Run(run.folder).record == run.record
     target = records.keep(run)
-    assert {p.name for p in target.iterdir()} == {"record.json", "predictions.csv", "history.csv"}
+    assert {p.name for p in target.iterdir()} == {"SHA256SUMS", "record.json", "predictions.csv", "history.csv"}
     records.keep(run)
     (target / "history.csv").write_text("epoch\n1\n")
     with pytest.raises(UserError, match="differs from"):
         records.keep(run)
+    (target / "record.json").unlink()
+    assert f"{target}/record.json: not found" in records.gather()[1][0]
+
+
+def test_runs_of_another_machine_come_in_whole_or_not_at_all(root, made_up, tmp_path):
+    ours, theirs = made_up(root / records.KEPT, "gender"), made_up(tmp_path, "gender")
+    later = theirs.record.model_copy(update={"finished": "2027-01-01T00:00:00+00:00", "seconds": 99})
+    records.write(theirs.folder, later, theirs.predictions, theirs.history)
+    new = made_up(tmp_path, "age_category")
+    assert records.merge(tmp_path) == ([new.folder.name], [ours.folder.name])
+    assert records.Run(root / records.KEPT / ours.folder.name).record == ours.record, "what was here stays"
+    assert records.merge(tmp_path) == ([], [new.folder.name, ours.folder.name])
+    made_up(tmp_path, "age_regression")
+    records.write(theirs.folder, later, theirs.predictions.assign(p_male=0.5, p_female=0.5), theirs.history)
+    with pytest.raises(UserError, match=r"predictions\.csv: conflict: differs from "):
+        records.merge(tmp_path)
+    assert len(records.gather()[0]) == 2, "nothing came in"
+    with pytest.raises(UserError, match="expected a folder of runs"):
+        records.merge(root / "data")
 
 
 def test_a_committed_record_is_found_without_training(filled, root, faces, made_up):
@@ -191,7 +210,7 @@ def test_a_run_that_never_learnt_is_named(filled, root):
     assert not run.stuck
     flat = pd.concat([run.history] * 3, ignore_index=True)
     flat = flat.assign(epoch=range(1, len(flat) + 1), train_loss=np.linspace(0.70, 0.69, len(flat)))
-    (run.folder / "history.csv").write_text(flat.to_csv(index=False))
+    records.add(run.folder, "history.csv", flat.to_csv(index=False))
     assert run.stuck
     report.build(root / "reports")
     assert (root / "reports/runs.html").read_text().count("never learnt") == 1
