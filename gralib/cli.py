@@ -138,7 +138,9 @@ def run_command(
 
 @app.command("grid")
 def grid_command(
-    name: Annotated[str, typer.Argument(help="gate_ablation, attention_types, label_noise, depth, …", metavar="NAME")],
+    names: Annotated[
+        list[str], typer.Argument(help="gate_ablation, attention_types, label_noise, depth, …", metavar="NAME...")
+    ],
     dataset: Annotated[str, typer.Option(help="Name of the data set.")] = "utkface",
     root: Root = "",
     preset: Annotated[str, typer.Option(help="smoke, laptop or paper.")] = "laptop",
@@ -147,22 +149,31 @@ def grid_command(
     change: Annotated[
         list[str] | None, typer.Option("--set", help="Change a setting in every run.", metavar="FIELD=VALUE")
     ] = None,
+    part: Annotated[
+        int, typer.Option(help="Only this part, from 1: a few runs of one network, as a cluster's job; 0: all.", min=0)
+    ] = 0,
     dry_run: Annotated[bool, typer.Option(help="Only say what is left and how long it will take.")] = False,
 ) -> None:
-    """Train what is left of a grid of runs. Stop it any time; the next call goes on."""
+    """Train what is left of one or several grids of runs. Stop it any time; the next call goes on."""
     from gralib import grids
     from gralib.datasets import find_root
     from gralib.faces import open_faces
 
-    if name in grids.GRIDS:
-        seeds = seeds or grids.GRIDS[name].seeds
-    configs = grids.configs_of(name, seeds, dataset, preset, **_settings(change or []))  # type: ignore[arg-type]
+    configs = []
+    for name in names:
+        count = seeds or (grids.GRIDS[name].seeds if name in grids.GRIDS else 1)
+        configs += grids.configs_of(name, count, dataset, preset, **_settings(change or []))  # type: ignore[arg-type]
+    parts = grids.parts_of(configs)
+    if part > len(parts):
+        raise UserError(f"part: expected 1 to {len(parts)}, got {part}")
+    configs = parts[part - 1] if part else list(dict.fromkeys(configs))
     place = find_root(dataset, root)
     faces = open_faces(dataset, place)
     done = grids.finished(configs, faces)
     minutes = grids.minutes_left(configs, done, workers)
     wait = "none finished yet, so nobody knows how long" if minutes != minutes else f"about {minutes:.0f} minutes"
-    print(f"{name}: {len(configs)} runs, {len(done)} done, {len(configs) - len(done)} left: {wait}", file=sys.stderr)
+    title = ", ".join(names) + (f", part {part} of {len(parts)}" if part else "")
+    print(f"{title}: {len(configs)} runs, {len(done)} done, {len(configs) - len(done)} left: {wait}", file=sys.stderr)
     if dry_run:
         return
     runs, problems = grids.run_grid(configs, place, faces, workers)

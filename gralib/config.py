@@ -136,6 +136,18 @@ class RunConfig(BaseModel):
         return f"{self.dataset}-{self.task.replace('_', '-')}-{self.preset}-s{self.seed}{part}-{digest}"
 
 
+RESET = (
+    "gate", "seed", "split_seed", "train_faces", "augment", "epochs", "protocol", "folds", "fold", "age_range",
+    "label_noise",
+)  # fmt: skip
+"""Settings that one compiled network serves: weights are set back, nothing is traced anew."""
+
+
+def shape(config: RunConfig) -> RunConfig:
+    """Return `config` with the settings of `RESET` at their defaults: equal where one compiled network serves."""
+    return config.model_copy(update={name: RunConfig.model_fields[name].default for name in RESET})
+
+
 def configure(preset: str = "laptop", **fields: Any) -> RunConfig:
     """Return a preset's configuration with `fields` changed.
 

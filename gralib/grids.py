@@ -11,7 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from gralib import records
-from gralib.config import PROTOCOLS, TASKS, Dataset, RunConfig, Task, configure
+from gralib.config import PROTOCOLS, TASKS, Dataset, RunConfig, Task, configure, shape
 from gralib.errors import UserError
 from gralib.faces import Faces
 
@@ -24,6 +24,8 @@ WIDTHS = (5, 10, 20)
 RIVALS = ("gra_net", "residual", "levi_hassner", "savchenko", "separable", "hog")
 ALL_AGES = 117
 """One age category that holds everybody: regression alone."""
+RUNS_A_JOB = 6
+"""Runs that one compilation serves in a part of the grids: more would leave too few parts to run side by side."""
 SUBSET: dict[str, dict[str, Any]] = {"smoke": {}, "laptop": {"train_faces": 4000, "epochs": 12}, "paper": {}}
 """What a grid changes of a preset, so that a laptop has it overnight. The test set stays whole."""
 JOINS: dict[str, tuple[Task, ...]] = {
@@ -108,6 +110,14 @@ def configs_of(
         for config in configs_for(name, setting, seed, dataset, preset, **fields)
     ]
     return list(dict.fromkeys(asked))
+
+
+def parts_of(configs: Iterable[RunConfig]) -> list[list[RunConfig]]:
+    """Split runs into parts, each the work of one job: few enough runs, all of one compiled network."""
+    shapes: dict[RunConfig, list[RunConfig]] = {}
+    for config in dict.fromkeys(configs):
+        shapes.setdefault(shape(config), []).append(config)
+    return [runs[i : i + RUNS_A_JOB] for runs in shapes.values() for i in range(0, len(runs), RUNS_A_JOB)]
 
 
 def serves(name: str, dataset: str) -> bool:

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from gralib.backend import jit_compile
 from gralib.batches import Batches
-from gralib.config import RunConfig
+from gralib.config import RunConfig, shape
 from gralib.errors import FailedTraining, UserError, writing
 from gralib.nadam import FlatNadam
 from gralib.network import gate_layers, gate_values, gra_net
@@ -29,11 +29,6 @@ from gralib.tasks import class_names, loss_for, loss_of, sizes, targets
 
 Progress = Literal["bar", "lines", "none"]
 PREDICT_BATCH = 256
-RESET = (
-    "gate", "seed", "split_seed", "train_faces", "augment", "epochs", "protocol", "folds", "fold", "age_range",
-    "label_noise",
-)  # fmt: skip
-"""Settings that one compiled network serves: weights are set back, nothing is traced anew."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +67,7 @@ def prepare(config: RunConfig, steps: int) -> keras.Model:
     Building, tracing and compiling take far longer than a step. So networks of one shape are compiled once a process:
     seeds, folds and gate values (weights too, see `GatedAttention`) only set the weights back.
     """
-    same = {name: field.default for name, field in RunConfig.model_fields.items() if name in RESET}
-    model, start = _compiled(config.model_copy(update=same))
+    model, start = _compiled(shape(config))
     for variable, value in zip(_state(model), start, strict=True):
         variable.assign(value)
     model.optimizer.total_steps.assign(config.epochs * steps)

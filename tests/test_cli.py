@@ -81,6 +81,7 @@ def test_data_check_accounts_for_every_file(drawn, tmp_path):
         (["data", "check", "lfw"], "dataset: expected one of fgnet, afad, wikipedia, utkface, adience, got 'lfw'"),
         (["grid", "gates"], "grid: expected one of gate_ablation, attention_types"),
         (["grid", "depth", "--dataset", "fgnet"], "task: expected one of age_category, age_regression on fgnet"),
+        (["grid", "depth", "rivals", "--part", "99"], "part: expected 1 to 11, got 99"),
         (["grid", "rivals", "--root", "nowhere"], "nowhere: not found; expected a folder"),
         (["orientation", "nothing"], "nothing: no finished run of that name"),
         (["notebook", "atlas"], "not found; the notebooks are adience, afad, age_decomposition, attention_types"),
@@ -102,6 +103,8 @@ def test_a_grid_says_beforehand_what_is_left(drawn, tmp_path):
     assert result.returncode == 0, result.stderr
     assert "depth: 24 runs, 0 done, 24 left: none finished yet" in result.stderr
     assert result.stdout == ""
+    part = gra(*words[:2], "gate_ablation", *words[2:], "--part", "2", GRA_ROOT=str(tmp_path))
+    assert "depth, gate_ablation, part 2 of 6: 6 runs, 0 done" in part.stderr
 
 
 def test_synthesize_writes_a_set_and_refuses_to_overwrite_it(tmp_path):

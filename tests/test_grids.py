@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gralib import ages, grids
-from gralib.config import configure
+from gralib.config import configure, shape
 from gralib.errors import UserError
 from gralib.tasks import flip
 
@@ -38,6 +38,16 @@ def test_the_runs_of_a_setting_are_found_by_seed():
     assert list(grids.by_seed("age_decomposition", both, runs)) == [0]
     tasks = [run.record.config.task for run in grids.by_seed("age_decomposition", both, runs)[0]]
     assert tasks == ["age_category", "age_regression"]
+
+
+def test_parts_hold_every_run_once_and_one_network_each():
+    runs = [run for name in grids.GRIDS for run in grids.configs_of(name, grids.GRIDS[name].seeds)]
+    parts = grids.parts_of(runs)
+    assert sorted(run.canonical() for part in parts for run in part) == sorted({run.canonical() for run in runs})
+    assert all(1 <= len(part) <= grids.RUNS_A_JOB and len({shape(run) for run in part}) == 1 for part in parts)
+    assert parts == grids.parts_of([*runs, *runs[:9]]), "the same parts for everybody who asks"
+    gates = grids.configs_of("gate_ablation", 3)
+    assert len(grids.parts_of(gates)) == 3, "gates and seeds share a network"
 
 
 def test_wrong_grids_are_refused():
