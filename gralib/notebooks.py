@@ -4,6 +4,7 @@ import ast
 import re
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from gralib.errors import UserError, from_root
 
@@ -70,12 +71,16 @@ def execute(notebook: str | Path, parameters: dict[str, Any], out: str | Path) -
     refuse_unknown(parameters, papermill.inspect_notebook(str(source)))
     target.parent.mkdir(parents=True, exist_ok=True)
     ipynb = target.with_suffix(".ipynb")
+    part = target.with_name(f".{target.name}-{uuid4().hex}.ipynb")  # written cell by cell, perhaps by two at once
     try:
         papermill.execute_notebook(
-            str(source), str(ipynb), parameters, kernel_name="python3", cwd=str(source.parent), progress_bar=False
+            str(source), str(part), parameters, kernel_name="python3", cwd=str(source.parent), progress_bar=False
         )
     except PapermillExecutionError as error:
         raise UserError(f"{source.name}, cell {error.exec_count}: {error.ename}: {error.evalue}") from None
+    finally:
+        if part.exists():
+            part.replace(ipynb)
     page, _ = HTMLExporter(exclude_input_prompt=True, exclude_output_prompt=True).from_notebook_node(
         nbformat.read(ipynb, as_version=4)
     )

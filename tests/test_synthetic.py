@@ -3,6 +3,7 @@
 import dataclasses
 import re
 from collections import Counter
+from contextlib import nullcontext
 from itertools import pairwise
 from pathlib import Path
 
@@ -188,6 +189,21 @@ def test_an_empty_folder_is_filled_and_nothing_else_is_left(tmp_path):
     write("utkface", tmp_path / "set", subjects=11)
     assert [p.name for p in tmp_path.iterdir()] == ["set"]
     assert (tmp_path / "set" / "SYNTHETIC.txt").is_file()
+
+
+@pytest.mark.parametrize(("other", "outcome"), [(0, nullcontext()), (1, pytest.raises(OSError, match="not empty"))])
+def test_two_processes_may_draw_the_same_set_at_once(other, outcome, tmp_path, monkeypatch):
+    draw = LAYOUTS["utkface"]
+
+    def slowly(folder, subjects, seed):
+        draw(folder, subjects, seed)
+        monkeypatch.setitem(LAYOUTS, "utkface", draw)
+        write("utkface", tmp_path / "set", 11, other)  # the other process was quicker
+
+    monkeypatch.setitem(LAYOUTS, "utkface", slowly)
+    with outcome:
+        write("utkface", tmp_path / "set", 11, 0)
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]
 
 
 def test_a_failure_leaves_nothing_behind(tmp_path, monkeypatch):

@@ -3,11 +3,12 @@
 The embedded default of the study, so that it runs with nothing downloaded. A file SYNTHETIC.txt marks them.
 """
 
-import os
 import shutil
 from pathlib import Path
+from uuid import uuid4
 
 from gralib.datasets.layouts import FEWEST_SUBJECTS, LAYOUTS
+from gralib.sources import MARKER
 
 
 def write(layout: str, folder: Path, subjects: int = 400, seed: int = 0) -> int:
@@ -33,18 +34,22 @@ def write(layout: str, folder: Path, subjects: int = 400, seed: int = 0) -> int:
     folder = Path(folder).absolute()
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise FileExistsError(f"{folder}: expected no such folder or an empty one, got one with something in it")
-    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    part = folder.with_name(f".{folder.name}.{uuid4().hex}.part")
     part.mkdir(parents=True)
     try:
         LAYOUTS[layout](part, subjects, seed)
         files = 1 + sum(path.is_file() for path in part.rglob("*"))
-        (part / "SYNTHETIC.txt").write_text(
+        note = (
             "The faces in this folder are drawn, not photographed: they show nobody, and results on them say "
             f"nothing about people. gralib.datasets.synthetic drew them in the layout '{layout}' with seed {seed}: "
-            f"{subjects} subjects, {files} files with this one.\n",
-            encoding="utf-8",
+            f"{subjects} subjects, {files} files with this one.\n"
         )
-        part.replace(folder)
+        (part / MARKER).write_text(note, encoding="utf-8")
+        try:
+            part.replace(folder)
+        except OSError:
+            if not (folder / MARKER).exists() or (folder / MARKER).read_text(encoding="utf-8") != note:
+                raise  # else another process drew the same faces meanwhile
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return files
