@@ -3,13 +3,16 @@ PYTHON ?= $(firstword $(shell command -v python3.11 python3))
 CORES ?= 2
 BIN ?= .venv/bin
 ENV ?= .venv/ready
+SNAKEMAKE = snakemake $(if $(PROFILE),--profile $(PROFILE),--cores $(CORES)) --quiet host progress reason rules --nolock \
+	--rerun-incomplete
 export PATH := $(abspath $(BIN)):$(PATH)
 
 help:  ## explain the targets
 	@echo "GRA_Net, reproduced. make TARGET, with TARGET one of:"; echo
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12 | sed 's/^/  /'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14 | sed 's/^/  /'
 	@echo; echo "Real pictures go under data/ (see data/README.md); without them the study runs on synthetic faces."
 	@echo "CORES=$(CORES): runs side by side; 'make study CORES=8' has eight. SETTINGS='preset=laptop seed=1' changes the study."
+	@echo "PROFILE=profiles/slurm: every step a job of the cluster this is called on, instead of CORES processes here."
 
 env: .venv/ready  ## make the environment in .venv from requirements.lock
 
@@ -23,12 +26,11 @@ env: .venv/ready  ## make the environment in .venv from requirements.lock
 	@touch $@
 
 study: $(ENV)  ## run the study and write the report (minutes on synthetic faces)
-	@snakemake --cores $(CORES) --quiet host progress reason rules --nolock --rerun-incomplete --keep-going $(if $(SETTINGS),--config $(SETTINGS))
+	@$(SNAKEMAKE) $(if $(SETTINGS),--config $(SETTINGS))
 	@echo "The report: reports/index.html (open it in a browser) and reports/README.md"
 
 grids: $(ENV)  ## run the experiments on UTKFace: gates, attention, noise, depth, rivals (hours; stop it any time)
-	@snakemake grids --cores $(CORES) --quiet host progress reason rules --nolock --rerun-incomplete --keep-going \
-		$(if $(SETTINGS),--config $(SETTINGS))
+	@$(SNAKEMAKE) grids $(if $(SETTINGS),--config $(SETTINGS))
 	@echo "The report: reports/index.html (open it in a browser) and reports/README.md"
 
 test: $(ENV)  ## check style and types, run the tests
@@ -36,6 +38,9 @@ test: $(ENV)  ## check style and types, run the tests
 	ruff format --check .
 	mypy
 	python -m pytest -n $(CORES) --dist loadgroup
+
+test-cluster: $(ENV)  ## run the study on a Slurm started here, kill a job and a node of it (needs root, slurm-wlm and munge)
+	@python tests/cluster/run.py
 
 bench: $(ENV)  ## measure speed beside what people would use instead (half an hour; keep the machine quiet)
 	@test -d build/bench || python -m pip install --quiet --disable-pip-version-check --no-deps --target build/bench \
@@ -52,4 +57,4 @@ lock:  ## write requirements.lock anew from pyproject.toml (needs uv)
 clean:  ## remove what the study made here, trained weights included (reports/ stays)
 	rm -rf build runs cache data/synthetic .snakemake
 
-.PHONY: help env study grids test bench lab lock clean
+.PHONY: help env study grids test test-cluster bench lab lock clean

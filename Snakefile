@@ -2,26 +2,26 @@
 
 `make study` is one call of it, `make grids` another. Settings: `--config dataset=fgnet preset=laptop seed=1 folds=0
 root=PATH` (`seeds=3` for grids); without `dataset` it runs all five, each on real pictures if `data/NAME` holds any, else on synthetic ones.
+On a cluster every job below is one of the scheduler's: `profiles/slurm`.
 """
 
 import os
 import sys
 
-from gralib.config import TASKS, configure_tasks
+from filelock import FileLock, Timeout
+
+from gralib.config import PROTOCOLS, TASKS, configure_tasks
 from gralib.errors import UserError
-from gralib.grids import GRIDS
+from gralib.grids import GRIDS, configs_of, parts_of
 from gralib.notebooks import refuse_unknown
 from gralib.sources import open_source
 
 ALL = list(TASKS)
 NAMES = [config["dataset"]] if "dataset" in config else ALL
 SEED, FOLDS = config.get("seed", 0), config.get("folds", 1)
-
-
-def seeds(name):
-    """How many seeds a grid runs."""
-    return config.get("seeds", GRIDS[name].seeds)
-
+SEEDS = config.get("seeds", 0)
+NEEDS = {"smoke": (3000, 20, 20, 0), "laptop": (4000, 240, 40, 0), "paper": (16000, 240, 240, 1)}
+"""What a cluster is asked for, by preset: memory in MB, minutes a run of the study and of the grids, GPUs."""
 
 
 def root(name):
@@ -46,20 +46,48 @@ try:
         raise UserError("root: expected dataset=NAME with it")
     if not isinstance(FOLDS, int) or FOLDS < 0:
         raise UserError(f"folds: expected a number from 0 (all), got {FOLDS!r}")
+    if not isinstance(SEEDS, int) or SEEDS < 0:
+        raise UserError(f"seeds: expected a number from 0 (as each grid says), got {SEEDS!r}")
     for name in NAMES:
         configure_tasks(name, preset(name), seed=SEED)
+    RUNS = {name: configs_of(name, SEEDS or GRIDS[name].seeds, preset=preset("utkface")) for name in GRIDS}
     # Differs as soon as the pictures do, so that everything made from them is made anew.
     STAMP = {name: "drawn" if drawn(name) else open_source(root(name)).stamp for name in NAMES}
 except UserError as error:
     print(f"make study: {error}", file=sys.stderr, flush=True)
     os._exit(1)
 SYNTHETIC = [name for name in NAMES if drawn(name)]
+PARTS = dict(enumerate(parts_of(run for runs in RUNS.values() for run in runs), 1))
+"""The runs of all grids, each once, by number of the job that trains them."""
 
 
 def built(name, file):
     """A file that the study of a data set makes; its folder names everything that decides it."""
     kind = "synthetic" if drawn(name) else "real"
     return f"build/{name}-{kind}-{preset(name)}-s{SEED}-f{FOLDS}/{file}"
+
+
+def memory(name):
+    """Memory in MB of a data set's jobs; one that ran out of it is tried again with more."""
+    return lambda wildcards, attempt: attempt * NEEDS[preset(name)][0]
+
+
+if workflow.is_main_process and not {"-n", "--dry-run", "--dryrun"} & set(sys.argv):
+    # Two calls of one study at once: the second waits, and then finds done what the first did.
+    GOAL = "grids" if "grids" in sys.argv else "study"
+    LOCKS = [FileLock(built(name, f".{GOAL}.lock")) for name in sorted(NAMES)]
+    for lock in LOCKS:
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            print(f"make {GOAL}: waiting for another call that works on this ({lock.lock_file})", flush=True)
+            lock.acquire()
+
+
+localrules:
+    all,
+    grids,
+    report,
 
 
 onstart:
@@ -80,9 +108,9 @@ rule all:
 
 rule synthesize:
     output:
-        "data/synthetic/{name}/SYNTHETIC.txt",
-    shell:
-        "rm -rf data/synthetic/{wildcards.name} && gra data synthesize --layout {wildcards.name}"
+        update("data/synthetic/{name}/SYNTHETIC.txt"),
+    shell:  # drawn once: another call may be reading what it drew
+        "test -f {output} || gra data synthesize --layout {wildcards.name} || test -f {output}"
 
 
 for name in NAMES:
@@ -98,6 +126,8 @@ for name in NAMES:
             stamp=STAMP[name],
             dataset=name,
             root=root(name),
+        resources:
+            mem_mb=memory(name),
         shell:
             "gra data check {params.dataset} --root '{params.root}' --json > {output}"
 
@@ -112,6 +142,10 @@ for name in NAMES:
             task="|".join(TASKS[name]),
         params:
             words=f"--dataset {name} --root '{root(name)}' --preset {preset(name)} --set seed={SEED} --folds {FOLDS}",
+        resources:
+            mem_mb=memory(name),
+            runtime=NEEDS[preset(name)][1] * (FOLDS or PROTOCOLS[name].get("folds", 5)),
+            gpu=NEEDS[preset(name)][3],
         shell:
             "gra run --task {wildcards.task} {params.words} --progress lines > {output}"
 
@@ -128,8 +162,26 @@ for name in NAMES:
         params:
             words=f"{name} -p data_root='{root(name)}' -p preset={preset(name)} -p seed={SEED} -p folds={FOLDS}",
             out=built(name, name),
+        resources:
+            mem_mb=memory(name),
         shell:
             "gra notebook {params.words} --out {params.out} 2> {log} || (cat {log} >&2; exit 1)"
+
+
+rule grid_part:
+    input:
+        built("utkface", "faces.json"),
+    output:
+        built("utkface", "grids-part-{number}.runs"),
+    params:
+        grids=" ".join(GRIDS),
+        words=f"--root '{root('utkface')}' --preset {preset('utkface')} --seeds {SEEDS}",
+    resources:
+        mem_mb=memory("utkface"),
+        runtime=lambda wildcards: NEEDS[preset("utkface")][2] * len(PARTS[int(wildcards.number)]),
+        gpu=NEEDS[preset("utkface")][3],
+    shell:
+        "gra grid {params.grids} --part {wildcards.number} {params.words} --workers 1 > {output}"
 
 
 for name in GRIDS:
@@ -139,20 +191,19 @@ for name in GRIDS:
             f"grid_{name}"
         input:
             f"notebooks/{name}.ipynb",
-            built("utkface", "faces.json"),
+            [built("utkface", f"grids-part-{n}.runs") for n, part in PARTS.items() if set(part) & set(RUNS[name])],
         output:
             built("utkface", f"{name}.html"),
         log:
             built("utkface", f"{name}.log"),
-        threads: workflow.cores
         params:
-            words=f"--root '{root('utkface')}' --preset {preset('utkface')} --seeds {seeds(name)}",
-            given=f"-p data_root='{root('utkface')}' -p preset={preset('utkface')} -p seeds={seeds(name)}",
-            grid=name,
+            words=f"{name} -p data_root='{root('utkface')}' -p preset={preset('utkface')} "
+            f"-p seeds={SEEDS or GRIDS[name].seeds}",
             out=built("utkface", name),
+        resources:
+            mem_mb=memory("utkface"),
         shell:
-            "gra grid {params.grid} {params.words} --workers {threads} > /dev/null && "
-            "(gra notebook {params.grid} {params.given} --out {params.out} 2> {log} || (cat {log} >&2; exit 1))"
+            "gra notebook {params.words} --out {params.out} 2> {log} || (cat {log} >&2; exit 1)"
 
 
 rule grids:

@@ -1,0 +1,33 @@
+"""The batch as it would go to a cluster: what its jobs are and ask for. `make test-cluster` runs it on one."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+from gralib import grids
+
+
+def planned(*words):
+    command = [sys.executable, "-m", "snakemake", "-n", "-F", "--nolock", "--profile", "profiles/slurm", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(("preset", "asked"), [("smoke", (3000, 20, 0)), ("paper", (16000, 240, 1))])
+def test_memory_time_and_gpus_go_by_preset_and_by_the_runs_of_a_job(preset, asked):
+    result = planned("grids", "--config", f"preset={preset}", "seeds=1")
+    assert result.returncode == 0, result.stdout + result.stderr
+    pattern = r"grids-part-(\d+)\.runs\n(?: .*\n)* +resources: .*mem_mb=(\d+),.*runtime=(\d+), gpu=(\d+)"
+    jobs = re.findall(r"output: .*" + pattern, result.stdout)
+    parts = grids.parts_of(run for name in grids.GRIDS for run in grids.configs_of(name, 1, preset=preset))
+    memory, minutes, gpus = asked
+    expected = {(n, memory, minutes * len(part), gpus) for n, part in enumerate(parts, 1)}
+    assert {tuple(map(int, job)) for job in jobs} == expected
+
+
+def test_wrong_settings_end_in_one_line():
+    result = planned("--config", "seeds=many")
+    assert result.returncode == 1
+    assert "make study: seeds: expected a number from 0 (as each grid says), got 'many'" in result.stderr
