@@ -4,7 +4,7 @@ CORES ?= 2
 BIN ?= .venv/bin
 ENV ?= .venv/ready
 SNAKEMAKE = snakemake $(if $(PROFILE),--profile $(PROFILE),--cores $(CORES)) --quiet host progress reason rules --nolock \
-	--rerun-incomplete
+	--rerun-incomplete --keep-going
 export PATH := $(abspath $(BIN)):$(PATH)
 
 help:  ## explain the targets
