@@ -47,6 +47,9 @@ bench: $(ENV)  ## measure speed beside what people would use instead (half an ho
 		-r benchmarks/requirements.txt
 	@python benchmarks/run.py
 
+scaling: $(ENV)  ## measure several devices in one training, and what the whole study would cost
+	@python benchmarks/scaling.py
+
 lab: $(ENV)  ## open JupyterLab on the notebooks
 	jupyter lab --notebook-dir notebooks
 
@@ -57,4 +60,4 @@ lock:  ## write requirements.lock anew from pyproject.toml (needs uv)
 clean:  ## remove what the study made here, trained weights included (reports/ stays)
 	rm -rf build runs cache data/synthetic .snakemake
 
-.PHONY: help env study grids test test-cluster bench lab lock clean
+.PHONY: help env study grids test test-cluster bench scaling lab lock clean

@@ -63,21 +63,14 @@ def peak_gflops() -> float:
 
 
 def training_gflop(width: int) -> float:
-    """Return the GFLOP of one training face: three times the forward multiply-adds of all convolutions."""
-    import math
-
+    """Return the GFLOP of one training face: three times the forward pass."""
     from gralib import backend
 
     backend.start()
-    import keras
-
+    from gralib.costs import forward_gflop
     from gralib.network import gra_net
 
-    total = 0
-    for layer in gra_net(width=width).layers:
-        if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
-            total += 2 * math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:-1])
-    return 3 * total / 1e9
+    return 3 * forward_gflop(gra_net(width=width))
 
 
 def seconds(*command: str) -> float:

@@ -42,8 +42,43 @@ def start(threads: int = 1) -> None:
 
                 tensorflow.config.experimental.enable_op_determinism()
                 tensorflow.config.list_logical_devices()
+        _spread()
     except ModuleNotFoundError as error:
         raise UserError(f"KERAS_BACKEND: no {error.name} here; install it or set KERAS_BACKEND=jax") from None
+
+
+def devices() -> int:
+    """Return how many accelerators share a batch: GRA_DEVICES of the environment, else 1."""
+    return int(os.environ.get("GRA_DEVICES", "1"))
+
+
+def _spread() -> None:
+    """Share every batch among GRA_DEVICES accelerators; each keeps all weights, and gradients are summed."""
+    import keras
+
+    asked = os.environ.get("GRA_DEVICES", "1")
+    if asked == "1":
+        return
+    if keras.backend.backend() != "jax":
+        raise UserError(f"GRA_DEVICES: expected 1 on {keras.backend.backend()}, got {asked}; set KERAS_BACKEND=jax")
+    here = keras.distribution.list_devices()
+    if asked not in map(str, range(1, len(here) + 1)):
+        raise UserError(f"GRA_DEVICES: expected 1 to {len(here)}, the devices here, got {asked}")
+    shared = keras.distribution.DataParallel(devices=here[: int(asked)], auto_shard_dataset=False)
+    keras.distribution.set_distribution(shared)
+
+
+@contextmanager
+def precision(policy: str) -> Iterator[None]:
+    """Build the layers made inside with a Keras dtype policy; weights stay float32 in all of those we use."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 @contextmanager
@@ -116,6 +151,7 @@ def environment() -> dict[str, Any]:
         "backend": name,
         "device": _device(name),
         "threads": int(os.environ.get("GRA_THREADS", "0")),
+        "devices": devices(),
         "system": f"{platform.system()} {platform.machine()}",
         **commit(),
     }

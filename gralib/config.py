@@ -96,6 +96,8 @@ class RunConfig(BaseModel):
     """Faces in a step. Not stated in the paper."""
     learning_rate: float = Field(1e-3, gt=0, le=1)
     """Of Nadam (7.1), at the start; it falls to zero along half a cosine (our choice)."""
+    precision: Literal["float32", "mixed_bfloat16"] = "float32"
+    """Of the arithmetic inside the network (a Keras dtype policy); weights and loss are float32 in both."""
     augment: bool = True
     """Mirror and shift the training faces by up to two pixels. Not stated in the paper."""
     seed: int = Field(0, ge=0, lt=2**32)

@@ -18,7 +18,7 @@ import pandas as pd
 from keras import ops
 from tqdm import tqdm
 
-from gralib.backend import jit_compile
+from gralib.backend import devices, jit_compile, precision
 from gralib.batches import Batches
 from gralib.config import RunConfig, shape
 from gralib.errors import FailedTraining, UserError, writing
@@ -44,6 +44,11 @@ class Trained:
 
 def build(config: RunConfig) -> keras.Model:
     """Return the network of a configuration; weights are those of `initialise` only after calling that."""
+    with precision(config.precision):
+        return _build(config)
+
+
+def _build(config: RunConfig) -> keras.Model:
     if config.network != "gra_net":
         from gralib.baselines import BASELINES
 
@@ -130,6 +135,8 @@ def train(
     """
     if len(train_rows) < config.batch_size or not len(validation_rows):
         raise UserError(f"{label}: expected at least {config.batch_size} training faces, got {len(train_rows)}")
+    if config.batch_size % devices():
+        raise UserError(f"batch_size: expected a multiple of GRA_DEVICES={devices()}, got {config.batch_size}")
     truth = targets(config, table.iloc[train_rows])
     validation_truth = targets(config, table.iloc[validation_rows])
     steps = len(train_rows) // config.batch_size
@@ -169,9 +176,11 @@ def train(
 
 def predict(model: keras.Model, pixels: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Return the network's outputs for those rows, (rows, outputs) float32."""
-    if len(rows) <= PREDICT_BATCH:  # a face at a time: without the loop that fills batches
-        return np.asarray(model.predict_on_batch(pixels[rows]))
-    return np.asarray(model.predict(pixels[rows], batch_size=PREDICT_BATCH, verbose=0))
+    count, whole = len(rows), -(-len(rows) // devices()) * devices()
+    faces = pixels[np.resize(rows, whole)]  # every device gets as many
+    if whole <= PREDICT_BATCH:  # a face at a time: without the loop that fills batches
+        return np.asarray(model.predict_on_batch(faces))[:count]
+    return np.asarray(model.predict(faces, batch_size=PREDICT_BATCH, verbose=0))[:count]
 
 
 def load_weights(model: keras.Model, folder: Path) -> None:
