@@ -3,6 +3,7 @@ PYTHON ?= $(firstword $(shell command -v python3.11 python3))
 CORES ?= 2
 BIN ?= .venv/bin
 ENV ?= .venv/ready
+LOCK = $(if $(filter jax,$(ENGINE)),build/jax.lock,requirements.lock)
 SNAKEMAKE = snakemake $(if $(PROFILE),--profile $(PROFILE),--cores $(CORES)) --quiet host progress reason rules --nolock \
 	--rerun-incomplete --keep-going
 export PATH := $(abspath $(BIN)):$(PATH)
@@ -14,14 +15,17 @@ help:  ## explain the targets
 	@echo "CORES=$(CORES): runs side by side; 'make study CORES=8' has eight. SETTINGS='preset=laptop seed=1' changes the study."
 	@echo "PROFILE=profiles/slurm: every step a job of the cluster this is called on, instead of CORES processes here."
 
-env: .venv/ready  ## make the environment in .venv from requirements.lock
+env: .venv/ready  ## make the environment in .venv from requirements.lock (ENGINE=jax: without TensorFlow)
 
-.venv/ready: requirements.lock pyproject.toml
+build/jax.lock: requirements.lock
+	@mkdir -p build && awk '/^[a-z]/ {skip = /^tensorflow/} !skip' $< > $@
+
+.venv/ready: $(LOCK) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' || \
 		{ echo "make env: expected Python 3.11, got '$(PYTHON)'; name one with make PYTHON=/path/to/python3.11 env"; exit 1; }
 	@echo "Making the environment in .venv (a download of about 1 GB the first time)"
 	@$(PYTHON) -m venv .venv
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(LOCK)
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
 	@touch $@
 
