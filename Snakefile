@@ -11,6 +11,7 @@ import sys
 from filelock import FileLock, Timeout
 
 from gralib.config import PROTOCOLS, TASKS, configure_tasks
+from gralib.datasets import holds_files
 from gralib.errors import UserError
 from gralib.grids import GRIDS, configs_of, parts_of
 from gralib.notebooks import refuse_unknown
@@ -26,8 +27,8 @@ NEEDS = {"smoke": (3000, 20, 20, 0), "laptop": (4000, 240, 40, 0), "paper": (160
 
 def root(name):
     """Where the pictures of a data set are."""
-    real = Path(f"data/{name}")
-    return Path(config.get("root") or (real if real.is_dir() and any(real.iterdir()) else f"data/synthetic/{name}"))
+    found = f"data/{name}" if holds_files(name) else f"data/synthetic/{name}"
+    return Path(config.get("root") or found)
 
 
 def drawn(name):

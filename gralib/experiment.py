@@ -46,6 +46,8 @@ def run(
     Raises:
         UserError: too few faces, or a training that fails.
     """
+    if progress not in ("bar", "lines", "none"):
+        raise UserError(f"progress: expected bar, lines or none, got {progress!r}")
     run_id = config.run_id(faces.fingerprint)
     found = records.find(run_id, (store,) if again else (store, records.KEPT))
     if found:

@@ -151,9 +151,19 @@ def finished(
 
 
 def minutes_left(configs: Sequence[RunConfig], done: dict[RunConfig, records.Run], workers: int) -> float:
-    """Return how long the runs left will take: as long as the median finished one each; NaN if none is finished."""
+    """Return how long the runs left will take: as long as the median finished one each; NaN if nobody knows.
+
+    Where none is finished, committed runs of the same preset, training faces and epochs tell.
+    """
     left = len(configs) - len(done)
-    return float(np.median([run.record.seconds for run in done.values()])) * left / workers / 60 if done else np.nan
+    known = list(done.values())
+    if left and not known:
+        alike = ("preset", "train_faces", "epochs")
+        committed, _ = records.gather([records.KEPT])
+        known = [r for r in committed if all(getattr(r.record.config, a) == getattr(configs[0], a) for a in alike)]
+    if not left or not known:
+        return 0.0 if not left else np.nan
+    return float(np.median([run.record.seconds for run in known])) * left / workers / 60
 
 
 def run_grid(

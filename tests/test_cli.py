@@ -86,6 +86,10 @@ def test_data_check_accounts_for_every_file(drawn, tmp_path):
         (["orientation", "nothing"], "nothing: no finished run of that name"),
         (["notebook", "atlas"], "not found; the notebooks are adience, afad, age_decomposition, attention_types"),
         (["notebook", "utkface", "-p", "sead=1"], "sead: unknown parameter; the parameters are data_root, preset"),
+        (
+            ["run", "--task", "gender", "--preset", "smoke", "--progress", "loud"],
+            "progress: expected bar, lines or none",
+        ),
         (["keep", "nothing"], "nothing: no finished run of that name"),
     ],
 )
@@ -123,6 +127,7 @@ def test_with_nothing_downloaded_faces_are_drawn(tmp_path, monkeypatch):
     assert find_root("utkface") == tmp_path / "data/synthetic/utkface"
     assert find_root("utkface", "elsewhere") == tmp_path / "elsewhere"
     (tmp_path / "data/utkface").mkdir()
+    (tmp_path / "data/utkface/.UTKFace.tar.gz.part").touch()
     assert find_root("utkface").parent.name == "synthetic"
     (tmp_path / "data/utkface/UTKFace.tar.gz").touch()
     assert find_root("utkface") == tmp_path / "data/utkface"

@@ -24,14 +24,20 @@ def find_root(dataset: str, root: str | Path = "") -> Path:
     _check(dataset)
     if str(root):
         return from_root(root)
-    real, drawn = from_root(f"data/{dataset}"), from_root(f"data/synthetic/{dataset}")
-    if real.is_dir() and any(real.iterdir()):
-        return real
+    if holds_files(dataset):
+        return from_root(f"data/{dataset}")
+    drawn = from_root(f"data/synthetic/{dataset}")
     if not drawn.exists():
         from gralib.datasets import synthetic
 
         synthetic.write(dataset, drawn)
     return drawn
+
+
+def holds_files(dataset: str) -> bool:
+    """Tell whether anything is in `data/<dataset>`; half a download, whose name starts with a dot, is nothing."""
+    folder = from_root(f"data/{dataset}")
+    return folder.is_dir() and any(not entry.name.startswith(".") for entry in folder.iterdir())
 
 
 def load(dataset: str, root: str | Path) -> Manifest:
