@@ -15,6 +15,7 @@ GOALS: dict[str, tuple[str, float]] = {
     "first_step_ratio": ("at most", 0.3), "throughput_vs_keras": ("at least", 1.0),
     "throughput_vs_torch": ("at least", 1.0), "grid_throughput_vs_keras": ("at least", 1.5),
     "grid_peak_share": ("at least", 0.9), "ingest_ratio": ("at least", 1.5), "ingest_ratio_64px": ("at least", 1.5),
+    "open_10k_again_s": ("at most", 1.0),
     "input_share_of_step": ("at most", 0.02),
     "rss_160k_mib": ("at most", 1024), "import_s": ("at most", 0.5), "help_s": ("at most", 0.5),
     "noop_study_s": ("at most", 5),

@@ -156,7 +156,7 @@ def measure(only: list[str]) -> dict:
     tasks += [(f"profile-{w}", lambda w=w: answer(start("profile_step.py", w, STEPS[w]))) for w in widths]
     tasks += [("growth", lambda: [answer(start("growth.py", *s.values())) for s in tqdm(growth.SETTINGS)])]
     tasks += [("input", lambda: first_passes(200)), ("input-64px", lambda: first_passes(64))]
-    tasks += [("grid", grid), ("peak", lambda: {"gflops": peak_gflops()})]
+    tasks += [("input-10k", opened_twice), ("grid", grid), ("peak", lambda: {"gflops": peak_gflops()})]
     if unknown := set(only) - {name for name, _ in tasks}:
         sys.exit(f"{', '.join(unknown)}: expected some of {', '.join(name for name, _ in tasks)}")
     raw, commits = kept["raw"], kept["commits"]
@@ -198,6 +198,8 @@ def ratios(raw: dict, widths: list[int]) -> dict:
         "grid_peak_share": together * flop[8] / peak,
         "ingest_ratio": ingest("input"),
         "ingest_ratio_64px": ingest("input-64px"),
+        "open_10k_first_s": raw["input-10k"]["first_s"] * 1e4 / raw["input-10k"]["faces"],
+        "open_10k_again_s": raw["input-10k"]["second_s"] * 1e4 / raw["input-10k"]["faces"],
         "input_share_of_step": input_share(64 / rate("gralib", 8)),
         "predict_faces_per_s": {w: raw[f"predict-{w}"]["faces_per_s"] for w in widths},
         "predict_one_face_ms": {w: raw[f"predict-{w}"]["one_face_ms"] for w in widths},
@@ -213,6 +215,16 @@ def ratios(raw: dict, widths: list[int]) -> dict:
 def machine() -> dict:
     """Return what the figures were measured on."""
     return {"cores": CORES, "system": platform.platform(), "python": platform.python_version()}
+
+
+def opened_twice() -> dict:
+    """Return the seconds of the first and the second opening of ten thousand drawn faces of 200x200."""
+    with tempfile.TemporaryDirectory() as folder:
+        faces = Path(folder) / "faces"
+        synthetic.write("utkface", faces, subjects=2900)
+        for path in [p for p in faces.rglob("*.jpg") if whole(p)]:
+            enlarge(path, 200)
+        return answer(start("input.py", "twice", faces))
 
 
 def enlarge(path: Path, side: int) -> None:
