@@ -168,7 +168,7 @@ def interval_over_masks(
     if not all(lot.any() for lot in lots):
         raise ValueError("first, second: expected faces in both lots, got none in one")
     _, index = np.unique(np.asarray(groups), return_inverse=True)
-    parts = [np.bincount(index, weights=w, minlength=index.max() + 1)
+    parts = [np.bincount(index, weights=w)
              for lot in lots for w in (values * lot, lot.astype(float))]  # fmt: skip
 
     def difference(a, m, b, n, axis):

@@ -20,7 +20,7 @@ def test_an_age_by_hand():
     assert ages.category_names()[3] == "30-39"
 
 
-@pytest.mark.parametrize("age", [-1, 117, 1996, float("nan")])
+@pytest.mark.parametrize("age", [-1, 117, 1996, float("nan"), None])
 def test_an_age_out_of_range_is_refused(age):
     with pytest.raises(ValueError, match="age: expected 0 to 116"):
         ages.encode([20, age])
@@ -45,3 +45,19 @@ def test_joins_agree_where_the_category_is_certain():
     everywhere = np.repeat(remainder[:, None], 12, axis=1)
     np.testing.assert_allclose(ages.join_hard(certain, everywhere), np.arange(117), atol=1e-9)
     np.testing.assert_allclose(ages.join_soft(certain, everywhere), np.arange(117), atol=1e-9)
+
+
+def test_joins_know_the_width():
+    category, remainder = ages.encode(np.arange(117), 5)
+    certain, everywhere = np.eye(24)[category], np.repeat(remainder[:, None], 24, axis=1)
+    np.testing.assert_allclose(ages.join_hard(certain, everywhere, 5), np.arange(117), atol=1e-9)
+    np.testing.assert_allclose(ages.join_soft(certain, everywhere, 5), np.arange(117), atol=1e-9)
+
+
+def test_decades_are_the_default():
+    assert ages.category_count() == 12
+    assert ages.decode(3, 0.7) == pytest.approx(37)
+
+
+def test_groups_stand_for_their_middles():
+    assert ages.group_ages().tolist() == [1, 5, 10, 17.5, 28.5, 40.5, 50.5, 80]

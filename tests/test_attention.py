@@ -28,6 +28,11 @@ def test_equation_5_channel():
     assert mask.min() < 0, "the seed says masks lie in [0, 1]; Eq. 5 does not keep that"
 
 
+def test_a_short_channel_vector_has_norm_1_too():
+    mask = np.asarray(MaskActivation("channel")(np.full((1, 1, 1, 4), 5e-4, "float32")))
+    np.testing.assert_allclose(mask, 0.5, rtol=1e-4)
+
+
 def test_equation_6_spatial():
     mean, std = X.mean(axis=(1, 2), keepdims=True, dtype="float64"), X.std(axis=(1, 2), keepdims=True, dtype="float64")
     np.testing.assert_allclose(MaskActivation("spatial")(X), sigmoid((X - mean) / std), rtol=1e-4)
@@ -81,6 +86,13 @@ def test_a_trainable_gate_starts_at_one_half_and_counts_as_one_parameter():
     frozen = GatedAttention(0.5)
     frozen([K, F])
     assert frozen.trainable_weights == []
+
+
+def test_a_gate_names_its_scalars_and_has_the_shape_of_the_features():
+    gated = GatedAttention()
+    gated([K, F])
+    assert [w.name for w in (gated.logit, gated.held)] == ["logit", "held"]
+    assert gated.compute_output_shape([(1, 2, 3, 1), (1, 2, 3, 4)]) == (1, 2, 3, 4)
 
 
 def test_hold_freezes_and_frees_a_gate():

@@ -79,12 +79,50 @@ def test_every_face_is_tested_in_one_fold(settings):
     assert count == settings.get("folds", len(set(groups(frame))))
 
 
+def singles(n):
+    """Faces that nothing keeps together."""
+    return pd.DataFrame({"digest": [f"d{i}" for i in range(n)], "group": None, "age": 30, "fold": 0})
+
+
+def test_ten_groups_are_enough_and_as_many_folds_as_groups():
+    assert len(split(config(), singles(10)).test) == 2
+    assert len(split(config(folds=10, fold=9), singles(10)).test) == 1
+    with pytest.raises(UserError, match=r"^folds: expected at most 10, the groups of faces, got 11$"):
+        split(config(folds=11), singles(10))
+
+
+def test_a_tenth_of_the_training_side_validates():
+    found = split(config(), singles(400))
+    assert (len(found.train), len(found.validation), len(found.test)) == (288, 32, 80)
+
+
+def test_a_random_split_ignores_groups_on_both_cuts():
+    frame = singles(240).assign(group=[f"g{i % 12}" for i in range(240)])
+    found, number = split(config(protocol="random"), frame), groups(frame)
+    train, validation, test = (set(number[part]) for part in (found.train, found.validation, found.test))
+    assert min(len(train & test), len(train & validation)) > 9
+
+
+def test_the_same_seed_draws_the_same_validation_and_training_faces():
+    frame = table()
+    for few in (None, 60):
+        first, again = (split(config(train_faces=few), frame) for _ in range(2))
+        np.testing.assert_array_equal(first.train, again.train)
+        np.testing.assert_array_equal(first.validation, again.validation)
+
+
+def test_official_folds_are_counted():
+    assert fold_count(config(dataset="adience", protocol="official"), table()) == 5
+
+
 def test_leave_one_out_tests_one_group_and_knows_its_end():
     frame = table(n=60)
     found = split(config(protocol="leave_one_out", fold=3), frame)
     assert len(set(groups(frame)[found.test])) == 1
     with pytest.raises(UserError, match=r"fold: expected 0 to \d+, one a person, got 500"):
         split(config(protocol="leave_one_out", fold=500), frame)
+    with pytest.raises(UserError, match=r"^fold: expected 0 to 19, one a person, got 20$"):
+        split(config(protocol="leave_one_out", fold=20), singles(20))
 
 
 def test_official_folds_are_taken_as_published():

@@ -59,7 +59,7 @@ def test_the_same_seed_gives_the_same_interval():
 
 
 def test_no_values_are_refused():
-    with pytest.raises(ValueError, match="values: expected at least one"):
+    with pytest.raises(ValueError, match=r"^values: expected at least one, got none$"):
         scores.interval([])
 
 
@@ -123,5 +123,46 @@ def test_the_difference_of_two_lots_of_faces():
     grouped = scores.interval_over_masks(np.repeat(values, 4), np.repeat(first, 4), np.repeat(~first, 4),
                                          np.repeat(np.arange(900), 4))  # fmt: skip
     assert grouped.high - grouped.low == pytest.approx(e.high - e.low, rel=0.15)
-    with pytest.raises(ValueError, match="expected faces in both lots"):
+    with pytest.raises(ValueError, match=r"^first, second: expected faces in both lots, got none in one$"):
         scores.interval_over_masks(values, first, np.zeros(900), np.arange(900))
+
+
+def test_calibration_by_hand():
+    found = scores.calibration([0.55, 0.58, 0.91, 1.0], [1, 0, 1, 1])
+    np.testing.assert_allclose(found["confidence"], [0.565, 0.955])
+    np.testing.assert_allclose(found["accuracy"], [0.5, 1])
+    assert list(found.columns) == ["confidence", "accuracy", "faces"]
+    assert (found["faces"].tolist(), found.index.tolist()) == ([2, 2], [0, 1])
+    assert scores.calibration_error(found) == pytest.approx((0.065 + 0.045) / 2)
+    assert scores.calibration_error(found.assign(faces=[3, 1])) == pytest.approx((3 * 0.065 + 0.045) / 4)
+    assert len(scores.calibration(["0.05", "0.15"], [1, 1])) == 2, "ten bins; numbers read as text are numbers"
+    assert scores.calibration([0.1, 0.3, 0.6], [1, 1, 1], bins=2)["faces"].tolist() == [2, 1]
+
+
+def test_the_intervals_are_the_same_numbers_on_every_machine():
+    values, groups = np.arange(60.0) ** 2, np.arange(60) // 2
+    first = np.arange(60) % 3 == 0
+    for found, ends in (
+        (scores.interval(values, groups), (791.805, 1542.6416666666669)),
+        (scores.interval_over_masks(values, first, ~first, groups), (-502.1076923076921, 321.28151883369316)),
+        (scores.interval_over_seeds(np.stack([values, values + 5, values - 1]), groups), (816.49, 1553.615)),
+    ):
+        assert (found.low, found.high) == pytest.approx(ends, abs=1e-9)
+        assert found.n == 60
+
+
+def test_groups_and_seeds_are_passed_on():
+    rng = np.random.default_rng(0)
+    a, b, groups = rng.normal(size=60), rng.normal(size=60), np.arange(60) // 4
+    assert scores.paired(a, b, groups, seed=3) == scores.interval(a - b, groups, seed=3)
+    assert scores.paired(a, b) == scores.interval(a - b, seed=0)
+    assert scores.interval_over_seeds(a[None], groups, seed=3) == scores.interval(a, groups, seed=3)
+
+
+def test_lots_may_be_given_as_zeros_and_ones_and_not_all_faces_be_in_one():
+    values = np.concatenate([np.full(40, 5.0), np.full(20, 7.0), np.full(30, 100.0)]) + np.tile([0, 1.0], 45)
+    first, second = np.repeat([1, 0, 0], [40, 20, 30]), np.repeat([0, 1, 0], [40, 20, 30])
+    e = scores.interval_over_masks(values, first, second, np.arange(90))
+    assert e.value == pytest.approx(-2)
+    assert -2.4 < e.low < -2 < e.high < -1.6
+    assert e.n == 60
