@@ -54,6 +54,9 @@ bench: $(ENV)  ## measure speed beside what people would use instead (half an ho
 scaling: $(ENV)  ## measure several devices in one training, and what the whole study would cost
 	@python benchmarks/scaling.py
 
+reliability: $(ENV)  ## kill it, fill the disk, feed it broken files, run it twice (two hours; stop it any time)
+	@python benchmarks/reliability/run.py
+
 lab: $(ENV)  ## open JupyterLab on the notebooks
 	jupyter lab --notebook-dir notebooks
 
@@ -64,4 +67,4 @@ lock:  ## write requirements.lock anew from pyproject.toml (needs uv)
 clean:  ## remove what the study made here, trained weights included (reports/ stays)
 	rm -rf build runs cache data/synthetic .snakemake
 
-.PHONY: help env study grids test test-cluster bench scaling lab lock clean
+.PHONY: help env study grids test test-cluster bench scaling reliability lab lock clean

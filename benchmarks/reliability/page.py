@@ -1,0 +1,202 @@
+"""reports/reliability.md from the figures of reliability.json."""
+
+import hostile
+import mutants
+from disk import ROOM
+
+GOALS: dict[str, tuple[str, float]] = {
+    "same_twice_tensorflow": ("exactly", True), "same_twice_jax": ("exactly", True), "kills": ("at least", 50),
+    "killed_runs_that_differ": ("at most", 0), "killed_tables_that_differ": ("at most", 0),
+    "killed_done_again": ("at most", 0), "killed_epochs_repeated": ("at most", 0),
+    "killed_processes_left": ("at most", 0),
+    "disk_earlier_results_intact": ("exactly", True), "disk_as_ever_with_space": ("exactly", True),
+    "two_at_once_as_one": ("exactly", True), "two_at_once_records_more_than_wanted": ("at most", 0),
+    "hostile_inputs": ("at least", 2000), "hostile_slowest_s": ("at most", hostile.SLOWEST_S),
+    "hostile_peak_mib": ("at most", hostile.PEAK_MIB), "packages_not_audited": ("at most", 0),
+    "packages_vulnerable": ("at most", 0), "packages_older_than_two_years": ("at most", 0),
+    "coverage_branches_percent": ("at least", 90), "coverage_files_below_90": ("at most", 0),
+    "mutants_unexplained": ("at most", 0),
+}  # fmt: skip
+
+
+def table(head: list, rows: list[list]) -> list[str]:
+    """Return a Markdown table and an empty line."""
+    lines = [head, ["---"] * len(head), *rows]
+    return [*("| " + " | ".join(str(x).replace("|", "\\|") for x in line) + " |" for line in lines), ""]
+
+
+def reached(name: str, value: float) -> str:
+    """Return the goal of a figure and whether it is reached; nothing where there is no goal."""
+    if name not in GOALS:
+        return ""
+    side, goal = GOALS[name]
+    ok = {"exactly": value == goal, "at least": value >= goal, "at most": value <= goal}[side]
+    return f"{side} {yes(goal)}: {'reached' if ok else '**missed**'}"
+
+
+def yes(value) -> str:
+    """Return a value as a reader wants it."""
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else f"{value:.4g}"
+
+
+def page(result: dict) -> str:
+    """Return the results as Markdown."""
+    raw = result["raw"]
+    machine = ", ".join(f"{k} {v}" for k, v in result["machine"].items())
+    lines = ["# Reliability", "", f"Written by `make reliability`. {machine}.", ""]
+    missing = [name for name in SECTIONS if name not in raw]
+    if missing:
+        lines += [f"Not run: {', '.join(missing)}.", ""]
+    lines += table(["figure", "measured", "goal"],
+                   [[name, yes(value), reached(name, value)] for name, value in result["figures"].items()])  # fmt: skip
+    for name, section in SECTIONS.items():
+        if name in raw:
+            title, *rest = section(raw[name])
+            lines += [f"## {title}", "", *rest, f"Measured at commit {raw[name]['commit'][:10]}.", ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def twice(raw: dict) -> list[str]:
+    """Say what is the same twice, and how far apart what is not."""
+    rows = [[engine, name, yes(d["identical"]), f"{d['greatest']:.2g}", f"{d['median']:.2g}",
+             f"{d['answers that differ']} of {d['faces']}", f"{d['score'][0]:.3f}, {d['score'][1]:.3f}"]
+            for engine in raw if engine != "commit" for name, d in raw[engine].items() if "greatest" in d]  # fmt: skip
+    grids = [[e, yes(raw[e]["one worker, two workers"]["identical"]), raw[e]["one worker, two workers"]["runs"],
+              yes(raw[e]["one worker, two workers"]["alone identical"])] for e in ("tensorflow", "jax")]  # fmt: skip
+    return [
+        "Same twice",
+        "The smoke preset (gender, 16 epochs, width 4) on synthetic faces, each time in a process of its own from an "
+        "empty folder; compared with the first run (`tensorflow, jax`: one engine with the other, initial weights "
+        "being equal). Identical means the bytes of weights, predictions and history, and the record but for when and "
+        "how long. `interrupted` was ended by kill -9 after its sixth epoch and called again. What is held to AVX2 "
+        "or runs without oneDNN stands in for another processor; it is the same one.",
+        "",
+        *table(["engine", "beside the first run", "identical", "greatest difference of an output", "median",
+                "other answers", "scores"], rows),
+        "The grid of gates, trained by one worker and by two, and one of its runs alone:",
+        "",
+        *table(["engine", "identical", "runs", "alone identical"], grids),
+    ]  # fmt: skip
+
+
+def killed(raw: dict) -> list[str]:
+    """Say where a study was killed and what came of it."""
+    chance = sum("at" not in kill for kill in raw["kills"])
+    rows = [[i, s["kills"], len(s["runs that differ"]), len(s["tables that differ"]), len(s["done again"]),
+             len(s["epochs repeated"]), s["left behind"]["files"], s["left behind"]["kib"]]
+            for i, s in enumerate(raw["studies"])]  # fmt: skip
+    aims = [kill["at"] for kill in raw["kills"] if "at" in kill]
+    return [
+        "Killed anywhere",
+        f"A small study (draw, decode, train two networks side by side, execute a notebook, report; "
+        f"{raw['reference_s']:.0f} s when nobody disturbs it) was ended {len(raw['kills'])} times by kill -9 of its "
+        f"process group, {chance} times at a random moment and {len(aims)} times as soon as a certain file was there, "
+        "and called again each time. Compared are weights, predictions, histories, records and the report's tables "
+        "with those of a study that was left alone. `done again` counts files of finished parts that were written "
+        "anew, `epochs repeated` epochs that a checkpoint held already.",
+        "",
+        *table(["what it was doing", "kills"], [[name, count] for name, count in raw["phases"].items()]),
+        *table(["study", "kills", "runs that differ", "tables that differ", "done again", "epochs repeated",
+                "unfinished files left", "their KiB"], rows),
+        f"Killed as soon as these were there: {', '.join(f'`{aim}`' for aim in aims)}.",
+        "",
+        *([f"Not met before the last kill: {', '.join(f'`{aim}`' for aim in raw['aims missed'])}.", ""]
+          if raw["aims missed"] else []),
+    ]  # fmt: skip
+
+
+def disk(raw: dict) -> list[str]:
+    """Say how commands end where nothing can be written."""
+    if "left out" in raw:
+        return ["Full disk and read-only folders", f"Left out: {raw['left out']}.", ""]
+    rows = [[place, end["when"], end["status"], yes(end["one line"]), yes(end["earlier results intact"]),
+             end["message"]] for place in ROOM for end in raw[place]["ends"]]  # fmt: skip
+    after = [[place, yes(raw[place]["succeeds with space"]), yes(raw[place]["as ever"]), len(raw[place]["left behind"])]
+             for place in ROOM]  # fmt: skip
+    return [
+        "Full disk and read-only folders",
+        "A small file system in memory lies under one folder at a time; it is read-only, or a filler leaves so much. "
+        "A status of 0 means that the space was enough.",
+        "",
+        *table(["folder", "disk", "status", "one line", "earlier results intact", "message"], rows),
+        *table(["folder", "the same call succeeds with space", "result as ever", "unfinished files left"], after),
+    ]
+
+
+def together(raw: dict) -> list[str]:
+    """Say what comes of two at once."""
+    keys = ("statuses", "both say the same", "records written", "records wanted", "as one alone")
+    rows = [[name, *(yes(raw[name][k]) if not isinstance(raw[name][k], list) else raw[name][k] for k in keys)]
+            for name in ("run", "grid")]  # fmt: skip
+    return [
+        "Two at once",
+        "Two processes ask for the same at the same time, from a cold folder, decoding included. A record that was "
+        f"written twice would count twice. The run of 2 epochs printed {raw['run']['epochs trained']} epochs in all.",
+        "",
+        *table(["what", *keys], rows),
+    ]
+
+
+def bad_data(raw: dict) -> list[str]:
+    """Say how damaged inputs ended."""
+    return [
+        "Bad data",
+        f"{raw['inputs']} damaged trees and archives of the five layouts (seed {raw['seed']}): {raw['read']} were "
+        f"read, every row accounted for, and {raw['refused in one line']} refused in one line; none ended otherwise. "
+        f"The slowest took {raw['slowest_s']} s, the process {raw['peak_mib']} MiB at its peak.",
+        "",
+        *table(["what was done: how it ended", "inputs"], [[k, v] for k, v in raw["by kind"].items()]),
+    ]
+
+
+def packages(raw: dict) -> list[str]:
+    """Say what is known of the packages."""
+    audit = raw["audit"]
+    said = f"{audit['audited']} packages were looked up" + (f"; {audit['not audited']} were not: {audit['why']}."
+            if audit["not audited"] else ".")  # fmt: skip
+    bad = [[name, ", ".join(ids)] for name, ids in audit.get("vulnerable", {}).items()]
+    return [
+        "Packages",
+        f"Known vulnerabilities of the packages that `pyproject.toml` names, in their locked versions, by pip-audit: "
+        f"{said} For the whole lock: `pip-audit --disable-pip -r requirements.lock`.",
+        "",
+        *(table(["package", "known vulnerabilities"], bad) if bad else []),
+        f"Licences of all {raw['locked']} locked packages, as they state them themselves: "
+        "[licences.csv](licences.csv).",
+        "",
+        *table(["licence", "packages"], [[k, v] for k, v in raw["licences"].items()]),
+        "Age of the latest release of the packages that `pyproject.toml` names:",
+        "",
+        *table(["package", "latest release"], sorted(raw["latest release"].items(), key=lambda x: (x[1], x[0]))),
+    ]
+
+
+def coverage(raw: dict) -> list[str]:
+    """Say what the tests reach."""
+    return [
+        "Coverage",
+        f"{raw['percent']} % of lines and branches of `gralib`, {raw['branches_percent']} % of its {raw['branches']} "
+        f"branches, in the processes of the test suite itself ({raw['tests']}). Files below 90 %:",
+        "",
+        *table(["file", "lines and branches, %"], [[name, share] for name, share in raw["below"].items()]),
+    ]
+
+
+def mutation(raw: dict) -> list[str]:
+    """Say which mutants live, and why."""
+    known, unknown = mutants.explained(raw["survivors"])
+    return [
+        "Mutants",
+        "One thing is made wrong at a time, and the tests of that file are run. Constants outside functions and the "
+        "layers' `__init__` are not changed.",
+        "",
+        *table(["file", "mutants", "noticed"], [[n, f["mutants"], f["noticed"]] for n, f in raw["files"].items()]),
+        *table(["mutant that lives", "why"], [[f"`{text}`", why] for text, why in known.items()]),
+        *(table(["mutant that lives unexplained"], [[f"`{text}`"] for text in unknown]) if unknown else []),
+    ]
+
+
+SECTIONS = {
+    "twice": twice, "killed": killed, "disk": disk, "together": together, "hostile": bad_data, "packages": packages,
+    "coverage": coverage, "mutants": mutation,
+}  # fmt: skip
