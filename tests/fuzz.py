@@ -64,7 +64,8 @@ def pack(tree: Tree, ending: str, odd: tarfile.TarInfo | None = None) -> bytes:
     if ending == ".zip":
         with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, data in tree.items():
-                archive.writestr(name.encode(errors="replace").decode(), data)
+                name = name.encode(errors="replace").decode().split("\0")[0]
+                archive.writestr(name or "/", data)  # zipfile writes no file without a name
         return held.getvalue()
     with tarfile.open(fileobj=held, mode="w:gz" if ending == ".tar.gz" else "w") as tar:
         for name, data in tree.items():
