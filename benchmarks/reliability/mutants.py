@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 import yaml
-from common import BUILD, CORES, HERE, ROOT
+from common import BUILD, CORES, HERE, ROOT, code_commit
 
 FILES = ("scores", "ages", "protocols", "attention")
 LEFT_OUT = "not (random_split_leaks or real_set or equation_2 or gradient_of_the_gate)"
@@ -29,16 +29,18 @@ process_isolation = "forkserver"
 
 
 def prepare(work: Path) -> None:
-    """Copy what is mutated and its tests."""
+    """Copy what is mutated and its tests; mutmut goes on where it was stopped."""
+    if (work / "pyproject.toml").exists():
+        return
     shutil.rmtree(work, ignore_errors=True)
     shutil.copytree(ROOT / "gralib", work / "gralib", ignore=shutil.ignore_patterns("__pycache__"))
     (work / "tests").mkdir()
     for name in (*(f"test_{n}" for n in FILES), "conftest"):
         shutil.copy(ROOT / "tests" / f"{name}.py", work / "tests")
-    (work / "pyproject.toml").write_text(CONFIG)
     attention = work / "gralib" / "attention.py"
     marked = re.sub(r"(def __init__\(.*\):)$", r"\1  # pragma: no mutate block", attention.read_text(), flags=re.M)
     attention.write_text(marked)
+    (work / "pyproject.toml").write_text(CONFIG)
 
 
 def changes(work: Path, name: str) -> dict[str, str]:
@@ -61,11 +63,11 @@ def changes(work: Path, name: str) -> dict[str, str]:
 
 def measure(tools: Path) -> dict:
     """Run all mutants and return how many there were, how many were noticed, and those that were not."""
-    work = BUILD / "mutants"
+    work = BUILD.with_name(code_commit("tests")[:12]) / "mutants"
     prepare(work)
     env = {**os.environ, "KERAS_BACKEND": "numpy", "PYTHONPATH": str(tools)}
     command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(CORES)]
-    with (BUILD / "mutants.log").open("w") as log:
+    with work.with_name("mutants.log").open("w") as log:
         subprocess.run(command, cwd=work, env=env, stdout=log, stderr=log, check=True)
     found: dict = {"files": {}, "survivors": []}
     for name in FILES:

@@ -65,15 +65,15 @@ def twice(raw: dict) -> list[str]:
               yes(raw[e]["one worker, two workers"]["alone identical"])] for e in ("tensorflow", "jax")]  # fmt: skip
     return [
         "Same twice",
-        "The smoke preset (gender, 16 epochs, width 4) on synthetic faces, each time in a process of its own from an "
-        "empty folder; compared with the first run (`tensorflow, jax`: one engine with the other, initial weights "
-        "being equal). Identical means the bytes of weights, predictions and history, and the record but for when and "
-        "how long. `interrupted` was ended by kill -9 after its sixth epoch and called again. What is held to AVX2 "
-        "or runs without oneDNN stands in for another processor; it is the same one.",
+        "Gender, the smoke preset at width 2 for 8 epochs, on synthetic faces; each time in a process of its own, "
+        "from an empty folder; compared with the first run (`tensorflow, jax`: one engine with the other, initial "
+        "weights being equal). Identical means the bytes of weights, predictions and history, and the record but for "
+        "when and how long. `interrupted` was ended by kill -9 after its fourth epoch and called again. What is held "
+        "to AVX2 or runs without oneDNN stands in for another processor; it is the same one.",
         "",
         *table(["engine", "beside the first run", "identical", "greatest difference of an output", "median",
                 "other answers", "scores"], rows),
-        "The grid of gates, trained by one worker and by two, and one of its runs alone:",
+        "A grid of six runs, trained by one worker and by two, and one of them alone:",
         "",
         *table(["engine", "identical", "runs", "alone identical"], grids),
     ]  # fmt: skip

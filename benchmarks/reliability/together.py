@@ -37,8 +37,7 @@ def measure() -> dict:
     """Return how two runs at once and two grids at once ended, beside one alone."""
     faces, place = drawn("utkface", twice.SUBJECTS), BUILD / "twice"
     place.mkdir(exist_ok=True)
-    grid = ["grid", "gate_ablation", *map(str, twice.GRID), "--root", str(faces), "--workers", "1"]
-    run = twice.words(faces, *twice.GRID[4:], "--progress", "lines")
+    grid, run = twice.grid_words(faces, 1), twice.words(faces, *twice.GRID, "--progress", "lines")
     wanted = len(configs_of("gate_ablation", 1, preset="smoke"))
     found = {}
     for name, command, alone, records in (

@@ -18,25 +18,33 @@ OTHER: dict[str, dict[str, dict[str, str]]] = {
     "jax": {"XLA held to AVX2": {"XLA_FLAGS": "--xla_cpu_max_isa=AVX2"}},
 }
 """Stand-ins for another processor: the same one, told to use fewer of its instructions."""
-GRID = ("--preset", "smoke", "--seeds", 1, "--set", "width=2", "--set", "epochs=2")
+SMALL = ("--set", "width=2", "--set", "epochs=8")
+GRID = ("--set", "network=separable", "--set", "epochs=2")
+"""Six runs of a network that is compiled quickly."""
 
 
 def words(faces: Path, *more: object) -> list[str]:
-    """Return a run of the smoke preset on all faces."""
+    """Return a run on all faces, `more` deciding which."""
     return ["run", "--task", "gender", "--preset", "smoke", "--root", str(faces), *map(str, more)]
 
 
+def grid_words(faces: Path, workers: int) -> list[str]:
+    """Return a grid of six runs."""
+    rest = ("--preset", "smoke", "--seeds", 1, *GRID, "--root", faces, "--workers", workers)
+    return ["grid", "gate_ablation", *map(str, rest)]
+
+
 def interrupted(root: Path, faces: Path, env: dict[str, str]) -> None:
-    """Kill a run when its sixth epoch is done, once, and call it again."""
-    command = [GRA, *words(faces, "--progress", "lines")]
+    """Kill a run when its fourth epoch is done, once, and call it again."""
+    command = [GRA, *words(faces, *SMALL, "--progress", "lines")]
     if not (root / "runs").exists():
         process = subprocess.Popen(command, env=environment(root, **env), cwd=root, stdout=subprocess.DEVNULL,
                                    stderr=subprocess.PIPE, text=True, start_new_session=True)  # fmt: skip
         for line in process.stderr or ():
-            if "epoch 6/" in line:
+            if "epoch 4/" in line:
                 os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    good(gra(root, *words(faces, "--progress", "none"), **env))
+    good(gra(root, *words(faces, *SMALL, "--progress", "none"), **env))
 
 
 def only_run(root: Path) -> Path:
@@ -57,7 +65,7 @@ def measure() -> dict:
         if name == "interrupted":
             jobs.append(lambda: interrupted(root, faces, call))
         else:
-            jobs.append(lambda: good(gra(root, *words(faces, "--progress", "none", *more), **call)))
+            jobs.append(lambda: good(gra(root, *words(faces, *SMALL, "--progress", "none", *more), **call)))
 
     for engine in ENGINES:
         for name in ("once", "again", "interrupted"):
@@ -81,13 +89,13 @@ def measure() -> dict:
 
 
 def workers(engine: str, faces: Path, place: Path) -> dict:
-    """Train the grid of gates by one worker and by two, and its last run alone; return whether all are the same."""
+    """Train a grid by one worker and by two, and its last run alone; return whether all are the same."""
     left = {}
     for count in (1, 2):
         root = study_root(place / f"{engine}-workers-{count}")
-        good(gra(root, "grid", "gate_ablation", *GRID, "--root", faces, "--workers", count, **ENGINES[engine]))
+        good(gra(root, *grid_words(faces, count), **ENGINES[engine]))
         left[count] = signatures(root)
     alone = study_root(place / f"{engine}-alone")
-    good(gra(alone, *words(faces, *GRID[4:], "--progress", "none"), **ENGINES[engine]))
+    good(gra(alone, *words(faces, *GRID, "--progress", "none"), **ENGINES[engine]))
     same = left[1] == left[2]
     return {"identical": same, "runs": len(left[1]), "alone identical": signatures(alone).items() <= left[1].items()}
