@@ -131,3 +131,30 @@ def test_with_nothing_downloaded_faces_are_drawn(tmp_path, monkeypatch):
     assert find_root("utkface").parent.name == "synthetic"
     (tmp_path / "data/utkface/UTKFace.tar.gz").touch()
     assert find_root("utkface") == tmp_path / "data/utkface"
+
+
+def test_two_that_draw_the_same_faces_at_once_both_find_them(tmp_path, monkeypatch):
+    from gralib import datasets
+    from gralib.datasets import find_root, synthetic
+
+    monkeypatch.setattr("gralib.errors.ROOT", tmp_path)
+    write = synthetic.write
+
+    def second(layout, folder):
+        """Draw while another process is quicker: the folder is there when this one wants to make it."""
+        rename = type(folder).replace
+
+        def late(part, target):
+            monkeypatch.setattr(type(folder), "replace", rename)
+            write(layout, tmp_path / "quicker", subjects=11)
+            rename(tmp_path / "quicker", target)
+            return rename(part, target)
+
+        monkeypatch.setattr(type(folder), "replace", late)
+        return write(layout, folder, subjects=11)
+
+    monkeypatch.setattr(synthetic, "write", second)
+    place = find_root("utkface")
+    assert (place / "SYNTHETIC.txt").exists()
+    assert [p.name for p in place.parent.iterdir()] == ["utkface"], "nothing unfinished is left"
+    assert datasets.load("utkface", place).source.synthetic

@@ -30,7 +30,11 @@ def find_root(dataset: str, root: str | Path = "") -> Path:
     if not drawn.exists():
         from gralib.datasets import synthetic
 
-        synthetic.write(dataset, drawn)
+        try:
+            synthetic.write(dataset, drawn)
+        except OSError:
+            if not drawn.exists():  # else another process was quicker
+                raise
     return drawn
 
 
