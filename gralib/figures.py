@@ -1,5 +1,6 @@
 """Figures: a table or an array in, matplotlib axes out. One thing has one colour everywhere (Okabe and Ito)."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from gralib.errors import from_root
+from gralib.records import write_bytes
 
 COLOURS = {
     "measured": "#0072B2",
@@ -47,9 +49,8 @@ def save(axes: Axes | Figure, path: Path) -> Path:
     """Write the figure of `axes` to `path` (by its ending; the same bytes for the same figure) and close it."""
     figure = axes if isinstance(axes, Figure) else axes.get_figure()
     assert isinstance(figure, Figure)
-    path.parent.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context(STYLE):
-        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else {"Software": None})
+        _write(figure, path)
     plt.close(figure)
     return path
 
@@ -58,9 +59,16 @@ def keep_faces(figure: Figure, dataset: str, name: str, synthetic: bool, reports
     """Write a figure that shows faces: drawn ones where the report finds them, people's where git ignores them."""
     folder = "figures" if synthetic else "faces"
     path = from_root(reports) / folder / f"{'synthetic-' if synthetic else ''}{dataset}-{name}.png"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, metadata={"Software": None})
+    _write(figure, path)
     return path
+
+
+def _write(figure: Figure, path: Path) -> None:
+    """Write a figure whole or not at all, without the day and the program that drew it."""
+    held = io.BytesIO()
+    metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
+    figure.savefig(held, format=path.suffix[1:], metadata=metadata)
+    write_bytes(path, held.getvalue())
 
 
 def canvas(title: str, label: str, width: float = 6.4, height: float = 4.0) -> Axes:

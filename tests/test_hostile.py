@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gralib import experiment, records, sources, training
+from gralib import experiment, figures, records, sources, training
 from gralib.config import configure
 from gralib.datasets import adience, afad, fgnet, load, utkface, wikipedia
 from gralib.errors import FailedTraining, UserError
@@ -186,15 +186,20 @@ def test_a_failed_training_is_marked_named_and_tried_again(faces, tmp_path, monk
     assert len(runs) == 1 and not problems
 
 
-@pytest.mark.parametrize("write", ["text", "arrays"])
+@pytest.mark.parametrize("write", ["text", "arrays", "figure"])
 def test_a_full_disk_is_said_in_one_line_and_leaves_what_was_there(tmp_path, monkeypatch, write):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    path = tmp_path / "weights.npz"
-    training._save(path, [np.zeros(3)])
+    writers = {
+        "text": lambda path, what: records.write_text(path, what),
+        "arrays": lambda path, what: training._save(path, [np.zeros(len(what))]),
+        "figure": lambda path, what: figures.save(figures.canvas(what, ""), path),
+    }
+    path = tmp_path / f"file.{'svg' if write == 'figure' else 'npz'}"
+    writers[write](path, "old")
     before = path.read_bytes()
-    monkeypatch.setattr("os.fsync" if write == "text" else "numpy.savez", full)
-    with pytest.raises(UserError, match=r"weights\.npz: could not be written: No space left on device"):
-        records.write_text(path, "new") if write == "text" else training._save(path, [np.ones(3)])
+    monkeypatch.setattr("numpy.savez" if write == "arrays" else "os.fsync", full)
+    with pytest.raises(UserError, match=r"file\....: could not be written: No space left on device"):
+        writers[write](path, "newer")
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]

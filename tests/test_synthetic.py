@@ -17,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from gralib.datasets.layouts import LAYOUTS, sample_ages
 from gralib.datasets.synthetic import write
 from gralib.drawing import MAX_AGE, Subject, draw_face
+from gralib.errors import UserError
 
 REGULAR = re.compile(r"(\d+)_([01])_([0-4])_(\d{17})\.jpg\.chip\.jpg")
 SUBJECTS = 95
@@ -211,7 +212,7 @@ def test_a_failure_leaves_nothing_behind(tmp_path, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr("gralib.datasets.layouts.draw_face", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(UserError, match="set: could not be written: disk full"):
         write("utkface", tmp_path / "set", subjects=11)
     assert not list(tmp_path.iterdir())
 

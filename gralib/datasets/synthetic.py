@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from gralib.datasets.layouts import FEWEST_SUBJECTS, LAYOUTS
+from gralib.errors import writing
 from gralib.sources import MARKER
 
 
@@ -35,16 +36,17 @@ def write(layout: str, folder: Path, subjects: int = 400, seed: int = 0) -> int:
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise FileExistsError(f"{folder}: expected no such folder or an empty one, got one with something in it")
     part = folder.with_name(f".{folder.name}.{uuid4().hex}.part")
-    part.mkdir(parents=True)
     try:
-        LAYOUTS[layout](part, subjects, seed)
-        files = 1 + sum(path.is_file() for path in part.rglob("*"))
-        note = (
-            "The faces in this folder are drawn, not photographed: they show nobody, and results on them say "
-            f"nothing about people. gralib.datasets.synthetic drew them in the layout '{layout}' with seed {seed}: "
-            f"{subjects} subjects, {files} files with this one.\n"
-        )
-        (part / MARKER).write_text(note, encoding="utf-8")
+        with writing(folder):
+            part.mkdir(parents=True)
+            LAYOUTS[layout](part, subjects, seed)
+            files = 1 + sum(path.is_file() for path in part.rglob("*"))
+            note = (
+                "The faces in this folder are drawn, not photographed: they show nobody, and results on them say "
+                f"nothing about people. gralib.datasets.synthetic drew them in the layout '{layout}' with seed {seed}: "
+                f"{subjects} subjects, {files} files with this one.\n"
+            )
+            (part / MARKER).write_text(note, encoding="utf-8")
         try:
             part.replace(folder)
         except OSError:
