@@ -18,14 +18,15 @@ from tqdm import tqdm
 from gralib.records import write_text
 
 KILLS = 50
-LONGEST = 45.0
-"""Seconds after which a call is killed at the latest; shorter and a slow machine would never finish an epoch."""
+SOON = 0.5
+"""A call is killed at the latest after this share of the time that the whole study takes undisturbed, or when a file
+that is waited for does not come."""
 AIMS = (
     "cache/.adience-*", "runs/*/weights.part.npz", "runs/*/checkpoint.part.npz", "runs/*/checkpoint.npz",
     "runs/*/predictions.csv", "runs/*/history.csv", "runs/*/.record.json-*", "runs/*/record.json",
     "build/adience.ipynb", "reports/tables/claims.csv",
 )  # fmt: skip
-"""Moments too short to be hit by chance: one more kill each, as soon as such a file is there."""
+"""Moments too short to be hit by chance: one more kill each, as soon as such a file is there, each third call."""
 EPOCH = re.compile(r"(\S+): epoch (\d+)/")
 FINISHED = ("runs/*/record.json", "cache/adience-*/meta.json", "data/synthetic/adience/SYNTHETIC.txt")
 """Files that appear last: what is beside them is finished."""
@@ -75,19 +76,19 @@ def epochs_done(root: Path) -> dict[str, int]:
     return done
 
 
-def wait(process: subprocess.Popen, root: Path, seconds: float, aim: str) -> bool:
-    """Wait until the process ends (True), or until it is to be killed: after `seconds`, or when `aim` is there."""
+def wait(process: subprocess.Popen, root: Path, seconds: float, aim: str) -> str:
+    """Wait until the process is to be killed; return why: 'time' after `seconds`, or `aim`; '' where it ends."""
     end, known = time.monotonic() + seconds, set(root.glob(aim)) if aim else set()
     while process.poll() is None:
         if aim and any(path not in known for path in root.glob(aim)):
-            return False
-        if not aim and time.monotonic() > end:
-            return False
+            return aim
+        if time.monotonic() > end:
+            return "time"
         time.sleep(0.002 if aim else 0.05)
-    return True
+    return ""
 
 
-def study(number: int, kills: list[dict], aims: list[str], rng: np.random.Generator) -> dict:
+def study(number: int, longest: float, kills: list[dict], aims: list[str], rng: np.random.Generator) -> dict:
     """Run one study to its end; a line is added to `kills` for every kill.
 
     Returns:
@@ -102,22 +103,22 @@ def study(number: int, kills: list[dict], aims: list[str], rng: np.random.Genera
     while True:
         log = root.with_name(f"log-{number}-{mine}.txt")
         more = len(kills) < KILLS + len(AIMS)
-        aim = aims[0] if more and aims and mine % 3 == 2 else ""
+        aim = aims.pop(0) if more and aims and mine % 3 == 0 else ""
         process = start(root, log)
-        ended = wait(process, root, rng.uniform(0.5, LONGEST) if more else 1e9, aim)
-        doing = phase(root, process.pid) if not ended else ""
-        if not ended:
+        why = wait(process, root, rng.uniform(0.5, longest) if more and not aim else longest if more else 1e9, aim)
+        doing = phase(root, process.pid) if why else ""
+        if why:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        aims += [aim] if aim and why != aim else []
         lines = EPOCH.findall(log.read_text())
         repeated += [f"{run} epoch {n}" for run, n in lines if int(n) <= checkpoints.get(run, 0)]
         again += [name for name, was in before.items() if finished_files(root).get(name) != was]
-        if ended and process.returncode:
+        if not why and process.returncode:
             sys.exit(f"study {number} failed, see {log}")
-        if ended:
+        if not why:
             break
-        kills.append({"study": number, "doing": doing, **({"at": aim} if aim else {})})
-        aims[:] = aims[1:] if aim else aims
+        kills.append({"study": number, "doing": doing, **({"at": aim} if aim and why == aim else {})})
         before, checkpoints, mine = finished_files(root), epochs_done(root), mine + 1
     return {"kills": mine, "done again": sorted(set(again)), "epochs repeated": repeated, **state(root)}
 
@@ -161,7 +162,8 @@ def measure() -> dict:
     bar = tqdm(total=KILLS + len(AIMS), initial=len(found["kills"]), desc="kills", unit="kill")
     while len(found["kills"]) < KILLS + len(AIMS):
         number = len(found["studies"])
-        ended = study(number, found["kills"], found["aims"], np.random.default_rng([11, number]))
+        longest = SOON * reference["seconds"]
+        ended = study(number, longest, found["kills"], found["aims"], np.random.default_rng([11, number]))
         ended["runs that differ"] = differing(ended.pop("runs"), reference["runs"])
         ended["tables that differ"] = differing(ended.pop("tables"), reference["tables"])
         found["studies"].append(ended)

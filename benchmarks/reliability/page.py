@@ -109,8 +109,9 @@ def disk(raw: dict) -> list[str]:
     """Say how commands end where nothing can be written."""
     if "left out" in raw:
         return ["Full disk and read-only folders", f"Left out: {raw['left out']}.", ""]
-    rows = [[place, end["when"], end["status"], yes(end["one line"]), yes(end["earlier results intact"]),
-             end["message"]] for place in ROOM for end in raw[place]["ends"]]  # fmt: skip
+    rows = [[place, end["when"], end["status"], *((yes(end["one line"]), yes(end["earlier results intact"]),
+             end["message"]) if end["status"] else ("", "", ""))]
+            for place in ROOM for end in raw[place]["ends"]]  # fmt: skip
     after = [[place, yes(raw[place]["succeeds with space"]), yes(raw[place]["as ever"]), len(raw[place]["left behind"])]
              for place in ROOM]  # fmt: skip
     return [

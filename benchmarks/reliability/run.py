@@ -84,8 +84,8 @@ def figures(raw: dict) -> dict:
         found["killed_processes_left"] = made["processes left"]
     if (made := raw.get("disk")) and "left out" not in made:
         places = [made[p] for p in disk.ROOM]
-        ends = [end for place in places for end in place["ends"]]
-        found["disk_calls"] = len(ends)
+        ends = [end for place in places for end in place["ends"] if end["status"]]
+        found["disk_calls_without_room"] = len(ends)
         found["disk_refused_in_one_line"] = sum(end["status"] == 1 and end["one line"] for end in ends)
         found["disk_earlier_results_intact"] = all(end["earlier results intact"] for end in ends)
         found["disk_as_ever_with_space"] = all(p["succeeds with space"] and p["as ever"] for p in places)
