@@ -26,7 +26,7 @@ AIMS = (
     "runs/*/predictions.csv", "runs/*/history.csv", "runs/*/.record.json-*", "runs/*/record.json",
     "build/adience.ipynb", "reports/tables/claims.csv",
 )  # fmt: skip
-"""Moments too short to be hit by chance: one more kill each, as soon as such a file is there, each third call."""
+"""Moments too short to be hit by chance: each third call is killed as soon as the next such file is there."""
 EPOCH = re.compile(r"(\S+): epoch (\d+)/")
 FINISHED = ("runs/*/record.json", "cache/adience-*/meta.json", "data/synthetic/adience/SYNTHETIC.txt")
 """Files that appear last: what is beside them is finished."""
@@ -102,7 +102,7 @@ def study(number: int, longest: float, kills: list[dict], aims: list[str], rng: 
     again, repeated, mine = [], [], 0
     while True:
         log = root.with_name(f"log-{number}-{mine}.txt")
-        more = len(kills) < KILLS + len(AIMS)
+        more = len(kills) < KILLS
         aim = aims.pop(0) if more and aims and mine % 3 == 0 else ""
         process = start(root, log)
         why = wait(process, root, rng.uniform(0.5, longest) if more and not aim else longest if more else 1e9, aim)
@@ -159,8 +159,8 @@ def measure() -> dict:
         write_text(place / "reference.json", json.dumps({**state(root), **took}))
     reference = json.loads((place / "reference.json").read_text())
     found = json.loads(kept.read_text()) if kept.exists() else {"kills": [], "aims": list(AIMS), "studies": []}
-    bar = tqdm(total=KILLS + len(AIMS), initial=len(found["kills"]), desc="kills", unit="kill")
-    while len(found["kills"]) < KILLS + len(AIMS):
+    bar = tqdm(total=KILLS, initial=len(found["kills"]), desc="kills", unit="kill")
+    while len(found["kills"]) < KILLS:
         number = len(found["studies"])
         longest = SOON * reference["seconds"]
         ended = study(number, longest, found["kills"], found["aims"], np.random.default_rng([11, number]))
