@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -90,11 +91,12 @@ def audit(tools: Path) -> dict:
     write_text(file, "".join(f"{name}=={pins[name.lower()]}\n" for name in direct()))
     command = [sys.executable, "-m", "pip_audit", "-r", str(file), "--no-deps", "--disable-pip", "-s", "pypi",
                "-f", "json", "--progress-spinner", "off"]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, env={"PYTHONPATH": str(tools), "PATH": "/usr/bin"})
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(tools)})
     try:
         rows = json.loads(done.stdout)["dependencies"]
     except ValueError:
-        return {"audited": 0, "not audited": len(direct()), "why": done.stderr.strip().splitlines()[-1][:200]}
+        error = (done.stderr.strip().splitlines() or ["no answer"])[-1].split(":")[0]
+        return {"audited": 0, "not audited": len(direct()), "why": f"pip-audit ended with {error}"}
     skipped = [row for row in rows if "skip_reason" in row]
     bad = {row["name"]: [v["id"] for v in row["vulns"]] for row in rows if row.get("vulns")}
     why = skipped[0]["skip_reason"] if skipped else ""

@@ -99,7 +99,8 @@ def figures(raw: dict) -> dict:
     if made := raw.get("packages"):
         found["packages_audited"] = made["audit"]["audited"]
         found["packages_not_audited"] = made["audit"]["not audited"]
-        found["packages_vulnerable"] = len(made["audit"].get("vulnerable", {}))
+        if made["audit"]["audited"]:
+            found["packages_vulnerable"] = len(made["audit"]["vulnerable"])
         old = [name for name, age in made["latest release"].items() if age == f"over {max(packages.AGES)} days"]
         found["packages_older_than_two_years"] = len(old)
     if made := raw.get("coverage"):
