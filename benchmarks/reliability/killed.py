@@ -18,9 +18,9 @@ from tqdm import tqdm
 from gralib.records import write_text
 
 KILLS = 50
-SOON = 0.5
-"""A call is killed at the latest after this share of the time that the whole study takes undisturbed, or when a file
-that is waited for does not come."""
+SPANS = (0.05, 0.5)
+"""A call is killed within one of these shares of the time that the whole study takes undisturbed, or after the longer
+one when a file that is waited for does not come: half of the kills come early, half leave time to get on."""
 AIMS = (
     "cache/.adience-*", "runs/*/weights.part.npz", "runs/*/checkpoint.part.npz", "runs/*/checkpoint.npz",
     "runs/*/predictions.csv", "runs/*/history.csv", "runs/*/.record.json-*", "runs/*/record.json",
@@ -104,8 +104,9 @@ def study(number: int, longest: float, kills: list[dict], aims: list[str], rng: 
         log = root.with_name(f"log-{number}-{mine}.txt")
         more = len(kills) < KILLS
         aim = aims.pop(0) if more and aims and mine % 3 == 0 else ""
+        chance = rng.uniform(0.5, longest * rng.choice(SPANS) / max(SPANS))
         process = start(root, log)
-        why = wait(process, root, rng.uniform(0.5, longest) if more and not aim else longest if more else 1e9, aim)
+        why = wait(process, root, chance if more and not aim else longest if more else 1e9, aim)
         doing = phase(root, process.pid) if why else ""
         if why:
             os.killpg(process.pid, signal.SIGKILL)
@@ -162,7 +163,7 @@ def measure() -> dict:
     bar = tqdm(total=KILLS, initial=len(found["kills"]), desc="kills", unit="kill")
     while len(found["kills"]) < KILLS:
         number = len(found["studies"])
-        longest = SOON * reference["seconds"]
+        longest = max(SPANS) * reference["seconds"]
         ended = study(number, longest, found["kills"], found["aims"], np.random.default_rng([11, number]))
         ended["runs that differ"] = differing(ended.pop("runs"), reference["runs"])
         ended["tables that differ"] = differing(ended.pop("tables"), reference["tables"])
