@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from common import BUILD, CORES, HERE, differing, environment, signatures, study_root, tables
+from common import BUILD, HERE, differing, environment, signatures, study_root, tables
 from tqdm import tqdm
 
 from gralib.records import write_text
@@ -35,7 +35,7 @@ FINISHED = ("runs/*/record.json", "cache/adience-*/meta.json", "data/synthetic/a
 def start(root: Path, log: Path) -> subprocess.Popen:
     """Start the study, or go on with it, in a process group of its own."""
     command = [str(Path(sys.executable).parent / "snakemake"), "--snakefile", str(HERE / "study.smk"),
-               "--cores", str(CORES), "--quiet", "all", "--nolock", "--rerun-incomplete"]  # fmt: skip
+               "--cores", "1", "--quiet", "all", "--nolock", "--rerun-incomplete"]  # fmt: skip
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     with log.open("w") as out:
         return subprocess.Popen(command, cwd=root, env=environment(root, PATH=path), stdout=out, stderr=out,

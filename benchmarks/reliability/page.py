@@ -97,7 +97,7 @@ def killed(raw: dict) -> list[str]:
     aims = [kill["at"] for kill in raw["kills"] if "at" in kill]
     return [
         "Killed anywhere",
-        f"A small study (draw, decode, train two networks side by side, execute a notebook, report; "
+        f"A small study (draw, decode, train two networks, execute a notebook, report; "
         f"{raw['reference_s']:.0f} s when nobody disturbs it) was ended {len(raw['kills'])} times by kill -9 of its "
         f"process group, {chance} times at a random moment and {len(aims)} times as soon as a certain file was there, "
         "and called again each time. Compared are weights, predictions, histories, records and the report's tables "
