@@ -134,12 +134,13 @@ def main(names: list[str]) -> None:
     """Measure the parts and write the page; parts that are not named stay as the page has them."""
     if unknown := set(names) - set(PARTS):
         sys.exit(f"reliability: expected parts among {', '.join(PARTS)}, got {', '.join(sorted(unknown))}")
-    raw = json.loads(REPORT.read_text())["raw"] if REPORT.exists() else {}
     for name in names or PARTS:
         if name in ("mutants", "packages"):
             install()
         print(f"reliability: {name}", file=sys.stderr, flush=True)
-        raw[name] = once(name)
+        made = once(name)
+        raw = json.loads(REPORT.read_text())["raw"] if REPORT.exists() else {}
+        raw[name] = made
         result = {"figures": figures(raw), "machine": machine(), "raw": raw}
         write_text(REPORT, json.dumps(result, indent=1) + "\n")
         write_text(REPORT.with_suffix(".md"), page(result))
