@@ -1,7 +1,8 @@
 """Mutation testing: one thing wrong in scores, ages, protocols or attention at a time; do their tests notice?
 
 mutmut changes a copy. `conftest.py` is left out (it loads an engine) and Keras runs on NumPy, so that a mutant takes a
-second; the tests that need either are left out, and a slow one of many intervals. Layers' `__init__` stays as it is: Keras looks at its signature.
+second; the tests that need either are left out, and a slow one of many intervals. Layers' `__init__` stays as it is:
+Keras looks at its signature.
 """
 
 import ast
