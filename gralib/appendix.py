@@ -1,23 +1,19 @@
 """What stands behind the report's numbers: every run with its provenance, the seed's figures, lists, LaTeX copies."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import yaml
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gralib import diagrams, figures
-from gralib.config import PROTOCOLS, configure
+from gralib.config import PROTOCOLS, TITLES, Dataset, configure
 from gralib.errors import from_root
 from gralib.records import Run, write_text
-
-TITLES = {
-    "fgnet": "FG-NET", "afad": "AFAD", "wikipedia": "Wikipedia (IMDB-WIKI)", "utkface": "UTKFace", "adience": "Adience",
-}  # fmt: skip
-"""The data sets as the literature writes them."""
 
 
 def command(runs: Sequence[Run]) -> str:
@@ -64,21 +60,74 @@ def provenance(runs: Sequence[Run], folder: Path) -> list[dict[str, Any]]:
     return rows
 
 
+PAPER_FIGURES = {
+    "Fig. 1": ("3", "Comparative study of some Gender and Age classification methods proposed in past few years."),
+    "Fig. 2": ("4", "Schematic diagram depicting the flowchart of the proposed model."),
+    "Fig. 3": ("5.2", "Sample facial images taken from FG-NET dataset"),
+    "Fig. 4": ("6.2", "Effect of Gates at extreme values on the output of Gated Attention Network."),
+    "Fig. 5": ("6.2", "Schematic diagram representing Gated Attention block."),
+    "Fig. 6": ("6.3", "Illustration of Soft Mask Branch."),
+    "Fig. 7": ("6.3", "Overall architecture used in the present work for classification of age and gender from facial "
+                      "images"),
+    "Fig. 8": ("6.6", "Decomposition of original age label into labels for different models"),
+}  # fmt: skip
+"""Where the paper has its figures, and their captions in its words."""
+
+
 def seed_figures(folder: Path) -> list[dict[str, str]]:
-    """Write our counterparts of the paper's Fig. 2 to 8 and return file and caption of each, in the paper's order."""
-    found = {}
-    for name, draw, caption in diagrams.FIGURES:
+    """Write our counterparts of the paper's Fig. 2 to 8; return each beside the paper's caption, in its order.
+
+    Fig. 1 is the table of `methods`: its file is empty.
+    """
+    others = (
+        ("sample-faces", _samples, "Fig. 3: sample faces. Drawn by a program, not photographs; above each its age and "
+         "gender."),
+        ("gate-effect", figures.gate_effect, "Fig. 4: what a gate does to a mask at its ends and between. Calculated "
+         "from Eq. 3, not measured."),
+    )  # fmt: skip
+    ours = {"Fig. 1": ("", "the table of methods below, with the advantages and limitations that the paper names.")}
+    drawings: list[tuple[str, Callable[[], Axes | Figure], str]] = [*diagrams.FIGURES, *others]
+    for name, draw, caption in drawings:
         figures.style()
-        found[caption[:6]] = _figure(figures.save(draw(), folder / "figures" / f"{name}.svg"), caption)
-    sample = "Fig. 3: sample faces. Drawn by a program, not photographs; above each its age and gender."
-    found["Fig. 3"] = _figure(figures.save(_samples(), folder / "figures" / "sample-faces.svg"), sample)
-    gate = "Fig. 4: what a gate does to a mask at its ends and between. Calculated from Eq. 3, not measured."
-    found["Fig. 4"] = _figure(figures.save(figures.gate_effect(), folder / "figures" / "gate-effect.svg"), gate)
-    return [found[key] for key in sorted(found)]
+        file = figures.save(draw(), folder / "figures" / f"{name}.svg")
+        ours[caption[:6]] = (f"figures/{file.name}", caption[8:])
+    return [{"number": number, "section": section, "words": words, "file": ours[number][0], "caption": ours[number][1]}
+            for number, (section, words) in PAPER_FIGURES.items()]  # fmt: skip
 
 
-def _figure(file: Path, caption: str) -> dict[str, str]:
-    return {"file": f"figures/{file.name}", "caption": caption}
+def trained(runs: Sequence[Run]) -> str:
+    """Return in words what the networks of some runs were: size, training faces, epochs, test faces."""
+    configs = [run.record.config for run in runs]
+    widths = sorted({c.width for c in configs if c.network in ("gra_net", "residual")})
+    at = " and ".join(str(width) for width in widths)
+    width = f"width {at} (the paper’s 33 million parameters need 32)" if widths and widths != [32] else f"width {at}"
+    counts = [run.record.trainable_parameters for run in runs]
+    subset = {f"{c.train_faces:,} faces drawn once (split seed {c.split_seed})" if c.train_faces
+              else "the whole training set" for c in configs}  # fmt: skip
+    words = [
+        f"{' and '.join(sorted({c.preset for c in configs}))} preset", *([width] if widths else []),
+        f"{in_words(counts)} trainable parameters", " or ".join(sorted(subset)) + " to train and to choose the epoch",
+        f"{in_words([c.epochs for c in configs])} epochs",
+        f"{in_words([r.record.faces['test'] for r in runs])} test faces",
+    ]  # fmt: skip
+    several = " a fold" if len({c.fold for c in configs}) > 1 else ""
+    return ", ".join(words) + several
+
+
+def trained_by_set(runs: Sequence[Run]) -> list[dict[str, str]]:
+    """Return `trained` for each data set and size of training set: title, runs, words."""
+    groups: dict[tuple[str, bool], list[Run]] = {}
+    for run in runs:
+        config = run.record.config
+        groups.setdefault((TITLES[config.dataset], config.train_faces is None), []).append(run)
+    return [{"title": title, "runs": str(len(some)), "words": trained(some)}
+            for (title, _), some in sorted(groups.items())]  # fmt: skip
+
+
+def in_words(counts: Sequence[int]) -> str:
+    """Return a count, or the least and the greatest of several."""
+    low, high = min(counts), max(counts)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def _samples() -> Figure:
@@ -98,7 +147,21 @@ def literature() -> pd.DataFrame:
     return pd.read_csv(from_root("reports/literature.csv"), keep_default_na=False)
 
 
-def literature_of(dataset: str, table: pd.DataFrame) -> list[dict[Any, Any]]:
+def methods(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the literature one row a method: its databases and values together, advantages and limitations."""
+    rows = []
+    for (method, year), mine in table.groupby(["method", "year"], sort=False):
+        values = [f"{r['quantity']} {r['value']} {r['unit']} ({r['database']})" for r in
+                  mine[mine["value"] != ""].to_dict(orient="records")]  # fmt: skip
+        rows.append({
+            "method": method, "year": year, "values": values, "databases": "; ".join(dict.fromkeys(mine["database"])),
+            **{key: "; ".join(dict.fromkeys(filter(None, mine[key])))
+               for key in ("advantages", "limitations", "protocol", "source")},
+        })  # fmt: skip
+    return rows
+
+
+def literature_of(dataset: Dataset, table: pd.DataFrame) -> list[dict[Any, Any]]:
     """Return the methods measured on a data set, where the paper gives a number."""
     word = TITLES[dataset].split()[0]
     rows = table[table["database"].str.contains(word) & (table["value"] != "")]
@@ -120,7 +183,17 @@ def checklist() -> list[dict[str, Any]]:
     return yaml.safe_load(from_root("reports/checklist.yaml").read_text())
 
 
+def face_figures(folder: Path) -> list[dict[str, str]]:
+    """Return pictures of drawn faces that the notebooks left for the report (pictures of people never are)."""
+    captions = {
+        "synthetic-utkface-faces.png": "Synthetic faces: drawn, not photographs. Above each its age and gender.",
+        "synthetic-utkface-masks.png": "Synthetic faces and, block by block, the mask K averaged over channels.",
+    }
+    return [{"file": f"figures/{name}", "caption": caption} for name, caption in captions.items()
+            if (folder / "figures" / name).exists()]  # fmt: skip
+
+
 def latex(name: str, table: pd.DataFrame, caption: str, folder: Path) -> None:
-    """Write a table for a paper to `tables/`, as LaTeX (booktabs)."""
+    """Write a table of texts for a paper to `tables/`, as LaTeX (booktabs)."""
     text = table.to_latex(index=False, escape=True, caption=caption, label=f"tab:{name}", na_rep="", longtable=True)
     write_text(folder / "tables" / f"{name}.tex", text)

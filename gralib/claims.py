@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gralib import grids, orientation
 from gralib.compare import Side, describe, gain, gain_on_floor, side
-from gralib.config import PROTOCOLS, Dataset, configure, explain
+from gralib.config import PROTOCOLS, TITLES, Dataset, configure, explain
 from gralib.errors import UserError, from_root
 from gralib.records import Run
 from gralib.scores import Estimate, interval_over_masks, interval_over_seeds
@@ -47,6 +47,8 @@ class Test(BaseModel):
     pairs: tuple[tuple[dict[str, Any], dict[str, Any]], ...] = ()
     settings: tuple[dict[str, Any], ...] = ()
     bands: tuple[tuple[int, int], ...] = ()
+    figure: str = ""
+    """Of the report, for an equation."""
     why: str = ""
     verdict: Literal["not run", "not testable"] = "not run"
 
@@ -209,7 +211,7 @@ def _split(test: Test, runs: list[Run], claim: str) -> list[Row]:
     effect = split_effect(studies(runs))
     rows = []
     for row in effect.to_dict(orient="records"):
-        if row["measure"] == test.measure and row["study"].startswith(f"{test.dataset},"):
+        if row["measure"] == test.measure and row["study"].startswith(f"{TITLES[test.dataset]},"):
             better = Estimate(-row["difference"], -row["high"], -row["low"], row["faces"])
             rows.append({**_row("random split, against honest split", test.dataset, better, []),
                          "run ids": row["runs"], "seeds": 1})  # fmt: skip

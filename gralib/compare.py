@@ -1,6 +1,6 @@
 """Settings against settings: per-face scores of several seeds, their differences paired by face and seed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,29 @@ from gralib.errors import UserError
 from gralib.experiment import join_ages, measures
 from gralib.records import Run
 from gralib.scores import Estimate
+
+NETWORKS = {
+    "gra_net": "GRA_Net", "residual": "residual net", "levi_hassner": "Levi & Hassner",
+    "savchenko": "MobileNet (Savchenko)", "separable": "separable CNN (as LMCNN)", "hog": "HOG",
+}  # fmt: skip
+GATES = {
+    0: "gate 0 (naive attention)", 0.25: "gate 1/4", 0.5: "gate 1/2 (residual attention)", 0.75: "gate 3/4",
+    1: "gate 1 (trunk alone)", "trainable": "trainable gate",
+}  # fmt: skip
+JOINED = {
+    "both": "both, expected age", "hard": "both, likeliest category", "category": "category alone",
+    "regression": "regression alone",
+}  # fmt: skip
+WORDS: dict[str, Callable[[Any], str]] = {
+    "label_noise": lambda v: f"{100 * v:.0f} % wrong labels",
+    "modules": lambda v: f"{v[0]} module{'s' if v[0] > 1 else ''} a stage",
+    "age_width": lambda v: "one category for all ages" if v == grids.ALL_AGES else f"{v}-year categories",
+    "network": lambda v: NETWORKS[v],
+    "gate": lambda v: GATES.get(v, f"gate {v}"),
+    "attention": lambda v: f"{v} attention",
+    "join": lambda v: JOINED[v],
+}
+"""What the report says for a setting's value, in the order it says them."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +170,13 @@ def gains(found: dict[str, Side], measure: str, over: str) -> pd.DataFrame:
 
 
 def describe(setting: grids.Setting) -> str:
-    """Return a setting in words, such as 'gate 0.5, modules 3'."""
-    words = {key: value[0] if isinstance(value, list | tuple) else value for key, value in setting.items()}
-    return ", ".join(f"{key.replace('_', ' ')} {value:g}" if isinstance(value, float) else
-                     f"{key.replace('_', ' ')} {value}" for key, value in words.items())  # fmt: skip
+    """Return a setting in words, such as '3 modules a stage, gate 0 (naive attention)'."""
+    known = [say(setting[key]) for key, say in WORDS.items() if key in setting]
+    return ", ".join(known + [f"{key.replace('_', ' ')} {v}" for key, v in setting.items() if key not in WORDS])
+
+
+def along(names: Iterable[str]) -> pd.DataFrame | None:
+    """Split descriptions that start with a depth or share of wrong labels: step, unit, line. None if one has none."""
+    pattern = r"^(?P<step>\d+) (?P<unit>% wrong labels|modules? a stage), (?P<line>.+)$"
+    found = pd.Series(list(names)).str.extract(pattern)
+    return None if found.isna().to_numpy().any() else found.assign(step=found["step"].astype(int))

@@ -20,6 +20,10 @@ TASKS: dict[Dataset, tuple[Task, ...]] = {
     "adience": ("gender", "age_group"),
 }
 """What the labels of each data set allow: FG-NET publishes no gender, Adience age groups instead of ages."""
+TITLES: dict[Dataset, str] = {
+    "fgnet": "FG-NET", "afad": "AFAD", "wikipedia": "Wikipedia (IMDB-WIKI)", "utkface": "UTKFace", "adience": "Adience",
+}  # fmt: skip
+"""The data sets as the literature writes them."""
 PROTOCOLS: dict[Dataset, dict[str, Any]] = {
     "fgnet": {"folds": 10},
     "afad": {},

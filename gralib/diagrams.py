@@ -11,7 +11,7 @@ from gralib.ages import category_names, encode
 from gralib.figures import COLOURS
 
 Edges = list[tuple[str, str]]
-KINDS = {"gate": COLOURS["validation"], "mask": COLOURS["measured"], "trunk": COLOURS["stage1_module1"]}
+KINDS = {"gate": COLOURS["validation"], "mask": COLOURS["measured"], "trunk": COLOURS["gate 1 (trunk alone)"]}
 """What a box belongs to, by a word of its name, and its colour."""
 
 PARTS = {

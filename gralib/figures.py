@@ -24,9 +24,15 @@ COLOURS = {
     "validation": "#D55E00",
     "male": "#56B4E9",
     "female": "#D55E00",
-    "stage1_module1": "#009E73",
-    "stage2_module1": "#E69F00",
-    "stage3_module1": "#CC79A7",
+    "GRA_Net": "#0072B2",
+    "trainable gate": "#0072B2",
+    "gate 0 (naive attention)": "#D55E00",
+    "gate 1/2 (residual attention)": "#009E73",
+    "gate 1 (trunk alone)": "#CC79A7",
+    "residual net": "#E69F00",
+    "stage1": "#332288",
+    "stage2": "#44AA99",
+    "stage3": "#AA4499",
 }
 ATTENTION_COLOURS = {"mixed": "#0072B2", "channel": "#D55E00", "spatial": "#009E73"}
 STYLE: dict[Any, Any] = {
@@ -35,14 +41,14 @@ STYLE: dict[Any, Any] = {
     "savefig.bbox": "tight",
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],
+    "font.family": "STIXGeneral",
+    "mathtext.fontset": "stix",
 }
 
 
 def style() -> None:
     """Set the look of all figures from here on."""
-    sns.set_theme(context="notebook", style="ticks", palette="colorblind", rc=STYLE)
+    sns.set_theme(context="notebook", style="ticks", palette="colorblind", font_scale=1.15, rc=STYLE)
 
 
 def save(axes: Axes | Figure, path: Path) -> Path:
@@ -74,8 +80,8 @@ def _write(figure: Figure, path: Path) -> None:
 def canvas(title: str, label: str, width: float = 6.4, height: float = 4.0) -> Axes:
     """Return empty axes with a title that says what to see, and below it what was measured on which faces."""
     _, ax = plt.subplots(figsize=(width, height), layout="constrained")
-    ax.set_title(f"{title}\n", loc="left", fontweight="bold", fontsize=12)
-    ax.text(0, 1.02, label, transform=ax.transAxes, fontsize=9, color="0.35")
+    ax.set_title(f"{title}\n", loc="left", fontweight="bold", fontsize=13.5)
+    ax.text(0, 1.02, label, transform=ax.transAxes, fontsize=10.5, color="0.35")
     return ax
 
 
@@ -98,73 +104,17 @@ def gates(history: pd.DataFrame, label: str, title: str = "Where the gates go") 
     for column in history.filter(like="gate_"):
         name = str(column).removeprefix("gate_")
         values = [0.5, *history[column]]
-        ax.plot([0, *history["epoch"]], values, color=COLOURS.get(name), marker="o", ms=3.5)
-        ax.annotate(
-            f" {name.replace('_', ' ')}", (history["epoch"].iloc[-1], values[-1]), va="center", color=COLOURS.get(name)
-        )
-    ax.axhline(0.5, color=COLOURS["constant"], lw=1, ls="--", zorder=0)
-    ax.set(xlabel="epoch", ylabel="γ   (0: mask in full,  1: no mask)")
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.margins(x=0.02)
-    return ax
+        ax.plot([0, *history["epoch"]], values, color=COLOURS.get(name[:6]), marker="o", ms=3.5,
+                label=f"{name.replace('_', ' ')}: ends at {values[-1]:.2f}")  # fmt: skip
+    return gate_axis(ax)
 
 
-def settings(table: pd.DataFrame, measure: str, title: str, label: str) -> Axes:
-    """The settings of a grid, a row each: a point a run, the mean with its 95 % interval, the constant predictor.
-
-    `table` is that of `gralib.compare.summary`; accuracies are shown in per cent, errors in years.
-    """
-    years = "mae" in measure or "years" in measure
-    factor = 1 if years else 100
-    ax = canvas(title, label, 7.2, 1.7 + 0.42 * len(table))
-    y = np.arange(len(table))[::-1]
-    value, low, high = (factor * table[c].to_numpy() for c in ("value", "low", "high"))
-    for row, runs in zip(y, table["by seed"], strict=True):
-        ax.plot(factor * np.array(runs), np.full(len(runs), row), "o", ms=5, color=COLOURS["training"], alpha=0.9)
-    ax.plot([], [], "o", ms=5, color=COLOURS["training"], label="one run")
-    ax.errorbar(value, y, xerr=(value - low, high - value), fmt="D", ms=5, capsize=3, color=COLOURS["measured"],
-                label="mean, 95 % interval")  # fmt: skip
-    ax.axvline(factor * table["constant predictor"].mean(), color=COLOURS["constant"], ls="--", lw=1.2,
-               label="same answer for all")  # fmt: skip
-    ax.set_yticks(y, table["setting"])
-    ax.set(xlabel="mean absolute error of the age, years" if years else "accuracy, %")
-    ax.margins(y=0.08)
-    ax.grid(axis="x", color="0.9")
-    ax.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(0, -0.14 - 0.5 / len(table)), ncols=3)
-    return ax
-
-
-def orientation(curves: dict[str, pd.DataFrame], label: str) -> Figure:
-    """Accuracy by degrees of turning and pixels of moving, a line a setting with its 95 % band."""
-    fig, axes = plt.subplots(1, 2, figsize=(9.6, 4.2), layout="constrained", sharey=True)
-    colours = (COLOURS["measured"], COLOURS["constant"])
-    for ax, kind, unit in zip(axes, ("turn", "move"), ("degrees turned", "pixels moved, of 32"), strict=True):
-        for colour, (name, table) in zip(colours, curves.items(), strict=False):
-            part = table[table["kind"] == kind]
-            ax.plot(part["step"], 100 * part["value"], "o-", ms=4, color=colour, label=name)
-            ax.fill_between(part["step"], 100 * part["low"], 100 * part["high"], color=colour, alpha=0.18, lw=0)
-        ax.set(xlabel=f"{unit}, to either side")
-    axes[0].set_ylabel("gender accuracy, %")
-    axes[0].legend(frameon=False)
-    fig.suptitle(f"What turning and moving the test faces costs\n{label}", x=0.01, ha="left", fontsize=11)
-    return fig
-
-
-def trajectories(histories: dict[str, pd.DataFrame], label: str) -> Axes:
-    """Gamma of every gate by epoch, a line a run: where training takes the gates from one half."""
-    ax = canvas("Where training takes the gates", label)
-    for history in histories.values():
-        for column in history.filter(like="gate_"):
-            name = str(column).removeprefix("gate_")
-            ax.plot([0, *history["epoch"]], [0.5, *history[column]], color=COLOURS.get(name), lw=1.3)
-    first = next(iter(histories.values()))
-    for column in first.filter(like="gate_"):
-        name = str(column).removeprefix("gate_")
-        ax.plot([], [], color=COLOURS.get(name), label=name.replace("_", " "))
+def gate_axis(ax: Axes) -> Axes:
+    """Finish an axes of gates by epoch: the whole range of gamma, its start at one half, a legend."""
     ax.axhline(0.5, color=COLOURS["constant"], lw=1, ls="--", zorder=0)
     ax.set(xlabel="epoch", ylabel="γ   (0: mask in full,  1: no mask)", ylim=(0, 1))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.legend(frameon=False)
+    ax.legend(frameon=False, loc="upper left")
     return ax
 
 
@@ -219,13 +169,14 @@ def confusion(table: pd.DataFrame, label: str) -> Axes:
     """Age categories: each row says where the faces of one true category were put, in per cent."""
     _, ax = plt.subplots(figsize=(7.2, 6.0), layout="constrained")
     table = table.dropna(how="all")
+    bar = ax.inset_axes((1.03, 0, 0.035, 1))
     shown = (100 * table).round().astype(int)
     sns.heatmap(
         100 * table, annot=shown.where(shown > 0, 0), fmt="d", annot_kws={"size": 8}, ax=ax, cmap="Blues", vmin=0,
-        vmax=100, square=True, cbar_kws={"label": "% of the true category", "shrink": 0.7}, linewidths=0.5,
+        vmax=100, square=True, cbar_ax=bar, cbar_kws={"label": "% of the true category"}, linewidths=0.5,
     )  # fmt: skip
-    ax.set_title("Which age category is taken for which?\n", loc="left", fontweight="bold", fontsize=12)
-    ax.text(0, 1.02, label, transform=ax.transAxes, fontsize=9, color="0.35")
+    ax.set_title("Which age category is taken for which?\n", loc="left", fontweight="bold", fontsize=13.5)
+    ax.text(0, 1.02, label, transform=ax.transAxes, fontsize=10.5, color="0.35")
     ax.set(xlabel="predicted, years", ylabel="true, years")
     ax.tick_params(axis="x", rotation=45)
     ax.tick_params(axis="y", rotation=0)

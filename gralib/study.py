@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from gralib import scores
-from gralib.config import TASKS, Dataset, Task, configure
+from gralib.config import TASKS, TITLES, Dataset, Task, configure
 from gralib.experiment import join_ages, measures, outputs_of, score
 from gralib.manifest import GENDERS
 from gralib.records import Run, Score
@@ -59,7 +59,7 @@ class Study:
         folds = f", {self.folds} folds" if self.folds > 1 else ""
         protocol = "" if config.protocol in ("grouped", "official") else f", {config.protocol.replace('_', ' ')} split"
         ages = f", ages {config.age_range[0]}-{config.age_range[1]}" if config.age_range else ""
-        return f"{config.dataset}, {kind}, {config.preset} preset, seed {config.seed}{protocol}{ages}{folds}"
+        return f"{TITLES[config.dataset]}, {kind}, {config.preset} preset, seed {config.seed}{protocol}{ages}{folds}"
 
     @property
     def slug(self) -> str:
@@ -187,6 +187,29 @@ class Study:
             e = scores.interval(values[mine], table["group"][mine])
             rows.append((name, e.value, e.low, e.high, constants[mine].mean(), e.n))
         return pd.DataFrame(rows, columns=["decade", "value", "low", "high", "constant", "faces"])
+
+    def by_gender(self) -> pd.DataFrame | None:
+        """Score the faces of each true gender: joined age (MAE in years), and gender (accuracy).
+
+        Returns:
+            One row a score and gender: score, gender, value, low, high, constant (what the constant predictor reaches
+            on these faces), faces; None where nothing is known by gender.
+        """
+        rows = []
+        for name, what, table, measure in (
+            ("age MAE, both networks, expected age (years)", "age", self.ages, scores.absolute_errors),
+            ("gender accuracy", "gender", self.genders, scores.hits),
+        ):
+            if table is None:
+                continue
+            for gender in GENDERS:
+                mine = table[table["gender"] == gender]
+                if len(mine):
+                    e = scores.interval(measure(mine[what], mine["predicted"]), mine["group"])
+                    floor = measure(mine[what], mine["constant"]).mean()
+                    rows.append((name, gender, e.value, e.low, e.high, floor, e.n))
+        columns = ["score", "gender", "value", "low", "high", "constant", "faces"]
+        return pd.DataFrame(rows, columns=columns) if rows else None
 
     def confusion(self) -> pd.DataFrame | None:
         """Return the share of each true age category (or group) put into each one (rows add up to 1)."""
