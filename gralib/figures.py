@@ -105,8 +105,13 @@ def gates(history: pd.DataFrame, label: str, title: str = "Where the gates go") 
         name = str(column).removeprefix("gate_")
         values = [0.5, *history[column]]
         ax.plot([0, *history["epoch"]], values, color=COLOURS.get(name[:6]), marker="o", ms=3.5,
-                label=f"{name.replace('_', ' ')}: ends at {values[-1]:.2f}")  # fmt: skip
+                label=f"{gate_name(name)}: ends at {values[-1]:.2f}")  # fmt: skip
     return gate_axis(ax)
+
+
+def gate_name(name: str) -> str:
+    """Return 'stage1_module2' as 'stage 1, module 2'."""
+    return name.replace("stage", "stage ").replace("_module", ", module ")
 
 
 def gate_axis(ax: Axes) -> Axes:

@@ -105,7 +105,7 @@ def _settled(mine: Sequence[Run], found: dict[str, Any], folder: Path) -> dict[s
     if ends.empty:
         return {}
     table = pd.DataFrame({"runs": ends.count(), "least": ends.min(), "mean": ends.mean(), "greatest": ends.max()})
-    table = table.rename(lambda name: name.replace("stage", "stage ").replace("_module", ", module ")).sort_index()
+    table = table.rename(figures.gate_name).sort_index()
     low, high = table["least"].min(), table["greatest"].max()
     so = ": a trainable gate is practically residual attention (1/2)" if low >= 0.4 and high <= 0.6 else ""
     place, figure = f"tables/{found['slug']}-settled.csv", f"figures/{found['slug']}-trajectories.svg"

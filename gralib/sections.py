@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from gralib import appendix, figures, scores
+from gralib.compare import NETWORKS
 from gralib.config import TASKS, TITLES
 from gralib.records import Run, write_text
 from gralib.study import Study
@@ -80,7 +81,7 @@ def section(study: Study, folder: Path, literature: pd.DataFrame) -> dict[str, A
         "record": record,
         "scores": study.scores.to_dict(orient="records"),
         "settings": ", ".join(
-            f"{name.replace('_', ' ')} {value}"
+            f"{name.replace('_', ' ')} {NETWORKS[value] if name == 'network' else value}"
             for name, value in record.config.model_dump().items()
             if name not in ("recipe", "preset", "dataset", "task")
         ),

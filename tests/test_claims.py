@@ -3,11 +3,12 @@
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT
 
-from gralib import claims, compare, grids, report
+from gralib import claims, compare, grids, orientation, report
 from gralib.config import configure
 from gralib.errors import UserError
 
@@ -146,7 +147,7 @@ def test_sides_with_other_faces_are_refused(made, whole_grids):
 def test_the_table_of_a_grid_has_every_seed(made, whole_grids):
     runs = made("gate_ablation", {"gate": 0.0}, 2, 0.2) + made("gate_ablation", {"gate": "trainable"}, 2, 0.9)
     found = compare.sides("gate_ablation", runs, train_faces=100)
-    assert list(found) == ["gate 0", "gate trainable"]
+    assert list(found) == ["gate 0 (naive attention)", "trainable gate"]
     table = compare.summary(found).set_index("setting")
     assert [len(v) for v in table["by seed"]] == [2, 2]
     assert table.loc["gate 0", "value"] == pytest.approx(np.mean(table.loc["gate 0", "by seed"]), abs=1e-5)
@@ -167,11 +168,65 @@ def test_the_report_shows_verdicts_and_grids(made, made_up, whole_grids, tmp_pat
             "C14",
             "not reproduced",
             "What the gate does",
-            "gate 0.5",
-            "The words" if "html" in name else "C1",
+            "gate 1/2 (residual attention)",
+            "Claim by claim",
+            "In 3 runs every learned gate ended between 0.40 and 0.40: a trainable gate is practically residual",
+            "3 reproduced",
         ):
             assert text in page
     table = (tmp_path / "out/tables/claims.csv").read_text()
     assert table.startswith("id,verdict,what,data set,value,low,high,paper,seeds,run ids")
     assert (tmp_path / "out/tables/utkface-laptop-gate-ablation.csv").exists()
     assert (tmp_path / "out/figures/utkface-laptop-gate-ablation.svg").exists()
+
+
+def test_turned_faces_are_shown_turned_and_a_grid_that_does_not_fit_is_named(
+    made, made_up, whole_grids, tmp_path, monkeypatch
+):
+    runs = [r for g in ("trainable", 1.0) for r in made("gate_ablation", {"gate": g}, 2, 0.4)]
+    runs += [r for n in ("gra_net", "residual") for r in made("rivals", {"network": n}, 2, 0.3)]
+    for i, run in enumerate(runs[:4]):
+        table = run.predictions[["path", "group"]]
+        hits = np.random.default_rng(i).random((len(table), len(orientation.columns()))) < (0.9 if i < 2 else 0.5)
+        hits[:, 0] = True
+        table.join(pd.DataFrame(hits.astype(int), columns=list(orientation.columns()))).to_csv(
+            run.folder / "orientation.csv", index=False
+        )
+    rival = runs[-1].folder / "predictions.csv"
+    pd.read_csv(rival).iloc[::-1].to_csv(rival, index=False)
+    monkeypatch.setattr("gralib.records.gather", lambda: (list(dict.fromkeys(runs)), []))
+    report.build(tmp_path / "out")
+    for name in ("index.html", "README.md"):
+        page = (tmp_path / "out" / name).read_text()
+        for text in ("turned by 15°", "moved by 3 pixels", "gate 1 (trunk alone)", "points: better",
+                     "Beside earlier methods, on the same faces, UTKFace:", "C11:",
+                     "other test faces than"):  # fmt: skip
+            assert text in page, text
+    table = pd.read_csv(tmp_path / "out/tables/utkface-laptop-orientation.csv").set_index(["kind", "step"])
+    row = table.loc[("turn", 15)]
+    losses = 1 - row["trainable gate: value"], 1 - row["gate 1 (trunk alone): value"]
+    assert row["masks: saved"] == pytest.approx(losses[1] - losses[0], abs=1e-5)
+    claimed = pd.read_csv(tmp_path / "out/tables/claims.csv").set_index("what")["value"]
+    assert claimed.filter(like="turned by 15").item() == pytest.approx(row["masks: saved"], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ({"gate": 0.5}, "gate 1/2 (residual attention)"),
+        ({"gate": 1.0, "label_noise": 0.3}, "30 % wrong labels, gate 1 (trunk alone)"),
+        ({"gate": "trainable", "modules": [1, 1, 1]}, "1 module a stage, trainable gate"),
+        ({"network": "savchenko"}, "MobileNet (Savchenko)"),
+        ({"age_width": 117, "join": "regression"}, "one category for all ages, regression alone"),
+        ({"seed": 3}, "seed 3"),
+    ],
+)
+def test_settings_have_names_a_reader_knows(setting, words):
+    assert compare.describe(setting) == words
+
+
+def test_depths_and_shares_of_wrong_labels_are_lines():
+    steps = compare.along(map(compare.describe, grids.GRIDS["label_noise"].settings))
+    assert sorted(set(steps["line"])) == ["gate 1 (trunk alone)", "residual net", "trainable gate"]
+    assert sorted(set(steps["step"])) == [0, 10, 30, 50, 70]
+    assert compare.along(map(compare.describe, grids.GRIDS["gate_ablation"].settings)) is None

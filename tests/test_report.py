@@ -74,7 +74,9 @@ def test_folds_are_pooled_and_a_random_split_stands_beside_the_honest_one(root, 
     assert effect["difference"] == pytest.approx(effect["random"]["value"] - effect["honest"]["value"])
     assert effect["low"] <= effect["difference"] <= effect["high"]
     report.build(root / "reports")
-    assert "What a random split does" in (root / "reports/index.html").read_text()
+    page = (root / "reports/index.html").read_text()
+    for text in ("What a random split does", f"{sum(sizes):,} test, all 3 folds together", "First of 3 folds."):
+        assert text in page
     assert (root / "reports/tables/split-effect.csv").read_text().count("\n") == 3
 
 
@@ -102,6 +104,41 @@ def test_an_unfinished_study_names_what_is_missing(root, made_up):
     made_up(root / records.STORE, "gender")
     report.build(root / "reports")
     assert "Not run: age category, age regression." in (root / "reports/index.html").read_text()
+
+
+def test_own_tables_and_figures_that_no_run_stands_behind_go_and_nothing_else(filled, root):
+    stale = ("tables/utkface-laptop-s9-scores.csv", "figures/synthetic-fgnet-laptop-s0-confusion.svg")
+    kept = ("tables/notes.csv", "figures/benchmarks-growth.svg", "figures/synthetic-utkface-faces.png")
+    for name in (*stale, *kept):
+        (root / "reports" / name).parent.mkdir(exist_ok=True)
+        (root / "reports" / name).write_text("x")
+    report.build(root / "reports")
+    assert not any((root / "reports" / name).exists() for name in stale)
+    assert all((root / "reports" / name).exists() for name in kept)
+    page = (root / "reports/index.html").read_text()
+    own = [p for p in (root / "reports").glob("*s/*") if report.OWN.fullmatch(p.name)]
+    assert len(own) > 10
+    assert all(p.relative_to(root / "reports").as_posix() in page for p in own)
+
+
+def test_errors_by_gender_add_up(filled):
+    (study,) = studies(filled.values())
+    table = study.by_gender()
+    assert list(table["gender"]) == ["male", "female"] * 2
+    scores = study.scores.set_index("score")["value"]
+    for name, rows in table.groupby("score"):
+        assert np.average(rows["value"], weights=rows["faces"]) == pytest.approx(scores[name])
+        assert (rows["low"] < rows["value"]).all()
+
+
+def test_captions_of_the_papers_figures_are_the_papers():
+    text = ROOT.parent / "shared" / "seed" / "seminar-report.txt"
+    if not text.exists():
+        pytest.skip("the text of the paper is not on this machine")
+    words = " ".join(text.read_text().split())
+    assert len(appendix.PAPER_FIGURES) == 8
+    for number, (_, caption) in appendix.PAPER_FIGURES.items():
+        assert f"{number.replace('.', '')} | {caption} |" in words
 
 
 def damage_json(change):
@@ -238,6 +275,9 @@ def test_latex_tables_escape_and_hold_the_scores(filled, root):
     assert r"95\,\% intervals" in text
     claims = (root / "reports/tables/claims.tex").read_text()
     assert all(f"C{i} &" in claims for i in range(1, 15))
+    assert "33,019,013 &" in claims
+    assert "1.2e-07 &" in claims
+    assert "the paper" in claims
 
 
 def test_the_drawn_network_is_the_one_that_keras_built():
