@@ -14,6 +14,7 @@ from gralib.compare import along
 from gralib.figures import COLOURS, canvas, gate_axis
 
 MARKERS = "osD^v"
+ARROW = {"arrowstyle": "->", "color": "0.35"}
 
 
 def settings(table: pd.DataFrame, measure: str, title: str, label: str) -> Axes:
@@ -61,7 +62,7 @@ def _rows(table: pd.DataFrame, unit: str, title: str, label: str) -> Axes:
     else:
         end, text, side = (low, 0.05, "left") if floor < low else (high, 0.95, "right")
         ax.annotate(f"same answer for all: {floor:.1f}", (end, -0.58), (low + text * (high - low), -0.58), ha=side,
-                    va="center", color="0.35", fontsize=10.5, arrowprops={"arrowstyle": "->"})  # fmt: skip
+                    va="center", color="0.35", fontsize=10.5, arrowprops=ARROW)  # fmt: skip
     ax.legend(frameon=False, fontsize=10.5, loc="upper left", bbox_to_anchor=(0, -0.14 - 0.5 / len(table)), ncols=3)
     return ax
 
@@ -75,7 +76,7 @@ def _lines(table: pd.DataFrame, unit: str, title: str, label: str) -> Axes:
         colour, shift = COLOURS.get(str(name), "0.35"), apart * (i - (len(groups) - 1) / 2)
         x = part["step"] + shift
         ax.plot(x, part["value"], MARKERS[i % 5], ls="-", lw=2, ms=6.5, color=colour, label=name)
-        ax.vlines(x, part["low"], part["high"], color=colour, lw=1.6, alpha=0.55)
+        ax.vlines(x, part["low"], part["high"], color=colour, lw=1.6, alpha=0.4)
         for where, runs in zip(x, part["runs"], strict=True):
             ax.plot(np.full(len(runs), where), runs, MARKERS[i % 5], ms=4, mfc="white", mew=1.1, color=colour)
     low, high = _ends(table)
@@ -84,7 +85,7 @@ def _lines(table: pd.DataFrame, unit: str, title: str, label: str) -> Axes:
         ax.axhline(floor, color=COLOURS["constant"], ls="--", lw=1.2, label="same answer for all")
     else:
         ax.annotate(f"same answer for all: {floor:.1f}", (0.02, 0.0), (0.02, 0.09), xycoords="axes fraction",
-                    color="0.35", fontsize=10.5, arrowprops={"arrowstyle": "->", "color": "0.35"})  # fmt: skip
+                    color="0.35", fontsize=10.5, arrowprops=ARROW)  # fmt: skip
     wrong = "wrong" in table["unit"].iloc[0]
     ax.set(
         xlabel="wrong labels in training, %" if wrong else "attention modules a stage", ylabel=unit, ylim=(low, high)

@@ -99,8 +99,12 @@ def _gains(name: str, table: dict[str, Side]) -> tuple[str, pd.DataFrame]:
 
 
 def _settled(mine: Sequence[Run], found: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Write and return where learned gates end, over all runs of GRA_Net that were free to move them."""
-    learned = [r for r in mine if (r.record.config.network, r.record.config.gate) == ("gra_net", "trainable")]
+    """Write and return where learned gates end, over all grids' runs of GRA_Net that were free to move them."""
+    some = mine[0].record.config
+    like = grids.configs_for("gate_ablation", {"gate": "trainable"}, 0, some.dataset, some.preset)[0]
+    wanted = (like.network, like.gate, like.train_faces)
+    configs = {r: r.record.config for r in mine}
+    learned = [r for r, c in configs.items() if (c.network, c.gate, c.train_faces) == wanted]
     ends = pd.DataFrame([r.record.gates for r in learned])
     if ends.empty:
         return {}

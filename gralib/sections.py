@@ -69,7 +69,7 @@ def section(study: Study, folder: Path, literature: pd.DataFrame) -> dict[str, A
     notebook = f"executed/{record.config.dataset}.html"
     return {
         "label": study.label,
-        "title": TITLES[record.config.dataset],
+        "title": TITLES[record.config.dataset] + (", random split" if record.config.protocol == "random" else ""),
         "words": appendix.trained([run for runs in study.runs.values() for run in runs]),
         "split": split_in_words(max(study.runs.values(), key=len)),
         "tables": written,
