@@ -13,6 +13,10 @@ from gralib.errors import UserError
 from gralib.records import Run, write_text
 
 Place = tuple[Dataset, str, bool]
+OVER: dict[str, grids.Setting] = {
+    "gate_ablation": {"gate": "trainable"}, "age_decomposition": {"age_width": 10, "join": "both"},
+}  # fmt: skip
+"""What the settings of a grid are compared with, where it is not the first."""
 
 
 def grids_shown(folder: Path, runs: Sequence[Run], problems: list[str]) -> list[dict[str, Any]]:
@@ -85,7 +89,7 @@ def _gains(name: str, table: dict[str, Side]) -> tuple[str, pd.DataFrame]:
     """Return what every setting is compared with, and its gains; at a depth or share the trainable gate there."""
     measure, steps = grids.GRIDS[name].measure, along(table)
     if steps is None:
-        over = describe({"gate": "trainable"}) if name == "gate_ablation" else next(iter(table))
+        over = describe(OVER.get(name, {}))
         over = over if over in table else next(iter(table))
         return over, gains(table, measure, over)
     names = pd.Series(list(table))
