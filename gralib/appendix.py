@@ -195,7 +195,7 @@ def face_figures(folder: Path) -> list[dict[str, str]]:
 
 def latex(name: str, table: pd.DataFrame, caption: str, folder: Path) -> None:
     """Write a table of texts for a paper to `tables/`, as LaTeX (booktabs)."""
-    columns = "".join({"what": "p{5cm}", "score": "p{5cm}"}.get(name, "l") for name in table)
+    columns = "".join({"what": "p{5cm}", "score": "p{5cm}"}.get(str(name), "l") for name in table)
     text = table.to_latex(
         index=False, column_format=columns, escape=True, caption=caption, label=f"tab:{name}", na_rep="", longtable=True
     )
