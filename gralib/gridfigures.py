@@ -50,9 +50,9 @@ def _rows(table: pd.DataFrame, unit: str, title: str, label: str) -> Axes:
         for end, off, mark in ((low, row["low"] < low, "<"), (high, row["high"] > high, ">")):
             if off:  # the interval goes on
                 ax.plot(end, y - 0.08, mark, ms=7, color=colour, clip_on=False)
-        for run in [r for r in row["runs"] if not low <= r <= high]:
-            ax.text(high if run > high else low, y + 0.12, f"one run: {run:.1f}", color=colour, fontsize=10,
-                    ha="right" if run > high else "left")  # fmt: skip
+        for end, side, away in ((low, "left", lambda r: r < low), (high, "right", lambda r: r > high)):
+            if outside := [f"{run:.1f}" for run in row["runs"] if away(run)]:
+                ax.text(end, y + 0.12, "beyond: " + ", ".join(outside), color=colour, fontsize=10, ha=side)
     ax.set_yticks(np.arange(len(table))[::-1], table["setting"])
     ax.set(xlabel=unit, xlim=(low, high), ylim=(-0.8, len(table) - 0.4))
     ax.grid(axis="x", color="0.9")
