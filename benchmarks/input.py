@@ -88,7 +88,7 @@ if __name__ == "__main__":
     if who.startswith("torch"):
         import torch  # noqa: F401
     if who in ("gralib", "twice"):
-        import gralib.faces
+        from gralib import faces  # noqa: F401
     if who == "twice":
         print(json.dumps(twice(root)))
         sys.exit()
