@@ -30,6 +30,7 @@ WRONG = {
     "epochs": 0,
     "batch_size": 1,
     "learning_rate": 0,
+    "precision": "float16",
     "augment": "perhaps",
     "seed": -1,
 }
@@ -55,6 +56,7 @@ OTHER = {
     "epochs": 3,
     "batch_size": 32,
     "learning_rate": 0.01,
+    "precision": "mixed_bfloat16",
     "augment": False,
     "seed": 1,
 }

@@ -9,7 +9,7 @@ from conftest import ROOT
 from papermill.exceptions import PapermillExecutionError
 
 from gralib import grids
-from gralib.config import TASKS
+from gralib.config import TASKS, TITLES
 from gralib.datasets import synthetic
 from gralib.notebooks import SHOWS_FACES, publish
 
@@ -138,7 +138,7 @@ def test_a_story_runs_from_top_to_bottom(name, tmp_path, monkeypatch):
     synthetic.write(name, folder, subjects=120)
     tiny = {"data_root": str(folder), "epochs": 2, "width": 2, "train_faces": 128, "store": str(tmp_path / "runs")}
     done = execute(name, tmp_path, monkeypatch, **tiny)
-    assert f"{name}, synthetic faces, smoke preset, seed 0" in result(done, "study.label")
+    assert f"{TITLES[name]}, synthetic faces, smoke preset, seed 0" in result(done, "study.label")
     scores = html(done, "precision=3)")
     assert all(name in scores for name in wanted)
     assert scores.count("synthetic") >= len(TASKS[name])
@@ -156,7 +156,7 @@ def test_gate_ablation_trains_its_grid(tmp_path, monkeypatch, drawn):
     assert "6 runs, 0 done; minutes left: nan" in stream(done)
     assert result(done, "\nproblems") == "[]"
     assert len(list((tmp_path / "runs").glob("*/record.json"))) == 6
-    for setting in ("gate 0", "gate 0.25", "gate 1", "gate trainable"):
+    for setting in ("gate 0 (naive attention)", "gate 1/4", "gate 1 (trunk alone)", "trainable gate"):
         assert f">{setting}<" in html(done, "precision=3)")
     assert "synthetic" in html(done, "precision=3)")
     assert figures_of(done) == 3
