@@ -18,8 +18,9 @@ CODE = ("gralib", "notebooks", "Snakefile", "requirements.lock")
 def start(threads: int = 1) -> None:
     """Import Keras on `threads` processor threads with operations that give the same bits every time.
 
-    One thread a run is the default: runs side by side use the cores best, and results do not depend on their
-    number. TensorFlow reads its thread count once, so a process keeps its first one.
+    One thread a run is the default: runs side by side use the cores best, and results do not depend on how many there
+    are. They do depend on the threads of a run, which share out sums and so round otherwise. TensorFlow reads its
+    thread count once, so a process keeps its first one.
 
     Raises:
         UserError: Keras is loaded already with another number of threads, or no engine is installed.

@@ -112,7 +112,7 @@ def run_command(
     ] = None,
     folds: Annotated[int, typer.Option(help="Run the first so many folds of the protocol; 0: all.", min=0)] = 1,
     again: Annotated[bool, typer.Option(help="Train although a committed record of this run exists.")] = False,
-    threads: Annotated[int, typer.Option(help="Processor threads of this run.", min=1)] = 1,
+    threads: Annotated[int, typer.Option(help="Processor threads; another number rounds otherwise.", min=1)] = 1,
     progress: Annotated[str, typer.Option(help="bar, lines or none.")] = "bar",
 ) -> None:
     """Train one network, or read it back if that was done before. Prints the run's name."""
