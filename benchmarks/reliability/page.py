@@ -20,8 +20,7 @@ GOALS: dict[str, tuple[str, float]] = {
 WHY = {
     "packages_not_audited": "The service that pip-audit asks could not be reached from the machine these figures were "
     "made on, or does not know the packages there. Nothing is known; call it where it answers.",
-    "packages_older_than_two_years": "Named below. Their last release still works with the locked packages, which the "
-    "tests show; should one stop, its few calls are in the files that import it.",
+    "packages_older_than_two_years": "Named below. The last release works with the locked packages, as the tests show.",
 }
 
 
@@ -78,7 +77,9 @@ def twice(raw: dict) -> list[str]:
         "from an empty folder; compared with the first run (`tensorflow, jax`: one engine with the other, initial "
         "weights being equal). Identical means the bytes of weights, predictions and history, and the record but for "
         "when and how long. `interrupted` was ended by kill -9 after its fourth epoch and called again. What is held "
-        "to AVX2 or runs without oneDNN stands in for another processor; it is the same one.",
+        "to AVX2 or runs without oneDNN stands in for another processor; it is the same one. There, with another "
+        "number of threads and on another engine sums are rounded differently, and every step of a training enlarges "
+        "what the one before left: compare scores with their intervals then, not outputs.",
         "",
         *table(["engine", "beside the first run", "identical", "greatest difference of an output", "median",
                 "other answers", "scores"], rows),
@@ -97,10 +98,11 @@ def killed(raw: dict) -> list[str]:
     aims = [kill["at"] for kill in raw["kills"] if "at" in kill]
     return [
         "Killed anywhere",
-        f"A small study (draw, decode, train two networks, execute a notebook, report; "
-        f"{raw['reference_s']:.0f} s when nobody disturbs it) was ended {len(raw['kills'])} times by kill -9 of its "
-        f"process group, {chance} times at a random moment and {len(aims)} times as soon as a certain file was there, "
-        "and called again each time. Compared are weights, predictions, histories, records and the report's tables "
+        f"A small study (draw, decode, train two networks, execute a notebook, report; {raw['reference_s']:.0f} s in "
+        f"one call, with whatever else the machine did) was ended {len(raw['kills'])} times by kill -9 of its process "
+        f"group and called again each time: {chance} times at a random moment, drawn from the first 5 % of that time "
+        f"or from the first 50 %, and {len(aims)} times as soon as a certain file was there. "
+        "Compared are weights, predictions, histories, records and the report's tables "
         "with those of a study that was left alone. `done again` counts files of finished parts that were written "
         "anew, `epochs repeated` epochs that a checkpoint held already.",
         "",
