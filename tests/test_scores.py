@@ -49,8 +49,16 @@ def test_few_faces_all_right_are_no_certainty():
 
 def test_a_single_face_has_no_interval():
     e = scores.interval([3.5])
-    assert e.value == 3.5
+    assert (e.value, e.n) == (3.5, 1)
     assert np.isnan(e.low) and np.isnan(e.high)
+
+
+def test_two_groups_have_an_interval_and_two_seeds_a_wide_one():
+    e = scores.interval([1, 2, 6], [0, 0, 1])
+    assert (e.low, e.high) == (1.5, 6)
+    faces = np.arange(40.0)
+    two = scores.interval_over_seeds(np.stack([faces, faces + 1]), np.arange(40))
+    assert two.high - two.value > 12.706 / 2, "Student's t of one degree of freedom, times the standard error"
 
 
 def test_the_same_seed_gives_the_same_interval():
@@ -136,6 +144,7 @@ def test_calibration_by_hand():
     assert scores.calibration_error(found) == pytest.approx((0.065 + 0.045) / 2)
     assert scores.calibration_error(found.assign(faces=[3, 1])) == pytest.approx((3 * 0.065 + 0.045) / 4)
     assert len(scores.calibration(["0.05", "0.15"], [1, 1])) == 2, "ten bins; numbers read as text are numbers"
+    assert len(scores.calibration([0.11, 0.19], [1, 1])) == 1, "not eleven"
     assert scores.calibration([0.1, 0.3, 0.6], [1, 1, 1], bins=2)["faces"].tolist() == [2, 1]
 
 
