@@ -1,7 +1,8 @@
 """The batch: decode the faces, train the runs, execute the notebooks, write the report.
 
 `make study` is one call of it, `make grids` another. Settings: `--config dataset=fgnet preset=laptop seed=1 folds=0
-root=PATH` (`seeds=3` for grids); without `dataset` it runs all five, each on real pictures if `data/NAME` holds any, else on synthetic ones.
+root=PATH` (and `grid=depth seeds=3` for grids; without `grid` it runs all of them); without `dataset` it runs all five,
+each on real pictures if `data/NAME` holds any, else on synthetic ones.
 On a cluster every job below is one of the scheduler's: `profiles/slurm`.
 """
 
@@ -21,6 +22,7 @@ ALL = list(TASKS)
 NAMES = [config["dataset"]] if "dataset" in config else ALL
 SEED, FOLDS = config.get("seed", 0), config.get("folds", 1)
 SEEDS = config.get("seeds", 0)
+WANTED = [config["grid"]] if "grid" in config else list(GRIDS)
 NEEDS = {"smoke": (3000, 20, 20, 0), "laptop": (4000, 240, 40, 0), "paper": (16000, 240, 240, 1)}
 """What a cluster is asked for, by preset: memory in MB, minutes a run of the study and of the grids, GPUs."""
 
@@ -40,7 +42,7 @@ def preset(name):
 
 
 try:
-    refuse_unknown(config, ("dataset", "root", "preset", "seed", "folds", "seeds"))
+    refuse_unknown(config, ("dataset", "root", "preset", "seed", "folds", "grid", "seeds"))
     if NAMES[0] not in ALL:
         raise UserError(f"dataset: expected one of {', '.join(ALL)}, got {NAMES[0]!r}")
     if "root" in config and "dataset" not in config:
@@ -51,7 +53,9 @@ try:
         raise UserError(f"seeds: expected a number from 0 (as each grid says), got {SEEDS!r}")
     for name in NAMES:
         configure_tasks(name, preset(name), seed=SEED)
-    RUNS = {name: configs_of(name, SEEDS or GRIDS[name].seeds, preset=preset("utkface")) for name in GRIDS}
+    if unknown := set(WANTED) - set(GRIDS):
+        raise UserError(f"grid: expected one of {', '.join(GRIDS)}, got {unknown.pop()!r}")
+    RUNS = {name: configs_of(name, SEEDS or GRIDS[name].seeds, preset=preset("utkface")) for name in WANTED}
     # Differs as soon as the pictures do, so that everything made from them is made anew.
     STAMP = {name: "drawn" if drawn(name) else open_source(root(name)).stamp for name in NAMES}
 except UserError as error:
@@ -59,7 +63,7 @@ except UserError as error:
     os._exit(1)
 SYNTHETIC = [name for name in NAMES if drawn(name)]
 PARTS = dict(enumerate(parts_of(run for runs in RUNS.values() for run in runs), 1))
-"""The runs of all grids, each once, by number of the job that trains them."""
+"""The runs of these grids, each once, by number of the job that trains them."""
 
 
 def built(name, file):
@@ -175,7 +179,7 @@ rule grid_part:
     output:
         built("utkface", "grids-part-{number}.runs"),
     params:
-        grids=" ".join(GRIDS),
+        grids=" ".join(WANTED),
         words=f"--root '{root('utkface')}' --preset {preset('utkface')} --seeds {SEEDS}",
     resources:
         mem_mb=memory("utkface"),
@@ -185,7 +189,7 @@ rule grid_part:
         "gra grid {params.grids} --part {wildcards.number} {params.words} --workers 1 > {output}"
 
 
-for name in GRIDS:
+for name in WANTED:
 
     rule:
         name:
@@ -209,7 +213,7 @@ for name in GRIDS:
 
 rule grids:
     input:
-        [built("utkface", f"{name}.html") for name in GRIDS],
+        [built("utkface", f"{name}.html") for name in WANTED],
     output:
         touch("build/grids.done"),
     shell:

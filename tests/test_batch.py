@@ -27,7 +27,20 @@ def test_memory_time_and_gpus_go_by_preset_and_by_the_runs_of_a_job(preset, aske
     assert {tuple(map(int, job)) for job in jobs} == expected
 
 
-def test_wrong_settings_end_in_one_line():
-    result = planned("--config", "seeds=many")
+def test_one_grid_alone_is_its_runs_and_its_notebook():
+    result = planned("grids", "--config", "preset=smoke", "grid=depth", "seeds=1")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert set(re.findall(r"^rule (grid_\w+):", result.stdout, re.M)) == {"grid_depth", "grid_part"}
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("seeds=many", "seeds: expected a number from 0 (as each grid says), got 'many'"),
+        ("grid=deep", f"grid: expected one of {', '.join(grids.GRIDS)}, got 'deep'"),
+    ],
+)
+def test_wrong_settings_end_in_one_line(setting, message):
+    result = planned("--config", setting)
     assert result.returncode == 1
-    assert "make study: seeds: expected a number from 0 (as each grid says), got 'many'" in result.stderr
+    assert f"make study: {message}" in result.stderr

@@ -1,9 +1,9 @@
 """The synthetic study on a Slurm of two nodes started here, a job and a node killed in mid-training.
 
-`make test-cluster` runs the study once on this machine's processors and once as Slurm jobs, submitted twice at the
-same time, and compares the records. It writes what it measured to build/cluster.json. Slurm has a network of its own
-that is loopback alone, and process numbers of its own: a node is all that runs under its number 1, so killing that is
-a power cut, and nothing outlives this script.
+`make test-cluster` runs the study and a grid once on this machine's processors and once as Slurm jobs, the study
+submitted twice at the same time, and compares the records. It writes what it measured to build/cluster.json. Slurm has
+a network of its own that is loopback alone, and process numbers of its own: a node is all that runs under its number
+1, so killing that is a power cut, and nothing outlives this script.
 """
 
 import json
@@ -21,13 +21,15 @@ from typing import Any
 
 import numpy as np
 
+from gralib import grids, records
+
 ROOT = Path(__file__).resolve().parents[2]
 NEEDED = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "unshare", "ip", "make")
 APART = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
 REAP = ["bash", "-c", '"$@"; exit $?', "bash"]
 """Number 1 of the processes must bury those whose parents died; a shell does."""
 NODES = ("n1", "n2")
-LIMIT = 2400
+LIMIT = 3600
 """Seconds after which the test gives up."""
 VOLATILE = ("seconds", "faces_per_second", "finished")
 """What may differ between two records of one run; and the commit."""
@@ -124,10 +126,10 @@ def wait(ready, what: str, *studies: subprocess.Popen) -> Any:
     return found
 
 
-def study(folder: Path, name: str, *words: str) -> subprocess.Popen:
-    """Start `make study` in a copy of the project; what it says goes to a log."""
+def make(folder: Path, name: str, *words: str) -> subprocess.Popen:
+    """Start make in a copy of the project; what it says goes to a log."""
     environment = {**os.environ, "GRA_ROOT": str(folder), "PYTHONPATH": str(folder)}
-    command = ["make", "study", "ENV=", f"BIN={Path(sys.executable).parent}", "CORES=2", f"SETTINGS={SETTINGS}", *words]
+    command = ["make", "ENV=", f"BIN={Path(sys.executable).parent}", "CORES=2", *words]
     with (OUT / f"{name}.log").open("wb") as log:
         return subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
 
@@ -172,6 +174,18 @@ def at_work(cluster: Cluster, runs: Runs) -> tuple[str, dict[str, str], int] | N
     return None
 
 
+def part_at_work(cluster: Cluster, runs: Runs) -> tuple[dict[str, str], int] | None:
+    """Return a part of the grid in mid-work: its job, and how many of its runs are finished."""
+    done = {run.record.config for run in records.gather([runs.folder])[0]}
+    for job in cluster.jobs():
+        number = re.search(r"grid_part_wildcards_(\d+)$", job["what"])
+        if number and job["state"] == "RUNNING":
+            part = grids.parts_of(grids.configs_of(GRID, SEEDS, preset="smoke"))[int(number[1]) - 1]
+            if 0 < (finished := len(done & set(part))) < len(part):
+                return job, finished
+    return None
+
+
 def content(folder: Path) -> dict[str, str]:
     """Return the records and tables of a copy's runs by file, without what may differ."""
     found = {}
@@ -201,14 +215,16 @@ def main(folder: Path) -> None:
     with (there / "profiles/slurm/config.yaml").open("a") as profile:
         profile.write("\nslurm-init-seconds-before-status-checks: 5\n")  # ask more often than a busy cluster likes
     began = time.monotonic()
-    local = study(here, "local")
+    local = make(here, "local", *STUDY)
     wait(lambda: local.poll() == 0, "the study on this machine", local)
     alone = time.monotonic() - began
-    print(f"on this machine: {alone:.0f} s", flush=True)
+    print(f"the study on this machine: {alone:.0f} s", flush=True)
+    local = make(here, "local-grid", *GRIDS)
+    wait(lambda: local.poll() == 0, "the grid on this machine", local)
 
     cluster, runs = Cluster(folder), Runs(there)
     began = time.monotonic()
-    first, second = (study(there, name, "PROFILE=profiles/slurm") for name in ("first", "second"))
+    first, second = (make(there, name, *STUDY, PROFILE) for name in ("first", "second"))
     run, job, epochs = wait(lambda: at_work(cluster, runs), "a run in mid-training", first)
     killed = {run: epochs}
     said("scancel", job["id"])
@@ -219,6 +235,13 @@ def main(folder: Path) -> None:
     cluster.cut(job["node"])
     wait(lambda: runs.look() and first.poll() == second.poll() == 0, "both submissions to end", first, second)
     spent = time.monotonic() - began
+    studied = set(runs.written)
+
+    grid = make(there, "grid", *GRIDS, PROFILE)
+    job, behind = wait(lambda: part_at_work(cluster, runs), "a part of the grid in mid-work", grid)
+    said("scancel", job["id"])
+    print(f"killed job {job['id']} ({job['what']}) after {behind} of its runs", flush=True)
+    wait(lambda: runs.look() and grid.poll() == 0, "the grid to end", grid)
     jobs = cluster.jobs()
     asked = Counter(job["what"] for job in jobs)
 
@@ -227,21 +250,24 @@ def main(folder: Path) -> None:
     same = [key for key in left if left[key] == right.get(key)]
     again = {run: went_on(there, run) for run in killed}
     facts = {
-        "study": SETTINGS,
+        "study": STUDY[1],
+        "grid": GRIDS[1],
         "nodes": len({job["node"] for job in jobs if job["node"]}),
         "jobs": len(jobs),
-        "killed": {"jobs": 1, "nodes": 1},
+        "killed": {"jobs": 2, "nodes": 1},
         "resubmitted": {"by Snakemake": len(jobs) - len(asked), "by Slurm": cluster.restarts()},
         "epochs behind when killed": killed,
         "first epoch after": again,
         "submissions at once": 2,
         "jobs of the one that waited": min(log.count("has been submitted with") for log in logs),
-        "runs": len(runs.written),
+        "jobs of the grid's runs": len({job["what"] for job in jobs if "grid_part" in job["what"]}),
+        "runs of a part behind when killed": behind,
+        "runs": {"study": len(studied), "grid": len(runs.written) - len(studied)},
         "runs redone": len(runs.redone),
         "files compared": len(left),
         "files identical": len(same),
-        "seconds on this machine": round(alone),
-        "seconds on the cluster": round(spent),
+        "seconds of the study on this machine": round(alone),
+        "seconds of the study on the cluster": round(spent),
     }
     (OUT / "cluster.json").write_text(json.dumps(facts, indent=1) + "\n")
     print(json.dumps(facts, indent=1))
@@ -253,7 +279,10 @@ def main(folder: Path) -> None:
 
 
 OUT = ROOT / "build"
-SETTINGS = " ".join(sys.argv[1:]) or "dataset=utkface"
+GRID, SEEDS = "gate_ablation", 2
+STUDY = ("study", "SETTINGS=dataset=utkface")
+GRIDS = ("grids", f"SETTINGS=dataset=utkface grid={GRID} seeds={SEEDS}")
+PROFILE = "PROFILE=profiles/slurm"
 DEADLINE = time.monotonic() + LIMIT
 if __name__ == "__main__":
     if "GRA_CLUSTER" in os.environ:
