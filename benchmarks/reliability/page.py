@@ -186,13 +186,13 @@ def packages(raw: dict) -> list[str]:
 
 def coverage(raw: dict) -> list[str]:
     """Say what the tests reach."""
+    below = [[name, share] for name, share in raw["below"].items()]
     return [
         "Coverage",
         f"{raw['percent']} % of lines and branches of `gralib`, {raw['branches_percent']} % of its {raw['branches']} "
         f"branches, by the test suite and what it starts: the command, workers, notebooks' kernels ({raw['tests']}).",
         "",
-        *(table(["file below 90 %", "lines and branches, %"], [[n, p] for n, p in raw["below"].items()])
-          if raw["below"] else []),
+        *(table(["file below 90 %", "lines and branches, %"], below) if below else []),
     ]
 
 
