@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -28,11 +29,11 @@ DOLLARS = 3.0
 """An hour of such a GPU, assumed; a laptop costs nothing more."""
 
 
-def steps(nudge: float) -> dict:
-    """Train some steps of the laptop's network on GRA_DEVICES devices and return faces/s and losses.
+def begin(nudge: float) -> tuple:
+    """Return the laptop's network before its first step on GRA_DEVICES devices, and the batches of one epoch.
 
     Args:
-        nudge: by which share all weights are changed before the first step.
+        nudge: by which share all weights are changed.
     """
     from gralib import backend
 
@@ -49,27 +50,63 @@ def steps(nudge: float) -> dict:
     config = configure("laptop")
     faces = open_faces("utkface", find_root("utkface", "data/synthetic/utkface"), progress=False)
     rows = np.flatnonzero(faces.table["gender"].notna())[: config.batch_size * STEPS]
-    steps = len(rows) // config.batch_size
-    model = prepare(config, steps)
+    batches = Batches(config, 1, faces.pixels, rows, targets(config, faces.table.iloc[rows]))
+    model = prepare(config, len(batches))
     for weight in model.trainable_weights:
         weight.assign(np.asarray(weight) * np.float32(1 + nudge))
-    batches = Batches(config, 1, faces.pixels, rows, targets(config, faces.table.iloc[rows]))
-    losses = [float(model.train_on_batch(*batches[i])) for i in range(steps)]
-    begin = time.perf_counter()
-    for i in range(steps):
+    return model, batches
+
+
+def steps(nudge: float) -> dict:
+    """Train the batches twice and return faces/s of the second time and losses of the first."""
+    from gralib import backend
+
+    model, batches = begin(nudge)
+    losses = [float(model.train_on_batch(*batches[i])) for i in range(len(batches))]
+    start = time.perf_counter()
+    for i in range(len(batches)):
         model.train_on_batch(*batches[i])
-    rate = steps * config.batch_size / (time.perf_counter() - begin)
+    rate = len(batches) * batches.config.batch_size / (time.perf_counter() - start)
     return {"devices": backend.devices(), "nudge": nudge, "faces_per_s": rate, "losses": losses}
 
 
-def measured(devices: int, nudge: float = 0) -> dict:
-    """Return `steps` of a process of its own, on JAX with so many devices of this processor."""
+def gradient(nudge: float, path: str) -> dict:
+    """Write the gradient of the first batch to a .npy file, all weights' parts end to end."""
+    model, batches = begin(nudge)
+    import keras
+    import numpy as np
+
+    model.compile(keras.optimizers.SGD(1.0), model.loss, jit_compile=True)  # takes the gradient itself as its step
+    before = [np.array(weight) for weight in model.trainable_weights]
+    model.train_on_batch(*batches[0])
+    after = [np.asarray(weight) for weight in model.trainable_weights]
+    np.save(path, np.concatenate([(a - b).ravel() for a, b in zip(before, after, strict=True)]))
+    return {}
+
+
+def measured(what: str, devices: int, nudge: float, *words: str) -> dict:
+    """Return `steps` or `gradient` of a process of its own, on JAX with so many devices of this processor."""
     env = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "GRA_DEVICES": str(devices),
            "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}  # fmt: skip
     env.pop("GRA_THREADS", None)
-    words = [sys.executable, __file__, "steps", str(nudge)]
-    done = subprocess.run(words, env=env, capture_output=True, text=True, check=True)
+    command = [sys.executable, __file__, what, str(nudge), *words]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def devices() -> list[dict]:
+    """Return losses, speed and how far the first gradient is from one device's: one, two, and one with a nudge."""
+    import numpy as np
+
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        for count, nudge in ((1, 0), (2, 0), (1, NUDGE)):
+            path = f"{folder}/{len(found)}.npy"
+            measured("gradient", count, nudge, path)
+            first, here = (np.load(p, allow_pickle=False) for p in (f"{folder}/0.npy", path))
+            apart = float(np.linalg.norm(here - first) / np.linalg.norm(first))
+            found.append({**measured("steps", count, nudge), "gradient apart": apart})
+    return found
 
 
 def costs() -> dict:
@@ -104,15 +141,15 @@ def page(found: dict) -> str:
 
 def main() -> None:
     """Measure, gather, write."""
-    if sys.argv[1:2] == ["steps"]:
-        print(json.dumps(steps(float(sys.argv[2]))))
+    if what := {"steps": steps, "gradient": gradient}.get("".join(sys.argv[1:2])):
+        print(json.dumps(what(float(sys.argv[2]), *sys.argv[3:])))
         return
     held = ROOT / "build" / "cluster.json"
     before = ROOT / "reports" / "scaling.json"
     kept = json.loads(before.read_text())["cluster"] if before.exists() else None
     found = {
         "commit": commit()["commit"],
-        "devices": [measured(1), measured(2), measured(1, NUDGE)],
+        "devices": devices(),
         "cluster": json.loads(held.read_text()) if held.exists() else kept,
         "costs": costs(),
     }

@@ -15,22 +15,28 @@ CODE = ("gralib", "notebooks", "Snakefile", "requirements.lock")
 """What decides a result; a record says whether these were as committed."""
 
 
+_started = 0
+"""Threads that `start` gave this process; 0 before it was called."""
+
+
 def start(threads: int = 1) -> None:
-    """Import Keras on `threads` processor threads with operations that give the same bits every time.
+    """Start Keras on `threads` processor threads with operations that give the same bits every time.
 
     One thread a run is the default: runs side by side use the cores best, and results do not depend on how many there
-    are. They do depend on the threads of a run, which share out sums and so round otherwise. TensorFlow reads its
+    are. They do depend on the threads of a run, which share out sums and so round otherwise. TensorFlow takes its
     thread count once, so a process keeps its first one.
 
     Raises:
-        UserError: Keras is loaded already with another number of threads, or no engine is installed.
+        UserError: another number of threads before, something computed without this, or no engine is installed.
     """
-    if "keras" in sys.modules:
-        if os.environ.get("GRA_THREADS", str(threads)) != str(threads):
-            raise UserError(f"threads: this process computes on {os.environ['GRA_THREADS']}, got {threads}")
+    global _started
+    if _started:
+        if _started != threads:
+            raise UserError(f"threads: this process computes on {_started}, got {threads}")
         return
     os.environ["GRA_THREADS"] = str(threads)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    late = "keras" in sys.modules  # too late for these
     for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ[name] = str(threads)
     try:
@@ -41,11 +47,17 @@ def start(threads: int = 1) -> None:
             if keras.backend.backend() == "tensorflow":
                 import tensorflow
 
+                if late:
+                    tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
+                    tensorflow.config.threading.set_inter_op_parallelism_threads(threads)
                 tensorflow.config.experimental.enable_op_determinism()
                 tensorflow.config.list_logical_devices()
         _spread()
     except ModuleNotFoundError as error:
         raise UserError(f"KERAS_BACKEND: no {error.name} here; install it or set KERAS_BACKEND=jax") from None
+    except RuntimeError:
+        raise UserError("threads: Keras has computed before; call gralib.backend.start() first") from None
+    _started = threads
 
 
 def devices() -> int:
@@ -151,7 +163,7 @@ def environment() -> dict[str, Any]:
         "packages": {p: importlib.metadata.version(p) for p in packages},
         "backend": name,
         "device": _device(name),
-        "threads": int(os.environ.get("GRA_THREADS", "0")),
+        "threads": _started,
         "devices": devices(),
         "system": f"{platform.system()} {platform.machine()}",
         **commit(),

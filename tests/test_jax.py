@@ -31,15 +31,29 @@ for config in grids.configs_of("gate_ablation", 1, preset="smoke", **tiny)[:2]:
 """
 SHARED = """
 import json, sys
+import keras
 from gralib.config import configure
 from gralib.experiment import run
 from gralib.faces import open_faces
 drawn, store, tiny = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
 faces = open_faces("utkface", drawn, progress=False)
 done = run(configure("smoke", **tiny), faces, store, progress="none")
-import keras
 assert keras.backend.backend() == "jax" and keras.distribution.distribution() is not None
 print(done.record.run_id, done.record.environment["devices"])
+"""
+LATE = """
+import sys, keras
+if sys.argv[1] == "computed":
+    keras.ops.convert_to_numpy(keras.ops.ones(3) + 1)
+from gralib import backend
+from gralib.errors import UserError
+try:
+    backend.start(1)
+    from tensorflow.python.framework.config import is_op_determinism_enabled
+    import tensorflow
+    print(tensorflow.config.threading.get_intra_op_parallelism_threads(), is_op_determinism_enabled())
+except UserError as error:
+    print(error)
 """
 TINY = {"width": 2, "epochs": 1, "train_faces": 128}
 
@@ -103,6 +117,16 @@ def test_devices_that_are_not_there_are_one_line(monkeypatch, asked, engine, mes
     with pytest.raises(UserError) as error:
         backend._spread()
     assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [("imported", "1 True"), ("computed", "threads: Keras has computed before; call gralib.backend.start() first")],
+)
+def test_keras_imported_before_us_is_held_to_the_same_or_refused(before, said):
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "KERAS_BACKEND": "tensorflow"}
+    done = subprocess.run([sys.executable, "-c", LATE, before], env=env, capture_output=True, text=True)
+    assert done.stdout.strip() == said, done.stderr[-2000:]
 
 
 def test_mixed_precision_is_one_setting(faces, tmp_path):
