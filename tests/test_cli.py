@@ -7,6 +7,8 @@ import sys
 import pytest
 from conftest import ROOT
 
+from gralib import grids
+
 
 def gra(*words, **environment):
     import os
@@ -111,6 +113,21 @@ def test_a_grid_says_beforehand_what_is_left(drawn, tmp_path):
     assert "depth, gate_ablation, part 2 of 6: 6 runs, 0 done" in part.stderr
 
 
+def test_finished_runs_of_a_grid_are_named_and_kept(drawn, tmp_path, made_up):
+    configs = grids.configs_of("orientation", 2, "utkface", "smoke")
+    for config in configs:
+        made_up(tmp_path / "runs", config, skill=0.3)
+    words = ["orientation", "--root", str(drawn), "--preset", "smoke", "--seeds", "2"]
+    result = gra("grid", *words, GRA_ROOT=str(tmp_path))
+    assert result.returncode == 0, result.stderr
+    assert "orientation: 4 runs, 4 done, 0 left: about 0 minutes" in result.stderr
+    names = result.stdout.split()
+    assert sorted(names) == sorted(p.name for p in (tmp_path / "runs").iterdir() if p.is_dir())
+    kept = gra("keep", *names[:2], GRA_ROOT=str(tmp_path))
+    assert kept.stdout.split() == [str(tmp_path / "reports/records" / name) for name in names[:2]], kept.stderr
+    assert all((tmp_path / "reports/records" / name / "record.json").exists() for name in names[:2])
+
+
 def test_synthesize_writes_a_set_and_refuses_to_overwrite_it(tmp_path):
     out = str(tmp_path / "set")
     assert gra("data", "synthesize", "--subjects", "11", "--out", out).returncode == 0
@@ -123,7 +140,18 @@ def test_with_nothing_downloaded_faces_are_drawn(tmp_path, monkeypatch):
     from gralib.datasets import find_root, synthetic
 
     monkeypatch.setattr("gralib.errors.ROOT", tmp_path)
-    monkeypatch.setattr(synthetic, "write", lambda layout, folder: folder.mkdir(parents=True))
+
+    def quicker(layout, folder):
+        folder.mkdir(parents=True)  # another process, just before us
+        raise FileExistsError
+
+    def full(layout, folder):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(synthetic, "write", full)
+    with pytest.raises(OSError, match="No space left"):
+        find_root("utkface")
+    monkeypatch.setattr(synthetic, "write", quicker)
     assert find_root("utkface") == tmp_path / "data/synthetic/utkface"
     assert find_root("utkface", "elsewhere") == tmp_path / "elsewhere"
     (tmp_path / "data/utkface").mkdir()

@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 
 from gralib import costs
+from gralib.config import configure
 from gralib.network import gra_net
+from gralib.training import build
 
 
 def test_arithmetic_is_counted_layer_by_layer():
@@ -21,6 +23,15 @@ def test_arithmetic_is_counted_layer_by_layer():
 
 def test_a_training_face_costs_what_was_counted_by_hand():
     assert 3 * costs.forward_gflop(gra_net(width=8)) == pytest.approx(0.2337, abs=1e-4)
+
+
+def test_work_is_three_forward_passes_a_face_an_epoch_a_run():
+    small, large = configure("smoke", width=2), configure("smoke", width=4, dataset="afad")
+    table = costs.work([("a", small, 3), ("a", large, 1), ("b", small, 2)])
+    one, other = (3 * costs.forward_gflop(build(c)) * costs.faces_of(c) * c.epochs / 1e9 for c in (small, large))
+    assert table["runs"].tolist() == [4, 2]
+    assert table["exaflop"].tolist() == pytest.approx([3 * one + other, 2 * one])
+    assert table["largest run"].tolist() == pytest.approx([max(one, other), one])
 
 
 def test_devices_share_runs_until_each_has_one():

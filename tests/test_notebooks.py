@@ -8,9 +8,10 @@ import pytest
 from conftest import ROOT
 from papermill.exceptions import PapermillExecutionError
 
-from gralib import grids
+from gralib import grids, notebooks
 from gralib.config import TASKS, TITLES
 from gralib.datasets import synthetic
+from gralib.errors import UserError
 from gralib.notebooks import SHOWS_FACES, publish
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -80,11 +81,9 @@ def test_no_measured_number_stands_in_the_prose(stored):
 
 def execute(name, tmp_path, monkeypatch, **parameters):
     monkeypatch.setenv("GRA_ROOT", str(tmp_path))
-    out = tmp_path / "out.ipynb"
-    papermill.execute_notebook(
-        str(ROOT / "notebooks" / f"{name}.ipynb"), str(out), parameters, kernel_name="python3", progress_bar=False
-    )
-    return nbformat.read(out, as_version=4)
+    page = notebooks.execute(ROOT / "notebooks" / f"{name}.ipynb", parameters, tmp_path / "out")
+    assert {p.name for p in tmp_path.glob("*out*")} == {"out.ipynb", "out.html"}, "nothing half-written is left"
+    return nbformat.read(page.with_suffix(".ipynb"), as_version=4)
 
 
 def result(notebook, ending):
@@ -198,11 +197,19 @@ def test_orientation_reads_changed_faces(tmp_path, monkeypatch, drawn):
         ("utkface", {"width": -1}, "width: expected greater than or equal to 1"),
         ("utkface", {"data_root": "/nowhere"}, "/nowhere: not found; expected a folder of pictures"),
         ("model_tour", {"depth": 3}, "depth: unknown parameter; the parameters are width, attention"),
-        ("model_tour", {"width": 0}, "width: expected at least 1 channel, got 0"),
     ],
 )
 def test_a_wrong_parameter_handed_to_papermill_fails_at_once(name, parameters, message, tmp_path, monkeypatch, drawn):
     given = {"data_root": str(drawn), **parameters} if name == "utkface" else parameters
+    monkeypatch.setenv("GRA_ROOT", str(tmp_path))
+    source, out = ROOT / "notebooks" / f"{name}.ipynb", tmp_path / "out.ipynb"
     with pytest.raises(PapermillExecutionError) as error:
-        execute(name, tmp_path, monkeypatch, **given)
+        papermill.execute_notebook(str(source), str(out), given, kernel_name="python3", progress_bar=False)
     assert message in str(error.value)
+
+
+def test_a_cell_that_fails_is_named_and_what_ran_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRA_ROOT", str(tmp_path))
+    with pytest.raises(UserError, match=r"^model_tour.ipynb, cell \d+: ValueError: width: expected at least 1 channel"):
+        notebooks.execute(ROOT / "notebooks/model_tour.ipynb", {"width": 0}, tmp_path / "out")
+    assert [p.name for p in tmp_path.glob("*out*")] == ["out.ipynb"]
