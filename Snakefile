@@ -18,6 +18,7 @@ from gralib.grids import GRIDS, configs_of, parts_of
 from gralib.notebooks import refuse_unknown
 from gralib.sources import open_source
 
+GOAL = "grids" if "grids" in sys.argv else "study"
 ALL = list(TASKS)
 NAMES = [config["dataset"]] if "dataset" in config else ALL
 SEED, FOLDS = config.get("seed", 0), config.get("folds", 1)
@@ -47,6 +48,8 @@ try:
         raise UserError(f"dataset: expected one of {', '.join(ALL)}, got {NAMES[0]!r}")
     if "root" in config and "dataset" not in config:
         raise UserError("root: expected dataset=NAME with it")
+    if GOAL == "grids" and "utkface" not in NAMES:
+        raise UserError(f"dataset: the grids are of utkface, got {NAMES[0]!r}")
     if not isinstance(FOLDS, int) or FOLDS < 0:
         raise UserError(f"folds: expected a number from 0 (all), got {FOLDS!r}")
     if not isinstance(SEEDS, int) or SEEDS < 0:
@@ -59,7 +62,7 @@ try:
     # Differs as soon as the pictures do, so that everything made from them is made anew.
     STAMP = {name: "drawn" if drawn(name) else open_source(root(name)).stamp for name in NAMES}
 except UserError as error:
-    print(f"make study: {error}", file=sys.stderr, flush=True)
+    print(f"make {GOAL}: {error}", file=sys.stderr, flush=True)
     os._exit(1)
 SYNTHETIC = [name for name in NAMES if drawn(name)]
 PARTS = dict(enumerate(parts_of(run for runs in RUNS.values() for run in runs), 1))
@@ -79,7 +82,6 @@ def memory(name):
 
 if workflow.is_main_process and not {"-n", "--dry-run", "--dryrun"} & set(sys.argv):
     # Two calls of one study at once: the second waits, and then finds done what the first did.
-    GOAL = "grids" if "grids" in sys.argv else "study"
     LOCKS = [FileLock(built(name, f".{GOAL}.lock")) for name in sorted(NAMES)]
     for lock in LOCKS:
         try:

@@ -34,13 +34,17 @@ def test_one_grid_alone_is_its_runs_and_its_notebook():
 
 
 @pytest.mark.parametrize(
-    ("setting", "message"),
+    ("words", "message"),
     [
-        ("seeds=many", "seeds: expected a number from 0 (as each grid says), got 'many'"),
-        ("grid=deep", f"grid: expected one of {', '.join(grids.GRIDS)}, got 'deep'"),
+        (["--config", "seeds=many"], "make study: seeds: expected a number from 0 (as each grid says), got 'many'"),
+        (
+            ["grids", "--config", "grid=deep"],
+            f"make grids: grid: expected one of {', '.join(grids.GRIDS)}, got 'deep'",
+        ),
+        (["grids", "--config", "dataset=fgnet"], "make grids: dataset: the grids are of utkface, got 'fgnet'"),
     ],
 )
-def test_wrong_settings_end_in_one_line(setting, message):
-    result = planned("--config", setting)
+def test_wrong_settings_end_in_one_line(words, message):
+    result = planned(*words)
     assert result.returncode == 1
-    assert f"make study: {message}" in result.stderr
+    assert message in result.stderr
