@@ -69,7 +69,7 @@ GRIDS: dict[str, Grid] = {
     ),
     "rivals": Grid(
         "Beside earlier methods, on the same faces", "gender", "accuracy",
-        tuple({"network": name} for name in RIVALS),
+        tuple({"network": name} for name in RIVALS), 3,
     ),
     "age_decomposition": Grid(
         "Category, regression, or both", "age_category", "age_mae",
