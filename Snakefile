@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from gralib.config import PROTOCOLS, TASKS, configure_tasks
 from gralib.datasets import holds_files
 from gralib.errors import UserError
-from gralib.grids import GRIDS, configs_of, parts_of
+from gralib.grids import GRIDS, configs_of, parts_of, seeds_of
 from gralib.notebooks import refuse_unknown
 from gralib.sources import open_source
 
@@ -56,9 +56,7 @@ try:
         raise UserError(f"seeds: expected a number from 0 (as each grid says), got {SEEDS!r}")
     for name in NAMES:
         configure_tasks(name, preset(name), seed=SEED)
-    if unknown := set(WANTED) - set(GRIDS):
-        raise UserError(f"grid: expected one of {', '.join(GRIDS)}, got {unknown.pop()!r}")
-    RUNS = {name: configs_of(name, SEEDS or GRIDS[name].seeds, preset=preset("utkface")) for name in WANTED}
+    RUNS = {name: configs_of(name, seeds_of(name, SEEDS), preset=preset("utkface")) for name in WANTED}
     # Differs as soon as the pictures do, so that everything made from them is made anew.
     STAMP = {name: "drawn" if drawn(name) else open_source(root(name)).stamp for name in NAMES}
 except UserError as error:
@@ -205,7 +203,7 @@ for name in WANTED:
             built("utkface", f"{name}.log"),
         params:
             words=f"{name} -p data_root='{root('utkface')}' -p preset={preset('utkface')} "
-            f"-p seeds={SEEDS or GRIDS[name].seeds}",
+            f"-p seeds={seeds_of(name, SEEDS)}",
             out=built("utkface", name),
         resources:
             mem_mb=memory("utkface"),

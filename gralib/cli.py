@@ -159,10 +159,9 @@ def grid_command(
     from gralib.datasets import find_root
     from gralib.faces import open_faces
 
-    configs = []
+    configs, settings = [], _settings(change or [])
     for name in names:
-        count = seeds or (grids.GRIDS[name].seeds if name in grids.GRIDS else 1)
-        configs += grids.configs_of(name, count, dataset, preset, **_settings(change or []))  # type: ignore[arg-type]
+        configs += grids.configs_of(name, grids.seeds_of(name, seeds), dataset, preset, **settings)  # type: ignore[arg-type]
     parts = grids.parts_of(configs)
     if part > len(parts):
         raise UserError(f"part: expected 1 to {len(parts)}, got {part}")

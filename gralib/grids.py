@@ -91,6 +91,16 @@ def configs_for(
     return [configure(preset, **{**common, **rest, "task": task}) for task in tasks]
 
 
+def seeds_of(name: str, asked: int = 0) -> int:
+    """Return how many seeds a grid is run with: as many as asked, or as it says itself where that is 0.
+
+    Raises:
+        UserError: an unknown grid.
+    """
+    _check(name)
+    return asked or GRIDS[name].seeds
+
+
 def configs_of(
     name: str, seeds: int, dataset: Dataset = "utkface", preset: str = "laptop", **fields: Any
 ) -> list[RunConfig]:
@@ -99,8 +109,7 @@ def configs_of(
     Raises:
         UserError: an unknown grid, no seed, or a setting that the data set has no labels for.
     """
-    if name not in GRIDS:
-        raise UserError(f"grid: expected one of {', '.join(GRIDS)}, got {name!r}")
+    _check(name)
     if seeds < 1:
         raise UserError(f"seeds: expected at least 1, got {seeds}")
     asked = [
@@ -195,6 +204,11 @@ def run_grid(
         bar.close()
         done = finished(configs, faces, store)
     return [done[config] for config in configs if config in done], problems
+
+
+def _check(name: str) -> None:
+    if name not in GRIDS:
+        raise UserError(f"grid: expected one of {', '.join(GRIDS)}, got {name!r}")
 
 
 def _one(config: RunConfig, root: str | Path, store: str | Path) -> str:
