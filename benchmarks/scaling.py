@@ -88,7 +88,6 @@ def measured(what: str, devices: int, nudge: float, *words: str) -> dict:
     """Return `steps` or `gradient` of a process of its own, on JAX with so many devices of this processor."""
     env = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "GRA_DEVICES": str(devices),
            "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}  # fmt: skip
-    env.pop("GRA_THREADS", None)
     command = [sys.executable, __file__, what, str(nudge), *words]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])

@@ -34,7 +34,6 @@ def start(threads: int = 1) -> None:
         if _started != threads:
             raise UserError(f"threads: this process computes on {_started}, got {threads}")
         return
-    os.environ["GRA_THREADS"] = str(threads)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     late = "keras" in sys.modules  # too late for these
     for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
@@ -48,16 +47,24 @@ def start(threads: int = 1) -> None:
                 import tensorflow
 
                 if late:
-                    tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
-                    tensorflow.config.threading.set_inter_op_parallelism_threads(threads)
+                    _hold(threads)
                 tensorflow.config.experimental.enable_op_determinism()
                 tensorflow.config.list_logical_devices()
         _spread()
     except ModuleNotFoundError as error:
         raise UserError(f"KERAS_BACKEND: no {error.name} here; install it or set KERAS_BACKEND=jax") from None
+    _started = threads
+
+
+def _hold(threads: int) -> None:
+    """Hold a TensorFlow that was imported before to `threads` threads."""
+    import tensorflow
+
+    try:
+        tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
+        tensorflow.config.threading.set_inter_op_parallelism_threads(threads)
     except RuntimeError:
         raise UserError("threads: Keras has computed before; call gralib.backend.start() first") from None
-    _started = threads
 
 
 def devices() -> int:

@@ -62,7 +62,6 @@ def on_jax(program, drawn, store, settings, **env):
     """Return what a program prints in a process of its own, on JAX."""
     env = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "GRA_ROOT": str(store.parent),
            "PYTHONPATH": str(ROOT), **env}  # fmt: skip
-    env.pop("GRA_THREADS", None)
     words = [sys.executable, "-c", program, str(drawn), str(store), json.dumps(settings)]
     done = subprocess.run(words, env=env, capture_output=True, text=True, cwd=store.parent)
     assert done.returncode == 0, done.stderr[-2000:]

@@ -55,7 +55,7 @@ def study_root(folder: Path) -> Path:
 
 def environment(root: Path, **more: str) -> dict[str, str]:
     """Return the environment of a command that works in a study root, with this checkout's code."""
-    kept = {k: v for k, v in os.environ.items() if k not in ("GRA_THREADS", "KERAS_BACKEND")}
+    kept = {k: v for k, v in os.environ.items() if k != "KERAS_BACKEND"}
     return {**kept, "GRA_ROOT": str(root), "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3", **more}
 
 
