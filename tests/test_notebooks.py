@@ -210,6 +210,8 @@ def test_a_wrong_parameter_handed_to_papermill_fails_at_once(name, parameters, m
 
 def test_a_cell_that_fails_is_named_and_what_ran_is_kept(tmp_path, monkeypatch):
     monkeypatch.setenv("GRA_ROOT", str(tmp_path))
-    with pytest.raises(UserError, match=r"^model_tour.ipynb, cell \d+: ValueError: width: expected at least 1 channel"):
+    with pytest.raises(
+        UserError, match=r"^model_tour.ipynb, cell \d+: ValueError: width: expected at least 1 channel, got 0$"
+    ):
         notebooks.execute(ROOT / "notebooks/model_tour.ipynb", {"width": 0}, tmp_path / "out")
     assert [p.name for p in tmp_path.glob("*out*")] == ["out.ipynb"]
