@@ -124,15 +124,16 @@ class _Learnt:
 
 def _fit_network(config: RunConfig, faces: Faces, rows: tuple, folder: Path, progress: str) -> _Learnt:
     from gralib import training
+    from gralib.network import trainable_count
 
     train, validation, test = rows
     table = flip(config, faces.table, np.concatenate([train, validation]))
     trained = training.train(config, faces.pixels, table, train, validation, folder, folder.name, progress)  # type: ignore[arg-type]
     return _Learnt(
-        training.predict(trained.model, faces.pixels, test)[:, : len(class_names(config))],
+        training.predict(trained.model, faces.pixels, test, config.mirrored_prediction)[:, : len(class_names(config))],
         trained.history,
         trained.chosen_epoch,
-        _trainable(trained.model, config),
+        trainable_count(trained.model),
         _count(trained.model.weights),
         trained.seconds,
         trained.faces_per_second,
@@ -297,13 +298,6 @@ def _chosen(learnt: _Learnt) -> dict[str, float]:
 
 def _count(weights: list) -> int:
     return int(sum(np.prod(w.shape) for w in weights))
-
-
-def _trainable(model: Any, config: RunConfig) -> int:
-    """Count what learns: a frozen gate does not, though the compiled network could train it."""
-    from gralib.network import gate_layers
-
-    return _count(model.trainable_weights) - (len(gate_layers(model)) if config.gate != "trainable" else 0)
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -5,6 +5,8 @@
 - `leave_one_out`: one group tests, everybody else trains (FG-NET: 82 persons).
 - `official`: the folds published with Adience; one tests.
 - `random`: parts drawn face by face. Offered for one purpose: to show what that does.
+
+While a recipe is chosen (`tuning`) the test faces sit out: a fifth of the others test in their place.
 """
 
 from dataclasses import dataclass
@@ -18,8 +20,8 @@ from sklearn.model_selection import GroupKFold, GroupShuffleSplit
 from gralib.config import RunConfig
 from gralib.errors import UserError
 
-VALIDATION_SHARE = 0.1
-"""Share of the training side that is held out to choose the epoch, by groups again."""
+TUNING_SHARE = 0.2
+"""Share of a fold's training side that tests while a recipe is chosen, by groups."""
 
 
 @dataclass(frozen=True)
@@ -69,12 +71,22 @@ def split(config: RunConfig, table: pd.DataFrame) -> Split:
     together = everyone if config.protocol == "random" else group[everyone]
     tests = _tests(config, table.iloc[everyone], together)
     rest, test = everyone[~tests], everyone[tests]
+    if config.tuning:
+        rest, test = _part(config, rest, group, TUNING_SHARE)
     if config.train_faces is not None and config.train_faces < len(rest):
         rest = np.sort(np.random.default_rng(config.split_seed).permutation(rest)[: config.train_faces])
-    keys = rest if config.protocol == "random" else group[rest]
-    splitter = GroupShuffleSplit(n_splits=1, test_size=VALIDATION_SHARE, random_state=config.split_seed)
-    train, validation = next(splitter.split(rest, groups=keys))
-    return Split(np.sort(rest[train]), np.sort(rest[validation]), test)
+    if not config.held_out:
+        return Split(rest, rest[:0], test)
+    train, validation = _part(config, rest, group, config.held_out)
+    return Split(train, validation, test)
+
+
+def _part(config: RunConfig, rows: np.ndarray, group: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """Draw a share of the rows by groups, with `split_seed`; return those that stay and those drawn, sorted."""
+    keys = rows if config.protocol == "random" else group[rows]
+    splitter = GroupShuffleSplit(n_splits=1, test_size=share, random_state=config.split_seed)
+    stay, drawn = next(splitter.split(rows, groups=keys))
+    return np.sort(rows[stay]), np.sort(rows[drawn])
 
 
 def _tests(config: RunConfig, table: pd.DataFrame, together: np.ndarray) -> np.ndarray:
