@@ -8,6 +8,7 @@ import math
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from gralib.config import RunConfig
@@ -68,10 +69,9 @@ class FlatNadam(keras.optimizers.Nadam):
         flat = ops.concatenate([ops.reshape(ops.cast(g, "float32"), (-1,)) for g in grads])
         rate = ops.cast(learning_rate, "float32") * self.rate(ops.cast(self.iterations, "float32"))
         update = rate * self._direction(flat)
-        ends = [0]
-        for variable in trainable_variables:
-            ends.append(ends[-1] + math.prod(variable.shape))
-        for variable, piece in zip(trainable_variables, ops.split(update, ends[1:-1]), strict=True):
+        ends = np.cumsum([math.prod(v.shape) for v in trainable_variables])[:-1].tolist()
+        pieces = ops.split(update, ends) if ends else [update]
+        for variable, piece in zip(trainable_variables, pieces, strict=True):
             change = ops.reshape(piece, variable.shape)
             if variable.name == GATE:
                 change = change * self.gate_rate
@@ -102,3 +102,16 @@ class FlatNadam(keras.optimizers.Nadam):
         keep = ops.minimum(self.averaging, (1 + step) / (10 + step))
         now = ops.concatenate([ops.reshape(ops.cast(v, "float32"), (-1,)) for v in variables])
         self.average.assign(keep * self.average + (1 - keep) * now)
+
+
+def reach(config: RunConfig, steps: int) -> float:
+    """Return how far the scalar of a gate can move in so many steps, were each of them as long as its rate.
+
+    Nadam's steps are about its rate (0.001 by the paper): gamma, the sigmoid of the scalar, starts at 1/2 and ends
+    between sigmoid(-reach) and sigmoid(reach). A frozen gate goes nowhere.
+    """
+    optimizer = FlatNadam()
+    optimizer.build([keras.Variable(0.0)])
+    optimizer.follow(config, steps)
+    share = float(ops.sum(optimizer.rate(ops.arange(steps, dtype="float32"))))
+    return config.gate_rate * config.learning_rate * share if config.gate == "trainable" else 0.0
