@@ -1,7 +1,7 @@
 """Who trains, who chooses the epoch, who tests. Test faces never choose anything.
 
-- `grouped`: the faces divided into `folds` parts by groups (subject, photo, person, time stamp; byte-identical files
-  too), one part tests. Five parts are the 80/20 of AFAD, Wikipedia and UTKFace; ten are FG-NET's for laptops.
+- `grouped`: the faces divided into `folds` parts by groups (subject, photo, person, time stamp; near-identical
+  pictures too), one part tests. Five parts are the 80/20 of AFAD, Wikipedia and UTKFace; ten are FG-NET's for laptops.
 - `leave_one_out`: one group tests, everybody else trains (FG-NET: 82 persons).
 - `official`: the folds published with Adience; one tests.
 - `random`: parts drawn face by face. Offered for one purpose: to show what that does.
@@ -34,16 +34,16 @@ class Split:
 
 
 def groups(table: pd.DataFrame) -> np.ndarray:
-    """Number the faces that must stay together: same `group`, or byte-identical file (`digest`), chained.
+    """Number the faces that must stay together: same `group`, or same photograph (`picture`), chained.
 
     Args:
-        table: n rows with columns `group` (may be missing) and `digest`.
+        table: n rows with columns `group` (may be missing) and `picture` (see `gralib.repeats`).
 
     Returns:
         (n,) integers, equal for faces that may not be split.
     """
     n = len(table)
-    keys = pd.concat([table["digest"], "g" + table["group"].dropna().astype(str)])
+    keys = pd.concat(["p" + table["picture"].astype(str), "g" + table["group"].dropna().astype(str)])
     faces = np.concatenate([np.arange(n), np.flatnonzero(table["group"].notna())])
     codes, _ = pd.factorize(keys)
     size = n + codes.max() + 1
