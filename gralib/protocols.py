@@ -59,9 +59,7 @@ def split(config: RunConfig, table: pd.DataFrame) -> Split:
     Raises:
         UserError: fewer than ten groups of faces, or no such fold.
     """
-    everyone = np.arange(len(table))
-    if config.age_range:
-        everyone = everyone[table["age"].between(*config.age_range)]
+    everyone = _wanted(config, table)
     group = groups(table) if len(table) else np.array([], dtype=int)
     known = len(np.unique(group[everyone]))
     if known < 10:
@@ -75,6 +73,12 @@ def split(config: RunConfig, table: pd.DataFrame) -> Split:
     splitter = GroupShuffleSplit(n_splits=1, test_size=VALIDATION_SHARE, random_state=config.split_seed)
     train, validation = next(splitter.split(rest, groups=keys))
     return Split(np.sort(rest[train]), np.sort(rest[validation]), test)
+
+
+def _wanted(config: RunConfig, table: pd.DataFrame) -> np.ndarray:
+    """Return the row numbers of the faces of the ages that are asked for."""
+    everyone = np.arange(len(table))
+    return everyone[table["age"].between(*config.age_range)] if config.age_range else everyone
 
 
 def _tests(config: RunConfig, table: pd.DataFrame, together: np.ndarray) -> np.ndarray:
@@ -100,8 +104,9 @@ def _tests(config: RunConfig, table: pd.DataFrame, together: np.ndarray) -> np.n
 
 def fold_count(config: RunConfig, table: pd.DataFrame) -> int:
     """Return how many folds the protocol of `config` has on these faces."""
+    everyone = _wanted(config, table)
     if config.protocol == "official":
-        return table["fold"].nunique()
+        return table["fold"].iloc[everyone].nunique()
     if config.protocol == "leave_one_out":
-        return len(np.unique(groups(table)))
+        return len(np.unique(groups(table)[everyone]))
     return config.folds
