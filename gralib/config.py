@@ -173,6 +173,8 @@ class RunConfig(BaseModel):
             raise ValueError(f"fold: expected 0 to {self.folds - 1}, got {self.fold}")
         if self.protocol == "official" and (self.dataset != "adience" or self.fold > 4):
             raise ValueError(f"protocol: official is for folds 0 to 4 of adience, got {self.dataset}, fold {self.fold}")
+        if self.label_noise and self.age_width == 117 and self.task in ("age_category", "age_regression"):
+            raise ValueError(f"label_noise: expected 0 where one age category holds everybody, got {self.label_noise}")
         if self.age_range and self.age_range[0] > self.age_range[1]:
             raise ValueError(f"age_range: expected the younger age first, got {self.age_range}")
         return self
@@ -275,8 +277,8 @@ def configure_tasks(dataset: Dataset, preset: str = "laptop", **fields: Any) -> 
     Raises:
         UserError: as `configure`.
     """
-    common = {**PROTOCOLS[dataset], **fields, "dataset": dataset}
-    return {task: configure(preset, task=task, **common) for task in TASKS[dataset]}
+    common = {**PROTOCOLS.get(dataset, {}), **fields, "dataset": dataset}
+    return {task: configure(preset, task=task, **common) for task in TASKS.get(dataset, ("gender",))}
 
 
 def explain(error: ValidationError) -> str:

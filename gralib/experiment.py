@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ def run(
     faces: Faces,
     store: str | Path = records.STORE,
     again: bool = False,
-    threads: int = 1,
+    threads: int | None = None,
     progress: str = "bar",
 ) -> Run:
     """Return the run of `config` on `faces`: read back if finished here or committed, else trained.
@@ -39,7 +40,8 @@ def run(
         config: what to train.
         faces: on what.
         store: folder of the runs made here; an interrupted run in it goes on.
-        again: train although a committed record exists (a run finished in `store` is read back all the same).
+        again: train although a committed record exists (a run finished in `store` is read back if its weights are
+            there too).
         threads: processor threads, see `backend.start`.
         progress: 'bar', 'lines' or 'none'.
 
@@ -49,16 +51,23 @@ def run(
     if progress not in ("bar", "lines", "none"):
         raise UserError(f"progress: expected bar, lines or none, got {progress!r}")
     run_id = config.run_id(faces.fingerprint)
-    found = records.find(run_id, (store,) if again else (store, records.KEPT))
-    if found:
+    if found := _finished(run_id, store, again):
         return found
     from_root(store).mkdir(parents=True, exist_ok=True)
     with FileLock(from_root(store) / f".{run_id}.lock"):  # asked for twice at once: the second waits, then reads back
         try:
-            return records.find(run_id, (store,)) or _train(config, faces, from_root(store) / run_id, threads, progress)
+            found = _finished(run_id, store, again)
+            return found or _train(config, faces, from_root(store) / run_id, threads, progress)
         except FailedTraining as error:
             records.write_failure(from_root(store) / run_id, config, str(error))
             raise
+
+
+def _finished(run_id: str, store: str | Path, again: bool) -> Run | None:
+    """Return the run if it is finished, here or committed; where it is asked for `again`, only with its weights."""
+    found = records.find(run_id, (store,) if again else (store, records.KEPT))
+    whole = found and (found.record.config.network == "hog" or (found.folder / "weights.npz").exists())
+    return found if whole or not again else None
 
 
 def run_folds(
@@ -73,7 +82,7 @@ def run_folds(
     return [run(config.model_copy(update={"fold": fold}), faces, store, **options) for fold in chosen]
 
 
-def _train(config: RunConfig, faces: Faces, folder: Path, threads: int, progress: str) -> Run:
+def _train(config: RunConfig, faces: Faces, folder: Path, threads: int | None, progress: str) -> Run:
     """Train, predict the test faces, score, and write the record into `folder`."""
     backend.start(threads)
     environment = backend.environment()
@@ -158,7 +167,7 @@ def network(run: Run) -> "keras.Model":
     Raises:
         UserError: its weights are not here.
     """
-    backend.start(1)
+    backend.start()
     from gralib import training
 
     model = training.build(run.record.config)
@@ -188,8 +197,12 @@ def outputs_of(config: RunConfig, predictions: pd.DataFrame) -> np.ndarray:
     return predictions[[f"{PREFIX[config.task]}{name}" for name in class_names(config)]].to_numpy()
 
 
-def constants_of(config: RunConfig, train: pd.DataFrame) -> dict[str, float | str]:
-    """Return the best constant prediction for the training faces: for each label the median or the commonest class."""
+def constants_of(config: RunConfig, train: pd.DataFrame) -> records.Constants:
+    """Return the best constant prediction for the training faces: for each label the median or the commonest class.
+
+    For ages also `category_means`, what the training faces of each category average in years; where a category has
+    none, its middle (`ages.middles`).
+    """
     if config.task in ("gender", "age_group"):
         return {LABEL[config.task]: str(scores.constant_class(train[LABEL[config.task]]))}
     category, remainder = ages.encode(train["age"], config.age_width)
@@ -197,19 +210,27 @@ def constants_of(config: RunConfig, train: pd.DataFrame) -> dict[str, float | st
         "age": scores.constant_age(train["age"]),
         "category": int(scores.constant_class(category)),
         "remainder": float(np.median(remainder)),
+        "category_means": category_means(train["age"], config.age_width),
     }
+
+
+def category_means(age: pd.Series, width: int) -> list[float]:
+    """Return the mean age in years of the faces of every category; where it has none, its middle."""
+    category, _ = ages.encode(age, width)
+    means = age.groupby(category).mean().reindex(range(ages.category_count(width)))
+    return means.fillna(pd.Series(ages.middles(width))).tolist()
 
 
 Measures = dict[str, tuple[np.ndarray, np.ndarray]]
 """By name of the score: a value for each test face, and the constant predictor's on the same face."""
 
 
-def measures(config: RunConfig, predictions: pd.DataFrame, constants: dict[str, float | str]) -> Measures:
+def measures(config: RunConfig, predictions: pd.DataFrame, constants: records.Constants) -> Measures:
     """Measure every test face of a run, beside the best constant of the training faces. Scores are their means.
 
     - gender: `accuracy` (Eq. 8), `balanced_accuracy`.
     - age_category: `category_accuracy` (Eq. 8), and `category_mae_years` (Eq. 7) of the expected age when every
-      category stands for its middle.
+      category stands for what its training faces average.
     - age_regression: `remainder_error_years`, the error inside the category of the label; no age error. The age
       error of the paper needs both age networks: `join_ages`.
     - age_group: `group_accuracy` (Eq. 8), `group_one_off_accuracy` (right or next to it), `group_balanced_accuracy`,
@@ -230,10 +251,12 @@ def measures(config: RunConfig, predictions: pd.DataFrame, constants: dict[str, 
     age = predictions["age"].to_numpy()
     category, remainder = ages.encode(age, config.age_width)
     if config.task == "age_category":
-        middle = ages.join_soft(outputs, np.full_like(outputs, 0.5), config.age_width)
+        years_off = partial(scores.absolute_errors, age)
+        means = constants.get("category_means", ages.middles(config.age_width))  # older records lack it
+        expected = outputs @ np.asarray(means, dtype=np.float64)
         return {
             "category_accuracy": (scores.hits(category, answer), scores.hits(category, constants["category"])),
-            "category_mae_years": (scores.absolute_errors(age, middle), scores.absolute_errors(age, constants["age"])),
+            "category_mae_years": (years_off(expected), years_off(constants["age"])),
         }
     inside = np.take_along_axis(outputs, category[:, None], axis=1)[:, 0]
     errors, floor = (scores.absolute_errors(remainder, r) for r in (inside, constants["remainder"]))

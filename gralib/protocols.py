@@ -61,9 +61,7 @@ def split(config: RunConfig, table: pd.DataFrame) -> Split:
     Raises:
         UserError: fewer than ten groups of faces, or no such fold.
     """
-    everyone = np.arange(len(table))
-    if config.age_range:
-        everyone = everyone[table["age"].between(*config.age_range)]
+    everyone = _wanted(config, table)
     group = groups(table) if len(table) else np.array([], dtype=int)
     known = len(np.unique(group[everyone]))
     if known < 10:
@@ -89,6 +87,12 @@ def _part(config: RunConfig, rows: np.ndarray, group: np.ndarray, share: float) 
     return np.sort(rows[stay]), np.sort(rows[drawn])
 
 
+def _wanted(config: RunConfig, table: pd.DataFrame) -> np.ndarray:
+    """Return the row numbers of the faces of the ages that are asked for."""
+    everyone = np.arange(len(table))
+    return everyone[table["age"].between(*config.age_range)] if config.age_range else everyone
+
+
 def _tests(config: RunConfig, table: pd.DataFrame, together: np.ndarray) -> np.ndarray:
     """Return for each face whether it is in the fold that tests."""
     if config.protocol == "official":
@@ -112,8 +116,9 @@ def _tests(config: RunConfig, table: pd.DataFrame, together: np.ndarray) -> np.n
 
 def fold_count(config: RunConfig, table: pd.DataFrame) -> int:
     """Return how many folds the protocol of `config` has on these faces."""
+    everyone = _wanted(config, table)
     if config.protocol == "official":
-        return table["fold"].nunique()
+        return table["fold"].iloc[everyone].nunique()
     if config.protocol == "leave_one_out":
-        return len(np.unique(groups(table)))
+        return len(np.unique(groups(table)[everyone]))
     return config.folds

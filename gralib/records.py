@@ -27,6 +27,10 @@ STORE = "runs"
 SUMS = "SHA256SUMS"
 
 
+Constants = dict[str, float | str | list[float]]
+"""What the training faces say on their own, by name; see `gralib.experiment.constants_of`."""
+
+
 class Score(BaseModel):
     """A score with its 95 % interval over `n` faces, and what the constant predictor reaches on the same faces.
 
@@ -57,9 +61,9 @@ class Record(BaseModel):
     faces: dict[str, int]
     leakage: list[dict[str, Any]]
     scores: dict[str, Score]
-    constants: dict[str, float | str]
+    constants: Constants
     """What the constant predictor says of everybody: of the training faces the median age in years and remainder, or
-    the most frequent class, by name of the label."""
+    the most frequent class, by name of the label; `category_means` is what they average in each age category."""
     chosen_epoch: int
     trainable_parameters: int
     parameters: int

@@ -182,6 +182,9 @@ def train(
     model = prepare(config, steps)
     checkpoint = folder / "checkpoint.npz"
     history = _restore(checkpoint, model)
+    if history and not _whole(folder / "weights.npz", model.weights):
+        print(f"{folder / 'weights.npz'}: not there or damaged; this training starts anew", file=sys.stderr)
+        model, history = prepare(config, steps), []
     meter = _Meter(label, config.epochs, steps, len(history), progress)
     for epoch in range(len(history), config.epochs):
         started = time.perf_counter()
@@ -273,7 +276,7 @@ def load_weights(model: keras.Model, folder: Path) -> None:
     """
     path = folder / "weights.npz"
     if not path.exists():
-        raise UserError(f"{path}: the weights are not on this machine; train with gra run --again")
+        raise UserError(f"{path}: the weights are not on this machine; gra run --again trains it here")
     try:
         _assign(path, model.weights)
     except DAMAGED as error:
@@ -305,14 +308,28 @@ def _restore(path: Path, model: keras.Model) -> list[dict]:
         return []
 
 
-def _assign(path: Path, variables: list[keras.Variable]) -> list[dict]:
-    """Give variables the values that `_save` wrote, all or none, and return the history beside them."""
+def _whole(path: Path, variables: list[keras.Variable]) -> bool:
+    """Tell whether what `_save` wrote is there and can be read."""
+    try:
+        return bool(_read(path, variables))
+    except DAMAGED:
+        return False
+
+
+def _read(path: Path, variables: list[keras.Variable]) -> tuple[list[np.ndarray], list[dict]]:
+    """Return the values that `_save` wrote for these variables, and the history beside them."""
     with np.load(path, allow_pickle=False) as arrays:
         values = [arrays[f"a{i}"] for i in range(len(variables))]
         history = json.loads(str(arrays["history"]))
     for variable, value in zip(variables, values, strict=True):
         if tuple(variable.shape) != value.shape:
             raise ValueError(f"shape {value.shape} instead of {tuple(variable.shape)}")
+    return values, history
+
+
+def _assign(path: Path, variables: list[keras.Variable]) -> list[dict]:
+    """Give variables the values that `_save` wrote, all or none, and return the history beside them."""
+    values, history = _read(path, variables)
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
     return history

@@ -104,6 +104,14 @@ def test_a_wrong_value_fails_at_once_and_names_the_field(field, value):
     assert "\n" not in text
 
 
+@pytest.mark.parametrize("task", ["age_category", "age_regression"])
+def test_labels_cannot_be_wrong_where_there_is_one_class(task):
+    with pytest.raises(UserError, match=r"^label_noise: expected 0 where one age category holds everybody, got 0\.3$"):
+        configure("laptop", task=task, age_width=117, label_noise=0.3)
+    assert configure("laptop", task="gender", age_width=117, label_noise=0.3).label_noise == 0.3
+    assert configure("laptop", task=task, age_width=116, label_noise=0.3).label_noise == 0.3
+
+
 def test_an_unknown_field_fails_with_the_right_names():
     with pytest.raises(UserError, match=r"widht: unknown; the fields are .*width, attention"):
         configure("laptop", widht=8)

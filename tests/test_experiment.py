@@ -5,10 +5,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from gralib import appendix, batches, experiment, records, tasks, training
+from gralib import ages, appendix, backend, batches, experiment, records, tasks, training
 from gralib.cli import app
 from gralib.config import configure
 from gralib.datasets import synthetic
@@ -143,6 +144,43 @@ def test_interrupted_it_goes_on_bit_for_bit(tiny, faces, tmp_path, monkeypatch):
     assert {k: getattr(tiny.record, k) for k in left} == {k: getattr(again.record, k) for k in left}
 
 
+@pytest.mark.parametrize("weights", [None, b"cut short"], ids=["gone", "damaged"])
+def test_a_whole_checkpoint_without_its_weights_is_trained_anew(weights, tiny, faces, tmp_path, monkeypatch, capsys):
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "load_weights", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            experiment.run(tiny.record.config, faces, store=tmp_path, progress="none")
+    path = tmp_path / tiny.record.run_id / "weights.npz"
+    assert path.with_name("checkpoint.npz").exists()
+    path.unlink()
+    if weights:
+        path.write_bytes(weights)
+    again = experiment.run(tiny.record.config, faces, store=tmp_path, progress="none")
+    assert f"{path}: not there or damaged; this training starts anew" in capsys.readouterr().err
+    for name in ("predictions.csv", "history.csv"):
+        assert (again.folder / name).read_bytes() == (tiny.folder / name).read_bytes()
+
+
+def test_a_finished_run_without_weights_is_trained_where_asked_for_again(faces, made_up, tmp_path, monkeypatch):
+    lost = made_up(tmp_path, "gender")
+    asked = []
+    monkeypatch.setattr(experiment, "_train", lambda config, *_: asked.append(config) or lost)
+    assert experiment.run(lost.record.config, faces, tmp_path).record == lost.record
+    assert asked == []
+    with pytest.raises(UserError, match="not on this machine; gra run --again trains it here"):
+        experiment.network(lost)
+    experiment.run(lost.record.config, faces, tmp_path, again=True)
+    assert asked == [lost.record.config]
+    (lost.folder / "weights.npz").touch()
+    experiment.run(lost.record.config, faces, tmp_path, again=True)
+    assert len(asked) == 1, "with its weights it is read back"
+
+
+def test_a_network_comes_back_on_the_threads_of_its_process(tiny, monkeypatch):
+    monkeypatch.setattr(backend, "_started", 2)
+    assert experiment.network(tiny).count_params() == tiny.record.parameters
+
+
 def test_the_network_comes_back_with_its_weights(tiny, faces):
     test = experiment.split(tiny.record.config, faces.table).test
     outputs = training.predict(experiment.network(tiny), faces.pixels, test)
@@ -200,6 +238,27 @@ def test_losses_are_those_that_training_lowers():
     genders = np.eye(2, dtype="float32")[rng.integers(0, 2, 40)]
     expected = float(keras.ops.mean(keras.losses.binary_crossentropy(genders, two)))
     assert tasks.loss_of(configure("smoke", task="gender"), genders, two) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("width", [1, 10])
+def test_an_age_from_categories_is_what_their_training_faces_average(width):
+    config = configure("laptop", task="age_category", age_width=width)
+    years = np.arange(117)
+    train = pd.DataFrame({"age": [31.0, 31, 37, 60]})
+    constants = experiment.constants_of(config, train)
+    means = np.array(constants["category_means"])
+    middles = ages.middles(width)
+    assert len(means) == len(tasks.class_names(config))
+    seen = {31: 31.0, 37: 37.0, 60: 60.0} if width == 1 else {30: 33.0, 60: 60.0}
+    for age, mean in seen.items():
+        assert means[age // width] == pytest.approx(mean)
+        middles[age // width] = mean
+    assert means.tolist() == middles.tolist(), "a category nobody is in stands for its middle"
+    sure = pd.DataFrame(np.eye(len(means))[years // width], columns=[f"p_{n}" for n in tasks.class_names(config)])
+    errors = experiment.measures(config, sure.assign(age=years), constants)["category_mae_years"][0]
+    assert errors.tolist() == pytest.approx(np.abs(years - means[years // width]).tolist())
+    if width == 1:
+        assert errors.max() == pytest.approx(0), "a perfect network of one-year categories makes no error"
 
 
 def test_augmentation_mirrors_shifts_and_repeats_itself():

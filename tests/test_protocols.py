@@ -114,6 +114,16 @@ def test_the_same_seed_draws_the_same_validation_and_training_faces():
         np.testing.assert_array_equal(first.validation, again.validation)
 
 
+def test_folds_are_counted_among_the_ages_wanted():
+    frame = singles(20).assign(age=[30] * 12 + [70] * 8, fold=[i % 3 for i in range(12)] + [4] * 8)
+    wanted = {"protocol": "leave_one_out", "age_range": (21, 60)}
+    assert fold_count(config(**wanted), frame) == 12
+    assert all(len(split(config(**wanted, fold=fold), frame).test) == 1 for fold in range(12))
+    with pytest.raises(UserError, match="fold: expected 0 to 11"):
+        split(config(**wanted, fold=12), frame)
+    assert fold_count(config(dataset="adience", protocol="official", age_range=(21, 60)), frame) == 3
+
+
 def test_official_folds_are_counted():
     frame = table()
     for folds in (5, 4):
