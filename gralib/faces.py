@@ -29,9 +29,9 @@ LARGEST = 8000
 """A picture whose header claims a longer side is set aside unread."""
 CHUNK = 64
 """Pictures that a thread decodes at a time."""
-FORMAT = 4
+FORMAT = 5
 """Raised when the cache's content changes for the same pictures."""
-COLUMNS = ["path", "age", "age_group", "gender", "group", "subject", "fold"]
+COLUMNS = ["path", "age", "age_group", "gender", "group", "subject", "fold", "race"]
 DTYPES = {name: "float64" if name in ("age", "fold") else str for name in COLUMNS}
 
 
@@ -42,8 +42,8 @@ class Faces:
     Attributes:
         dataset: name of the loader.
         pixels: (n, 32, 32, 3) uint8, a memory map.
-        table: n rows: path, age (years), age_group, gender, group, subject, fold as in `gralib.manifest.Row`, NaN
-            where the data set does not say; and digest (SHA-256 of the file).
+        table: n rows: path, age (years), age_group, gender, group, subject, fold, race as in `gralib.manifest.Row`,
+            NaN where the data set does not say; and digest (SHA-256 of the file).
         account: files by status and reason, the set-aside ones included.
         fingerprint: hash of pixels and labels; runs are addressed by it.
         synthetic: whether the faces are drawn.
