@@ -125,14 +125,14 @@ def run_command(
     changes = _changes(change or [], {"task": "--task", "dataset": "--dataset", "preset": "--preset"})
     config = configure(preset, **{**standard, "dataset": dataset, "task": task, **changes})
     faces = open_faces(dataset, find_root(dataset, root), progress=progress == "bar")
-    from gralib.experiment import run, run_folds
+    from gralib.experiment import run, run_folds, scores_of
 
     options: dict[str, Any] = {"again": again, "threads": threads, "progress": progress}
     runs = [run(config, faces, **options)] if folds == 1 else run_folds(config, faces, folds, **options)
     for finished in runs:
-        for name, score in finished.record.scores.items():
+        for name, score in scores_of(finished).items():
             kind = "synthetic" if finished.record.synthetic else "real"
-            interval = "" if score.low is None else f" [{score.low:.3f}, {score.high:.3f}]"
+            interval = "" if score.low != score.low else f" [{score.low:.3f}, {score.high:.3f}]"
             text = f"{name} {score.value:.3f}{interval}, constant predictor {score.floor:.3f}"
             print(f"{kind} faces: {text}", file=sys.stderr)
         print(finished.record.run_id)

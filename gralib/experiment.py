@@ -17,13 +17,12 @@ from gralib.errors import FailedTraining, UserError, from_root
 from gralib.faces import Faces
 from gralib.manifest import GENDERS
 from gralib.protocols import Split, fold_count, groups, split
-from gralib.records import Record, Run, Score
-from gralib.tasks import LABEL, class_names, flip
+from gralib.records import Record, Run
+from gralib.scores import Score
+from gralib.tasks import LABEL, class_names, flip, output_names
 
 if TYPE_CHECKING:
     import keras
-
-PREFIX = {"gender": "p_", "age_category": "p_", "age_group": "p_", "age_regression": "r_"}
 
 
 def run(
@@ -83,18 +82,17 @@ def run_folds(
 
 
 def _train(config: RunConfig, faces: Faces, folder: Path, threads: int | None, progress: str) -> Run:
-    """Train, predict the test faces, score, and write the record into `folder`."""
+    """Train, predict the test faces, and write the record into `folder`."""
     backend.start(threads)
     environment = backend.environment()
     parts = split(config, faces.table)
     known = faces.table[LABEL[config.task]].notna().to_numpy()
     train, validation, test = (rows[known[rows]] for rows in (parts.train, parts.validation, parts.test))
+    write_faces(folder.parent, faces)
     learn = _fit if config.network == "hog" else _fit_network
     learnt = learn(config, faces, (train, validation, test), folder, progress)
-    predictions = prediction_table(config, faces, test, learnt.outputs)
-    constants = constants_of(config, faces.table.iloc[train])
     record = Record(
-        schema_version=2,
+        schema_version=3,
         run_id=folder.name,
         config=config,
         fingerprint=faces.fingerprint,
@@ -102,18 +100,18 @@ def _train(config: RunConfig, faces: Faces, folder: Path, threads: int | None, p
         account=_rows(faces.account),
         faces={"train": len(train), "validation": len(validation), "test": len(test)},
         leakage=_rows(leakage(faces.table, Split(train, validation, test))),
-        scores=score(measures(config, predictions, constants), predictions["group"]),
-        constants=constants,
+        constants=constants_of(config, faces.table.iloc[train]),
         chosen_epoch=learnt.chosen_epoch,
         trainable_parameters=learnt.trainable_parameters,
         parameters=learnt.parameters,
+        gate_reach=learnt.gate_reach,
         gates={k.removeprefix("gate_"): float(v) for k, v in _chosen(learnt).items() if k.startswith("gate_")},
         seconds=round(learnt.seconds, 1),
         faces_per_second=round(learnt.faces_per_second, 1),
         environment=environment,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    finished = records.write(folder, record, predictions, learnt.history)
+    finished = records.write(folder, record, test, learnt.outputs, learnt.history)
     (folder / "checkpoint.npz").unlink(missing_ok=True)
     return finished
 
@@ -127,12 +125,14 @@ class _Learnt:
     chosen_epoch: int
     trainable_parameters: int
     parameters: int
+    gate_reach: float
     seconds: float
     faces_per_second: float
 
 
 def _fit_network(config: RunConfig, faces: Faces, rows: tuple, folder: Path, progress: str) -> _Learnt:
     from gralib import training
+    from gralib.nadam import reach
     from gralib.network import trainable_count
 
     train, validation, test = rows
@@ -144,6 +144,7 @@ def _fit_network(config: RunConfig, faces: Faces, rows: tuple, folder: Path, pro
         trained.chosen_epoch,
         trainable_count(trained.model),
         _count(trained.model.weights),
+        reach(config, config.epochs * (len(train) // config.batch_size)),
         trained.seconds,
         trained.faces_per_second,
     )
@@ -158,7 +159,7 @@ def _fit(config: RunConfig, faces: Faces, rows: tuple, folder: Path, progress: s
     model, history, chosen, seconds = classical.fit(config, faces.pixels, table, train, validation)
     outputs = classical.predict(config, model, classical.features(faces.pixels[test]), len(class_names(config)))
     count = int(model[-1].coef_.size + model[-1].intercept_.size)
-    return _Learnt(outputs, history, chosen, count, count, seconds, len(train) / seconds)
+    return _Learnt(outputs, history, chosen, count, count, 0.0, seconds, len(train) / seconds)
 
 
 def network(run: Run) -> "keras.Model":
@@ -185,16 +186,15 @@ def masks_of(run: Run, pixels: np.ndarray) -> list[np.ndarray]:
     return mask_model(network(run)).predict(pixels, verbose=0)
 
 
-def prediction_table(config: RunConfig, faces: Faces, rows: np.ndarray, outputs: np.ndarray) -> pd.DataFrame:
-    """Return one row a test face: path, age in years, age group, gender, group number, and the outputs by name."""
-    table = pd.DataFrame(outputs, columns=[f"{PREFIX[config.task]}{name}" for name in class_names(config)])
-    known = faces.table[["path", "age", "age_group", "gender"]].assign(group=groups(faces.table)).iloc[rows]
-    return pd.concat([known.reset_index(drop=True), table], axis=1)
+def write_faces(store: Path, faces: Faces) -> None:
+    """Describe the faces in a store of runs, once for all runs on them; see `gralib.records.write_faces`."""
+    table = faces.table.assign(group=groups(faces.table))
+    records.write_faces(store, faces.dataset, faces.fingerprint, table)
 
 
 def outputs_of(config: RunConfig, predictions: pd.DataFrame) -> np.ndarray:
     """Return the network's outputs (n, outputs) from a table of predictions."""
-    return predictions[[f"{PREFIX[config.task]}{name}" for name in class_names(config)]].to_numpy()
+    return predictions[output_names(config)].to_numpy()
 
 
 def constants_of(config: RunConfig, train: pd.DataFrame) -> records.Constants:
@@ -282,12 +282,14 @@ def _group_measures(names: pd.Series, answer: np.ndarray, outputs: np.ndarray, c
 
 def score(found: Measures, group: pd.Series) -> dict[str, Score]:
     """Return the mean of every measure with its interval over groups of faces, and the constant predictor's mean."""
-    found_scores = {}
-    for name, (values, floor) in found.items():
-        e = scores.interval(values, group)
-        low, high = (None, None) if np.isnan(e.low) else (e.low, e.high)
-        found_scores[name] = Score(value=e.value, low=low, high=high, n=e.n, floor=float(floor.mean()))
-    return found_scores
+    intervals = {name: (scores.interval(values, group), float(floor.mean())) for name, (values, floor) in found.items()}
+    return {name: Score(e.value, e.low, e.high, e.n, floor) for name, (e, floor) in intervals.items()}
+
+
+def scores_of(run: Run) -> dict[str, Score]:
+    """Return the scores of one run, from its predictions."""
+    table = run.predictions
+    return score(measures(run.record.config, table, run.record.constants), table["group"])
 
 
 def join_ages(category: Run, regression: Run, how: str = "soft") -> pd.DataFrame:

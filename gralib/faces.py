@@ -30,9 +30,9 @@ LARGEST = 8000
 """A picture whose header claims a longer side is set aside unread."""
 CHUNK = 64
 """Pictures that a thread decodes at a time."""
-FORMAT = 5
+FORMAT = 6
 """Raised when the cache's content changes for the same pictures."""
-COLUMNS = ["path", "age", "age_group", "gender", "group", "subject", "fold"]
+COLUMNS = ["path", "age", "age_group", "gender", "group", "subject", "fold", "race"]
 DTYPES = {name: "float64" if name in ("age", "fold") else str for name in COLUMNS} | {"picture": "int64"}
 FILES = ("pixels.npy", "table.csv", "pairs.csv", "account.csv")
 
@@ -44,8 +44,8 @@ class Faces:
     Attributes:
         dataset: name of the loader.
         pixels: (n, 32, 32, 3) uint8, a memory map.
-        table: n rows: path, age (years), age_group, gender, group, subject, fold as in `gralib.manifest.Row`, NaN
-            where the data set does not say; digest (SHA-256 of the file); and picture (number of the photograph:
+        table: n rows: path, age (years), age_group, gender, group, subject, fold, race as in `gralib.manifest.Row`,
+            NaN where the data set does not say; digest (SHA-256 of the file); and picture (number of the photograph:
             equal for near-identical faces, see `gralib.repeats`).
         pairs: pairs of near-identical faces under `repeats.LOOSER`, see `repeats.pairs`.
         account: files by status and reason, the set-aside ones included.

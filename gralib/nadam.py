@@ -110,8 +110,10 @@ def reach(config: RunConfig, steps: int) -> float:
     Nadam's steps are about its rate (0.001 by the paper): gamma, the sigmoid of the scalar, starts at 1/2 and ends
     between sigmoid(-reach) and sigmoid(reach). A frozen gate goes nowhere.
     """
+    if config.network != "gra_net" or config.gate != "trainable":
+        return 0.0
     optimizer = FlatNadam()
     optimizer.build([keras.Variable(0.0)])
     optimizer.follow(config, steps)
     share = float(ops.sum(optimizer.rate(ops.arange(steps, dtype="float32"))))
-    return config.gate_rate * config.learning_rate * share if config.gate == "trainable" else 0.0
+    return config.gate_rate * config.learning_rate * share
