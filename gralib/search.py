@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from gralib.config import RunConfig, configure, shape
+
 LEVELS: dict[str, tuple[Any, ...]] = {
     "start": ("zero", "dirac", "he", "glorot"),
     "warmup": (0.0, 0.15),
@@ -28,7 +30,7 @@ LEVELS: dict[str, tuple[Any, ...]] = {
 """Values of every part of a recipe; the first ones of most are Keras' defaults or nothing."""
 AGE_WIDTHS = (10, 5, 2)
 """Years in an age category, a part of the age networks' recipe alone."""
-SMALL = {"recipe": "keras", "tuning": True, "held_out": 0.0, "train_faces": 6000, "epochs": 5}
+SMALL = {"preset": "laptop", "recipe": "keras", "tuning": True, "held_out": 0.0, "train_faces": 6000, "epochs": 5}
 """Budget of the random search: a tenth of what all faces of a fold would take in eighteen epochs."""
 DRAWN = {"gender": 24, "age_category": 16}
 """Recipes drawn for each task."""
@@ -49,3 +51,10 @@ def drawn(task: str, seed: int = 0) -> list[dict[str, Any]]:
         {**SMALL, "task": task, **{name: values[columns[name][i]] for name, values in levels.items()}}
         for i in range(count)
     ]
+
+
+def configs() -> list[RunConfig]:
+    """Return the runs of the random search, those that one compiled network serves after one another."""
+    return sorted(
+        (configure(**setting) for task in DRAWN for setting in drawn(task)), key=lambda c: shape(c).canonical()
+    )
