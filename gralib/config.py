@@ -245,15 +245,17 @@ SHAPE = (
 """Settings that need a compiled network of their own; for all others weights and rates are set back."""
 
 
+UNSHAPED = {name: field.default for name, field in RunConfig.model_fields.items() if name not in SHAPE}
+"""All other settings, at their defaults."""
+
+
 def shape(config: RunConfig) -> RunConfig:
     """Return `config` with all settings but those of `SHAPE` at their defaults: equal where one network serves.
 
     A frozen gate is a weight of the network with trainable ones; any other kind of gate is a network of its own.
     """
-    kept = {name: getattr(config, name) for name in SHAPE}
-    if not isinstance(config.gate, str):
-        kept["gate"] = "trainable"
-    return RunConfig(**kept)
+    gate = config.gate if isinstance(config.gate, str) else "trainable"
+    return config.model_copy(update={**UNSHAPED, "gate": gate})
 
 
 def configure(preset: str = "laptop", recipe: str = "tuned", **fields: Any) -> RunConfig:

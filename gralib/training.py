@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from gralib.backend import devices, jit_compile, precision
 from gralib.batches import Batches
-from gralib.config import SHAPE, RunConfig, shape
+from gralib.config import UNSHAPED, RunConfig, shape
 from gralib.errors import FailedTraining, UserError, writing
 from gralib.nadam import FlatNadam
 from gralib.network import gate_layers, gate_values, gra_net, trainable_count
@@ -88,13 +88,9 @@ def prepare(config: RunConfig, steps: int) -> keras.Model:
     for gate in gate_layers(model):
         gate.hold(config.gate)
     initialise(model, config)
-    if layout(model) != _layout(config.model_copy(update=ONE_LAYOUT)):
+    if layout(model) != _layout(config.model_copy(update=UNSHAPED)):
         raise RuntimeError(f"network: the compiled one differs from what {config.canonical()} builds")
     return model
-
-
-ONE_LAYOUT = {name: RunConfig.model_fields[name].default for name in RunConfig.model_fields if name not in SHAPE}
-"""Settings that decide nothing about the layers of a network, at their defaults."""
 
 
 @lru_cache(maxsize=4)
