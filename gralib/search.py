@@ -5,11 +5,16 @@ Only validation faces judge (`RunConfig.tuning`): the test faces of the fold sit
 it is worth in the recipe chosen.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from scipy.stats import ttest_ind
 
-from gralib.config import RunConfig, configure, shape
+from gralib.config import RECIPES, RunConfig, configure, shape
+from gralib.experiment import measures
+from gralib.records import Run
 
 LEVELS: dict[str, tuple[Any, ...]] = {
     "start": ("zero", "dirac", "he", "glorot"),
@@ -53,8 +58,73 @@ def drawn(task: str, seed: int = 0) -> list[dict[str, Any]]:
     ]
 
 
-def configs() -> list[RunConfig]:
-    """Return the runs of the random search, those that one compiled network serves after one another."""
-    return sorted(
-        (configure(**setting) for task in DRAWN for setting in drawn(task)), key=lambda c: shape(c).canonical()
-    )
+def configs(**changes: Any) -> list[RunConfig]:
+    """Return the runs of the random search, those that one compiled network serves after one another.
+
+    Args:
+        changes: settings of every run, such as a smaller budget.
+    """
+    asked = (configure(**{**setting, **changes}) for task in DRAWN for setting in drawn(task))
+    return sorted(asked, key=lambda config: shape(config).canonical())
+
+
+FINAL_SEEDS = 3
+"""Seeds of the recipe chosen."""
+
+
+def final(task: str, seed: int = 0, **changes: Any) -> RunConfig:
+    """Return the recipe chosen, at all training faces of the fold, judged by its validation faces."""
+    return configure("laptop", **{"tuning": True, "task": task, "seed": seed, **changes})
+
+
+def knock_outs(task: str, **changes: Any) -> dict[str, RunConfig]:
+    """Return by name of the part the recipe chosen without it: that part as Keras' defaults have it."""
+    plain, chosen = configure("laptop", recipe="keras", task=task), configure("laptop", task=task)
+    parts = [name for name in RECIPES["tuned"] if name != "held_out" and getattr(plain, name) != getattr(chosen, name)]
+    return {name: final(task, **{name: getattr(plain, name), **changes}) for name in parts}
+
+
+def table(runs: Iterable[Run]) -> pd.DataFrame:
+    """Return one row a run of the search: task, the parts of its recipe, score, and its name.
+
+    The score is on validation faces: gender accuracy in per cent, or for ages the years by which the mean absolute
+    error of the category network falls below the constant predictor's.
+    """
+    rows = []
+    for run in runs:
+        config = run.record.config
+        found = measures(config, run.predictions, run.record.constants)
+        if config.task == "gender":
+            score = 100 * float(found["accuracy"][0].mean())
+        else:
+            error, constant = found["category_mae_years"]
+            score = float(constant.mean() - error.mean())
+        parts = {name: getattr(config, name) for name in LEVELS | {"age_width": AGE_WIDTHS}}
+        rows.append({"task": config.task, **parts, "score": score, "run": run.record.run_id})
+    return pd.DataFrame(rows)
+
+
+def worth(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return what each value of a part is worth on average over the other parts, beside the part's first value.
+
+    Args:
+        runs: rows of one task from `table`.
+
+    Returns:
+        One row a value but the first of its part: part, value, beside, difference of the mean scores, its 95 %
+        interval low to high (Welch's t), runs.
+    """
+    rows = []
+    for part, levels in (LEVELS | {"age_width": AGE_WIDTHS}).items():
+        base = runs.loc[runs[part] == levels[0], "score"]
+        for level in levels[1:]:
+            other = runs.loc[runs[part] == level, "score"]
+            if len(base) < 2 or len(other) < 2:
+                continue
+            interval = ttest_ind(other, base, equal_var=False).confidence_interval()
+            rows.append({
+                "part": part, "value": str(level), "beside": str(levels[0]),
+                "difference": other.mean() - base.mean(), "low": interval.low, "high": interval.high,
+                "runs": len(base) + len(other),
+            })  # fmt: skip
+    return pd.DataFrame(rows)
