@@ -1,6 +1,6 @@
 """Figures that set one network against another: the settings of a grid, turned faces, gates, two protocols."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -187,5 +187,5 @@ def parts(tables: dict[str, pd.DataFrame], units: dict[str, str], title: str, la
     return figure
 
 
-def _part(row: dict[str, Any]) -> str:
+def _part(row: Mapping[Any, Any]) -> str:
     return f"{row['part'].replace('_', ' ')}: {row['value']} (not {row['beside']})"
