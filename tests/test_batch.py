@@ -40,9 +40,8 @@ def test_a_quote_in_a_path_is_part_of_it(tmp_path):
     (folder / "001A02.JPG").touch()
     result = planned("-p", "--config", "dataset=fgnet", f"root={folder}", "preset=smoke")
     assert result.returncode == 0, result.stdout + result.stderr
-    called = [
-        shlex.split(line) for line in result.stdout.splitlines() if re.match(r" +gra (data|run|notebook fg)", line)
-    ]
+    calls = re.findall(r"^Shell command: (gra (?:data|run|notebook fgnet) .*)$", result.stdout, re.M)
+    called = [shlex.split(call) for call in calls]
     found = {word.removeprefix("data_root=") for words in called for word in words if str(folder) in word}
     assert (len(called), found) == (4, {str(folder)})
 
