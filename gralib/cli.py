@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from gralib import words
 from gralib.errors import UserError
 
 app = typer.Typer(
@@ -122,7 +123,7 @@ def run_command(
     from gralib.faces import open_faces
 
     standard = PROTOCOLS.get(dataset, {})  # type: ignore[call-overload]
-    changes = _changes(change or [], {"task": "--task", "dataset": "--dataset", "preset": "--preset"})
+    changes = words.changes(change, {"task": "--task", "dataset": "--dataset", "preset": "--preset"})
     config = configure(preset, **{**standard, "dataset": dataset, "task": task, **changes})
     faces = open_faces(dataset, find_root(dataset, root), progress=progress == "bar")
     from gralib.experiment import run, run_folds, scores_of
@@ -164,7 +165,7 @@ def grid_command(
     wanted = {name: grids.seeds_of(name, seeds) for name in names}
     varied = {setting: f"the grid {name}" for name in names for s in grids.GRIDS[name].settings for setting in s}
     own = {"dataset": "--dataset", "preset": "--preset", "seed": "--seeds", "task": "the grid"}
-    changes, configs = _changes(change or [], varied | own), []
+    changes, configs = words.changes(change, varied | own), []
     for name in names:
         configs += grids.configs_of(name, wanted[name], dataset, preset, **changes)  # type: ignore[arg-type]
     parts = grids.parts_of(configs)
@@ -244,7 +245,7 @@ def notebook_command(
     """Run a notebook from top to bottom and write it with its outputs, as .ipynb and .html."""
     from gralib import notebooks
 
-    html = notebooks.execute(f"notebooks/{name}.ipynb", _settings(parameter or []), out or f"reports/notebooks/{name}")
+    html = notebooks.execute(f"notebooks/{name}.ipynb", words.read(parameter), out or f"reports/notebooks/{name}")
     print(html)
     if publish:
         print(notebooks.publish(html.with_suffix(".ipynb"), f"reports/executed/{name}.html"))
@@ -268,43 +269,14 @@ def report_command(
     print(build(out))
 
 
-def _settings(pairs: list[str]) -> dict[str, Any]:
-    """Return 'name=value' words as a dict; values are read as JSON where they are JSON, else as text."""
-    settings: dict[str, Any] = {}
-    for pair in pairs:
-        name, equals, text = pair.partition("=")
-        if not equals:
-            raise UserError(f"{pair}: expected NAME=VALUE")
-        if name in settings:
-            raise UserError(f"{name}: expected one value, got it twice")
-        try:
-            settings[name] = json.loads(text)
-        except json.JSONDecodeError:
-            settings[name] = text
-    return settings
-
-
-def _changes(pairs: list[str], own: dict[str, str]) -> dict[str, Any]:
-    """Return `_settings` of a run that may be changed: fields of a configuration that nothing in `own` decides."""
-    from gralib.config import RunConfig
-
-    settings = _settings(pairs)
-    for name in settings:
-        if name in own:
-            raise UserError(f"{name}: expected no --set for it; {own[name]} decides it here")
-        if name not in RunConfig.model_fields:
-            raise UserError(f"{name}: unknown; the fields are {', '.join(RunConfig.model_fields)}")
-    return settings
-
-
 def main() -> None:
     """Run the command; whatever goes wrong ends in one line and exit status 1, with --debug in a traceback too."""
-    words = [word for word in sys.argv[1:] if word != "--debug"]
+    said = [word for word in sys.argv[1:] if word != "--debug"]
     os.environ["MPLBACKEND"] = "agg"  # figures go to files, no window opens
     try:
-        app(args=words)
+        app(args=said)
     except Exception as error:
-        if len(words) < len(sys.argv) - 1:
+        if "--debug" in sys.argv:
             raise
         sys.exit(f"gra: {_line(error)}")
 

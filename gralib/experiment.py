@@ -210,15 +210,8 @@ def constants_of(config: RunConfig, train: pd.DataFrame) -> records.Constants:
         "age": scores.constant_age(train["age"]),
         "category": int(scores.constant_class(category)),
         "remainder": float(np.median(remainder)),
-        "category_means": category_means(train["age"], config.age_width),
+        "category_means": ages.category_means(train["age"], config.age_width).tolist(),
     }
-
-
-def category_means(age: pd.Series, width: int) -> list[float]:
-    """Return the mean age in years of the faces of every category; where it has none, its middle."""
-    category, _ = ages.encode(age, width)
-    means = age.groupby(category).mean().reindex(range(ages.category_count(width)))
-    return means.fillna(pd.Series(ages.middles(width))).tolist()
 
 
 Measures = dict[str, tuple[np.ndarray, np.ndarray]]

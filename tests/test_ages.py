@@ -73,5 +73,10 @@ def test_middles_by_hand():
     assert ages.middles(1)[30] == 30
 
 
+def test_a_category_stands_for_the_mean_of_its_faces():
+    means = ages.category_means([31, 31, 37, 60])
+    assert means.tolist() == [4.5, 14.5, 24.5, 33, 44.5, 54.5, 60, 74.5, 84.5, 94.5, 104.5, 113]
+
+
 def test_groups_stand_for_their_middles():
     assert ages.group_ages().tolist() == [1, 5, 10, 17.5, 28.5, 40.5, 50.5, 80]
