@@ -18,6 +18,8 @@ from sklearn.model_selection import GroupKFold, GroupShuffleSplit
 from gralib.config import RunConfig
 from gralib.errors import UserError
 
+OFFICIAL = range(5)
+"""The published folds of Adience."""
 VALIDATION_SHARE = 0.1
 """Share of the training side that is held out to choose the epoch, by groups again."""
 
@@ -83,6 +85,8 @@ def _tests(config: RunConfig, table: pd.DataFrame, together: np.ndarray) -> np.n
         tests = (table["fold"] == config.fold).to_numpy()
         if not tests.any():
             raise UserError(f"fold: expected one of {sorted(table['fold'].dropna().unique())}, got {config.fold}")
+        if lost := sorted(set(OFFICIAL) - set(table["fold"].dropna())):
+            raise UserError(f"protocol: official needs the folds 0 to 4, got no face of {lost}; see gra data check")
         return tests
     if config.protocol == "leave_one_out":
         persons = pd.unique(together)  # in the order of their first face
