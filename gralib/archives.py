@@ -79,7 +79,7 @@ class _Found:
             elif target in whole | self.folders | {"."}:
                 self.others[name] = READ_ALREADY
             else:
-                self.others[name] = "link to nothing in the archive"
+                self.others[name] = "link to nothing"
         return Listing(self.files, self.others)
 
 

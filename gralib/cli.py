@@ -35,7 +35,7 @@ def data_check(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Read every file, decode every picture once, and account for all of them."""
-    from gralib.datasets import find_root, load
+    from gralib.datasets import PUBLISHED, find_root, load
     from gralib.faces import open_faces
     from gralib.manifest import account, summary
 
@@ -58,6 +58,8 @@ def data_check(
                 print(f"{part}: " + ", ".join(f"{key} {value}" for key, value in found[part].items()))
         if counts["reason"].str.contains("not here").any():
             print(f"what is not here: gra data how-to {name} says how to get it")
+        if not manifest.source.synthetic:
+            print(f"published: {PUBLISHED[name]} pictures")
         if not trouble:
             print(f"{'synthetic' if faces.synthetic else 'real'} faces, fingerprint {faces.fingerprint}")
     if trouble:

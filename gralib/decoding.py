@@ -67,9 +67,11 @@ def size_of(data: bytes) -> tuple[int, int] | None:
 
 
 def _other(data: bytes) -> str:
+    if not data:
+        return "empty file"
     if data[4:8] == b"ftyp":
         return "not a JPEG, PNG or WebP inside, but HEIC or AVIF"
-    kind = next((kind for start, kind in OTHERS.items() if data.startswith(start)), None)
+    kind = next((kind for start, kind in OTHERS.items() if data[:200].lstrip().startswith(start)), None)
     return f"not a JPEG, PNG or WebP inside, but {kind}" if kind else "not a picture inside"
 
 
@@ -80,7 +82,8 @@ def _orientation(data: bytes) -> int:
         return 1
     with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
         try:
-            return picture.getexif().get(0x0112, 1)
+            held = picture.getexif().get(0x0112, 1)
+            return held if isinstance(held, int) else 1
         except Exception:  # tags that cannot be read say nothing
             return 1
 

@@ -23,7 +23,7 @@ from gralib.sources import DRAWN, Source, Unreadable
 
 CHUNK = 64
 """Pictures that a thread decodes at a time."""
-FORMAT = 4
+FORMAT = 5
 """Raised when the cache's content changes for the same pictures."""
 COLUMNS = ["path", "age", "age_group", "gender", "group", "subject", "fold"]
 DTYPES = {name: "float64" if name in ("age", "fold") else str for name in COLUMNS}

@@ -135,14 +135,13 @@ def _kind(path: str, reason: str) -> str:
     """Return the reason, a copy's without what its name and the first's end in alike."""
     if not reason.startswith(COPY):
         return reason
-    here, there = path.split("/"), reason.removeprefix(COPY).split("/")
-    here, there = here[:-1], there[:-1]
+    here, there = (name.split("/")[:-1] for name in (path, reason.removeprefix(COPY)))
     if here == there:
-        return f"{COPY}a picture beside it"
-    while here and there and here[-1] == there[-1]:
+        return f"{COPY}a file beside it"
+    while min(len(here), len(there)) > 1 and here[-1] == there[-1]:
         here, there = here[:-1], there[:-1]
-    ours, theirs = "/".join(here) or "the top folder", "/".join(there) or "the top folder"
-    return f"in {ours}: {COPY}pictures in {theirs}"
+    ours, theirs = ("/".join(folders) or "the top folder" for folders in (here, there))
+    return f"in {ours}: {COPY}files in {theirs}"
 
 
 def summary(table: pd.DataFrame) -> dict[str, str | int]:

@@ -20,9 +20,10 @@ from gralib.errors import UserError
 PICTURES = (".jpg", ".jpeg", ".png", ".webp")
 """Endings of the pictures that are read; which of the kinds one is, its content says."""
 OTHER_PICTURES = (".bmp", ".gif", ".tif", ".tiff", ".heic", ".heif", ".avif", ".jp2", ".jfif", ".ppm", ".pgm")
+HALF = (".part", ".partial", ".crdownload", ".download")
 OTHER_PACKERS = (".7z", ".rar", ".zst", ".gz", ".xz", ".bz2", ".lz4", ".iso")
 PART = re.compile(
-    r".*(\.(tar|tgz|zip|7z|rar)(\.?(gz|xz|bz2|zst))?[._-]?(part)?\.?([a-z]{2}|\d{2,3})|\.[zr]\d\d|\.part\d+\.rar|\.part)"
+    r".*(\.(tar|tgz|zip|7z|rar)(\.?(gz|xz|bz2|zst))?[._-]?(part)?\.?([a-z]{2}|\d{2,3})|\.[zr]\d\d|\.part\d+\.rar)"
 )
 SIDE_FOLDERS = ("__MACOSX", "@eaDir", "@Recycle", "#recycle", "$RECYCLE.BIN", "System Volume Information", "lost+found")
 """Folders that a Mac, a file server or a bin puts among other people's files."""
@@ -39,7 +40,8 @@ class Unreadable(UserError):
 
     def __init__(self, path: Path, name: str, error: object):
         super().__init__(f"{path}: {name}: expected a readable file, got {error}")
-        self.reason = f"file cannot be read: {error}"
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        self.reason = "file cannot be read: " + ("damaged in the archive" if base(name) in why else why)
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def unsafe(name: str) -> bool:
 
 def base(name: str) -> str:
     """Return the last part of a name; a backslash parts too, as some tools leave it when they unpack."""
-    return re.split(r"[/\\]", name)[-1]
+    return name.replace("\\", "/").rpartition("/")[2]
 
 
 def no_picture(name: str) -> str:
@@ -116,6 +118,8 @@ def no_picture(name: str) -> str:
     low = base(name).lower()
     if low.endswith(PICTURES):
         return ""
+    if low.endswith(HALF):
+        return "half a download: get it again"
     if low.endswith(OTHER_PICTURES):
         return f"picture of a kind that is not read ({low.rsplit('.', 1)[1]}): convert it to JPEG or PNG"
     if is_archive(low):

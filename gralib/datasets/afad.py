@@ -7,7 +7,7 @@ form a group. AFAD-Lite is a part of AFAD-Full: beside it, its files are copies.
 import re
 
 from gralib.ages import MAX_AGE
-from gralib.datasets.copies import Candidate, once, rank_of
+from gralib.datasets.copies import Candidate, once, rank_of, unmarked
 from gralib.manifest import Manifest, Row, excluded
 from gralib.sources import Source, no_picture
 
@@ -21,17 +21,19 @@ def load(source: Source) -> Manifest:
 
 
 def _candidate(path: str) -> Candidate:
-    *_, age, gender, name = ("", "", *re.split(r"[/\\]", path))
+    *_, age, gender, last = ("", "", *re.split(r"[/\\]", path))
+    name, rank = unmarked(last)
     match = PHOTO.fullmatch(name)
     if not match:
         return Candidate(read_path(path))
-    return Candidate(read_path(path), (age, gender, match["photo"], match["face"]), rank_of(match["addition"]))
+    key = age, gender, match["photo"], match["face"]
+    return Candidate(read_path(path), key, max(rank, rank_of(match["addition"])))
 
 
 def read_path(path: str) -> Row:
     """Return the row of one file, from the last two folders and the name."""
     *_, age, gender, name = ("", "", *re.split(r"[/\\]", path))
-    match = PHOTO.fullmatch(name)
+    match = PHOTO.fullmatch(unmarked(name)[0])
     if not match:
         return excluded(path, no_picture(name) or "name without photo")
     if not (age.isascii() and age.isdigit()):

@@ -20,8 +20,15 @@ class Candidate(NamedTuple):
     """0 as published; 1 with the mark of a copy in its name, 2 with another addition: those never come first."""
 
 
+COPY_START = re.compile(r"(copy|kopie|copie|copia)( \(?\d+\)?)? (of|von|de|di) ", re.IGNORECASE)
 COPY_MARK = re.compile(r"[ _-]*(\(\d+\)|(copy|kopie|copie|copia|checkpoint)([ _-]*\(?\d+\)?)?|~\d*)", re.IGNORECASE)
 """What browsers, file managers and notebook servers add to the name of a copy."""
+
+
+def unmarked(name: str) -> tuple[str, int]:
+    """Return a name without the words some put before that of a copy, and its rank by them."""
+    match = COPY_START.match(name)
+    return (name[match.end() :], 1) if match else (name, 0)
 
 
 def rank_of(addition: str) -> int:

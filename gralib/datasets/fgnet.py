@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from gralib.datasets.copies import Candidate, once, rank_of
+from gralib.datasets.copies import Candidate, once, rank_of, unmarked
 from gralib.datasets.shapes import sizes
 from gralib.errors import UserError
 from gralib.manifest import COPY, Manifest, Row, excluded
@@ -63,16 +63,17 @@ def _stem(path: str) -> str:
 
 
 def _key(path: str) -> str:
-    match = NAME.fullmatch(base(path))
+    match = NAME.fullmatch(unmarked(base(path))[0])
     return f"{match['subject']}a{match['age']}{match['letter']}".lower() if match else ""
 
 
 def _candidate(path: str) -> Candidate:
-    match = NAME.fullmatch(base(path))
+    name, rank = unmarked(base(path))
+    match = NAME.fullmatch(name)
     if not match:
         return Candidate(excluded(path, no_picture(path) or "name without subject and age"))
     row = Row(path, age=float(match["age"]), group=match["subject"], subject=match["subject"])
-    return Candidate(row, _key(path), rank_of(match["addition"]))
+    return Candidate(row, _key(path), max(rank, rank_of(match["addition"])))
 
 
 def _nearest(path: str, names: list[str]) -> str:

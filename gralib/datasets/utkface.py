@@ -11,7 +11,7 @@ import re
 from collections import defaultdict
 
 from gralib.ages import MAX_AGE
-from gralib.datasets.copies import Candidate, once, rank_of
+from gralib.datasets.copies import Candidate, once, rank_of, unmarked
 from gralib.datasets.shapes import sizes, some, square
 from gralib.manifest import Manifest, Row, excluded
 from gralib.sources import Source, base, no_picture
@@ -30,13 +30,13 @@ def load(source: Source) -> Manifest:
     whole = _whole_photographs(source)
     found = []
     for path in source.names:
-        name = base(path)
+        name, rank = unmarked(base(path))
         age, gender, date, status, reason = read_name(name)
         row = Row(path, age=age, gender=gender, group=date, status=status, reason=reason)
         match = FIELDS.match(name)
         ending = ENDING.fullmatch(name[match.end() :]) if match else None
         row = excluded(path, WHOLE) if path in whole else row
-        found.append(Candidate(row, match and match[0], rank_of(ending["addition"]) if ending else 0))
+        found.append(Candidate(row, match and match[0], max(rank, rank_of(ending["addition"]) if ending else 0)))
     return Manifest.of("utkface", source, once(found))
 
 
