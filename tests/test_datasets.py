@@ -14,7 +14,7 @@ from scipy.io import savemat
 from typer.testing import CliRunner
 
 from gralib import cli
-from gralib.datasets import DATASETS, adience, afad, fgnet, load, synthetic, wikipedia
+from gralib.datasets import DATASETS, adience, afad, copies, fgnet, load, synthetic, wikipedia
 from gralib.errors import UserError
 from gralib.faces import decode, open_faces
 from gralib.manifest import account, summary
@@ -368,3 +368,33 @@ def test_data_check_says_what_is_missing(tmp_path):
     assert "gra data how-to wikipedia" in run.output
     run = CliRunner().invoke(cli.app, ["data", "check", "wikipedia", "--root", str(tmp_path), "--json"])
     assert json.loads(run.output)["all rows"]["pictures"] == 2
+
+
+def test_copies_by_a_browser_are_told_from_what_no_table_names(tmp_path):
+    (tmp_path / "fold_0_data.txt").write_text(FOLD + "1@N0\ta.jpg\t3\t(0, 2)\tf\t0\n")
+    where = tmp_path / "aligned" / "1@N0"
+    where.mkdir(parents=True)
+    for name in ("3.a.jpg", "3.a (1).jpg", "4.b.jpg"):
+        (where / f"landmark_aligned_face.{name}").write_bytes(picture())
+    rows = load("adience", tmp_path).rows.set_index("path")["reason"]
+    first = "aligned/1@N0/landmark_aligned_face.3.a.jpg"
+    assert rows[first] == "" and rows[first.replace(".jpg", " (1).jpg")] == f"copy of {first}"
+    assert rows[first.replace("3.a", "4.b")] == "in no fold file"
+    (tmp_path / "wiki_crop" / "01").mkdir(parents=True)
+    (tmp_path / "wiki_crop" / "wiki.mat").write_bytes(wiki())
+    for name in ("1_a.jpg", "1_a - Copy.jpg"):
+        (tmp_path / "wiki_crop" / "01" / name).write_bytes(picture())
+    rows = load("wikipedia", tmp_path / "wiki_crop").rows.set_index("path")["reason"]
+    assert rows["01/1_a - Copy.jpg"] == "copy of 01/1_a.jpg"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a/b (1).jpg", "a/b.jpg"), ("a/b - Copy.jpg", "a/b.jpg"), ("a/b - Copy (2).jpg", "a/b.jpg"),
+        ("a/Copy of b.jpg", "a/b.jpg"), ("a/b_copy2.png", "a/b.png"), ("a/b - Kopie.jpg", "a/b.jpg"),
+        ("a/b-checkpoint.jpg", "a/b.jpg"), ("a/b_1.jpg", "a/b_1.jpg"), ("copy/b.jpg", "copy/b.jpg"),
+    ],
+)  # fmt: skip
+def test_the_marks_of_copies(name, expected):
+    assert copies.original(name) == expected

@@ -174,8 +174,8 @@ def inputs() -> list[str]:
     return [
         "## Data sets as people have them",
         "",
-        f"{len(rows)} small inputs after public bug reports and re-uploads (`tests/input_cases.csv`); a test makes each "
-        "and holds it to this table, which `python tests/test_inputs.py` writes.",
+        f"{len(rows)} small inputs after public bug reports and re-uploads (`tests/input_cases.csv`); a test makes "
+        "each and holds it to this table, which `python tests/test_inputs.py` writes.",
         "",
         *table(head, rows),
     ]

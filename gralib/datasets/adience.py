@@ -15,6 +15,7 @@ import re
 from collections import defaultdict
 
 from gralib.ages import GROUPS
+from gralib.datasets.copies import original
 from gralib.datasets.shapes import sizes, some
 from gralib.errors import UserError
 from gralib.manifest import COPY, Manifest, Row, excluded
@@ -106,9 +107,9 @@ def _line(line: dict[str, str], fold: int, crop: str | None, pictures: dict[Key,
 
 def _other(name: str, pictures: dict[Key, list[str]], rows: dict[str, Row]) -> Row:
     """Return the row of a file that no line takes."""
-    first = pictures[_key(name)][0] if not no_picture(name) else name
-    if first in rows and first != name:
-        return excluded(name, COPY + first)
+    for first in (pictures.get(_key(name), [""])[0], original(name)):
+        if first in rows and not no_picture(name):
+            return excluded(name, COPY + first)
     if base(name).startswith(COARSE):
         return excluded(name, "of the release that is not aligned")
     return excluded(name, no_picture(name) or "in no fold file")

@@ -23,12 +23,20 @@ class Candidate(NamedTuple):
 COPY_START = re.compile(r"(copy|kopie|copie|copia)( \(?\d+\)?)? (of|von|de|di) ", re.IGNORECASE)
 COPY_MARK = re.compile(r"[ _-]*(\(\d+\)|(copy|kopie|copie|copia|checkpoint)([ _-]*\(?\d+\)?)?|~\d*)", re.IGNORECASE)
 """What browsers, file managers and notebook servers add to the name of a copy."""
+COPY_END = re.compile(rf"({COPY_MARK.pattern})$", re.IGNORECASE)
 
 
 def unmarked(name: str) -> tuple[str, int]:
     """Return a name without the words some put before that of a copy, and its rank by them."""
     match = COPY_START.match(name)
     return (name[match.end() :], 1) if match else (name, 0)
+
+
+def original(path: str) -> str:
+    """Return the name that a file has where it is the mark of a copy that distinguishes it; else its own."""
+    folder, slash, last = path.rpartition("/")
+    stem, dot, ending = unmarked(last)[0].rpartition(".")
+    return folder + slash + COPY_END.sub("", stem) + dot + ending
 
 
 def rank_of(addition: str) -> int:

@@ -16,6 +16,7 @@ from datetime import date
 import numpy as np
 from scipy.io import loadmat
 
+from gralib.datasets.copies import original
 from gralib.datasets.shapes import sizes, some, square
 from gralib.errors import UserError
 from gralib.manifest import COPY, Manifest, Row, excluded
@@ -79,8 +80,8 @@ def _row(wiki: dict[str, list], i: int, path: str, ages: tuple[float, float], fa
 
 
 def _other(name: str, first: dict[str, str]) -> Row:
-    if name in first:
-        return excluded(name, COPY + first[name])
+    if (known := original(name)) in first:
+        return excluded(name, COPY + first[known])
     return excluded(name, no_picture(name) or "not in wiki.mat")
 
 
