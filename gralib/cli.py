@@ -37,29 +37,35 @@ def data_check(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Read every file, decode every picture once, and account for all of them."""
-    from gralib.datasets import find_root, load
+    from gralib.datasets import PUBLISHED, find_root, load
     from gralib.faces import open_faces
     from gralib.manifest import account, summary
 
     place = find_root(name, root)
     manifest = load(name, place)
     found: dict[str, Any] = {"dataset": name, "all rows": summary(manifest.rows)}
-    counts = account(manifest.rows)
-    if not manifest.kept.empty:
+    counts, trouble = account(manifest.rows), ""
+    try:
         faces = open_faces(name, place, progress=not as_json)
         counts = faces.account
         found |= {"faces": summary(faces.table), "fingerprint": faces.fingerprint, "synthetic": faces.synthetic}
+    except UserError as error:
+        trouble = str(error)
     if as_json:
         print(json.dumps({**found, "account": counts.to_dict(orient="records")}, indent=1))
-        return
-    print(counts.to_string(index=False))
-    for part in ("all rows", "faces"):
-        if part in found:
-            print(f"{part}: " + ", ".join(f"{key} {value}" for key, value in found[part].items()))
-    if manifest.kept.empty:
-        print(f"{place}: no usable picture here; how to get them: gra data how-to {name}")
     else:
-        print(f"{'synthetic' if faces.synthetic else 'real'} faces, fingerprint {faces.fingerprint}")
+        print(counts.to_string(index=False))
+        for part in ("all rows", "faces"):
+            if part in found:
+                print(f"{part}: " + ", ".join(f"{key} {value}" for key, value in found[part].items()))
+        if counts["reason"].str.contains("not here").any():
+            print(f"what is not here: gra data how-to {name} says how to get it")
+        if not manifest.source.synthetic:
+            print(f"published: {PUBLISHED[name]} pictures")
+        if not trouble:
+            print(f"{'synthetic' if faces.synthetic else 'real'} faces, fingerprint {faces.fingerprint}")
+    if trouble:
+        raise UserError(f"{trouble}; how to get the pictures: gra data how-to {name}")
 
 
 @data.command("how-to")

@@ -1,7 +1,6 @@
 """Pixels once: decode, resize and cache a data set's faces as uint8, so that later openings are instant."""
 
 import hashlib
-import io
 import os
 import sys
 from collections import deque
@@ -13,24 +12,19 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import simplejpeg
-from PIL import Image
 from tqdm import tqdm
 
 from gralib import cache as store
 from gralib import repeats
 from gralib.datasets import load
+from gralib.decoding import SIZE, decode
 from gralib.errors import UserError, from_root, writing
 from gralib.manifest import account
-from gralib.sources import DRAWN, Source
+from gralib.sources import DRAWN, Source, Unreadable
 
-SIZE = 32
-"""Side of a face in pixels (7.1)."""
-LARGEST = 8000
-"""A picture whose header claims a longer side is set aside unread."""
 CHUNK = 64
 """Pictures that a thread decodes at a time."""
-FORMAT = 6
+FORMAT = 7
 """Raised when the cache's content changes for the same pictures."""
 COLUMNS = ["path", "age", "age_group", "gender", "group", "subject", "fold", "race"]
 DTYPES = {name: "float64" if name in ("age", "fold") else str for name in COLUMNS} | {"picture": "int64"}
@@ -48,7 +42,7 @@ class Faces:
             NaN where the data set does not say; digest (SHA-256 of the file); and picture (number of the photograph:
             equal for near-identical faces, see `gralib.repeats`).
         pairs: pairs of near-identical faces under `repeats.LOOSER`, see `repeats.pairs`.
-        account: files by status and reason, the set-aside ones included.
+        account: files by status and reason, the excluded ones included.
         fingerprint: hash of pixels, labels and the rule for photographs; runs are addressed by it.
         synthetic: whether the faces are drawn.
     """
@@ -112,83 +106,10 @@ def _opened(dataset: str, folder: Path) -> Faces:
     return Faces(dataset, pixels, table, pairs, counts, fingerprint, meta["synthetic"])
 
 
-def decode(data: bytes, crop: str | None = None, size: int = SIZE) -> np.ndarray | str:
-    """Return a picture, or its part `crop` (see `Row`), as (size, size, 3) uint8 RGB, or why that cannot be done.
-
-    Only JPEG and PNG are tried, as all five data sets are published: each further reader is one more to trust.
-    """
-    try:
-        return _decode_jpeg(data, crop, size)
-    except ValueError:  # no JPEG, or one with a flaw: Pillow tells which
-        pass
-    try:
-        with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as picture:
-            width, height = picture.size
-            box = _box(crop, width, height)
-            if isinstance(box, str):
-                return box
-            picture.draft("RGB", _enough(box, width, height, size))
-            return _shrink(picture if picture.mode == "RGB" else picture.convert("RGB"), box, width, height, size)
-    except Image.DecompressionBombError:
-        return f"picture larger than {LARGEST} pixels"
-    except Image.UnidentifiedImageError:
-        return "not a picture inside"
-    except Exception:  # Pillow raises a dozen kinds on damaged files
-        return "picture damaged or cut short"
-
-
-def _decode_jpeg(data: bytes, crop: str | None, size: int) -> np.ndarray | str:
-    """Do the same for a sound JPEG: the same pixels in half the time, most of it outside Python's lock.
-
-    Raises ValueError for anything else, and for colours (CMYK) that Pillow rounds otherwise.
-    """
-    height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
-    if colours not in ("YCbCr", "Gray"):
-        raise ValueError(colours)
-    box = _box(crop, width, height)
-    if isinstance(box, str):
-        return box
-    across, down = _enough(box, width, height, size)
-    scale = max(s for s in (1, 2, 4, 8) if s <= max(1, min(width // across, height // down)))
-    pixels = simplejpeg.decode_jpeg(data, "RGB", min_height=-(-height // scale), min_width=-(-width // scale))
-    return _shrink(Image.fromarray(pixels), box, width, height, size)
-
-
-def _box(crop: str | None, width: int, height: int) -> tuple[int, int, int, int] | str:
-    """Return the part of a picture that is wanted, or why there is none."""
-    if max(width, height) > LARGEST:
-        return f"picture larger than {LARGEST} pixels"
-    return (_inside(crop, width, height) if crop else (0, 0, width, height)) or "crop outside the picture"
-
-
-def _enough(box: tuple[int, int, int, int], width: int, height: int, size: int) -> tuple[int, int]:
-    """Return width and height that a whole picture may be reduced to: its box is still twice the size wanted."""
-    left, top, right, bottom = box
-    return 2 * size * width // (right - left), 2 * size * height // (bottom - top)
-
-
-def _shrink(picture: Image.Image, box: tuple[int, int, int, int], width: int, height: int, size: int) -> np.ndarray:
-    """Return the box of a picture, given in pixels of its `width` and `height` before reduction."""
-    x, y = picture.width / width, picture.height / height
-    left, top, right, bottom = box
-    region = (left * x, top * y, min(right * x, picture.width), min(bottom * y, picture.height))
-    return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR, box=region))
-
-
-def _inside(crop: str, width: int, height: int) -> tuple[int, int, int, int] | None:
-    """Move a crop into the picture, cutting off what does not fit; None if they do not meet."""
-    left, top, right, bottom = map(int, crop.split())
-    if not (left < right and top < bottom and left < width and top < height and right > 0 and bottom > 0):
-        return None
-    across = max(0, -left) - max(0, right - width)
-    down = max(0, -top) - max(0, bottom - height)
-    return max(left + across, 0), max(top + down, 0), min(right + across, width), min(bottom + down, height)
-
-
 def _fill(folder: Path, source: Source, rows: pd.DataFrame, progress: bool) -> None:
     """Decode all kept rows into `folder`, which appears whole or not at all."""
     rows = rows.copy()
-    wanted = rows.index[rows["status"] != "set aside"]
+    wanted = rows.index[rows["status"] != "excluded"]
     results = tqdm(
         _decoded(source, rows.loc[wanted]),
         total=len(wanted),
@@ -203,7 +124,7 @@ def _fill(folder: Path, source: Source, rows: pd.DataFrame, progress: bool) -> N
             for index, (blob, result) in zip(wanted, results, strict=True):
                 synthetic |= DRAWN in blob[:256]
                 if isinstance(result, str):
-                    rows.loc[index, ["status", "reason"]] = ["set aside", result]
+                    rows.loc[index, ["status", "reason"]] = ["excluded", result]
                 else:
                     raw.write(result.tobytes())
                     digests[index] = hashlib.sha256(blob).hexdigest()
@@ -245,13 +166,13 @@ def _decoded(source: Source, rows: pd.DataFrame) -> Iterator[tuple[bytes, np.nda
             yield from waiting.popleft().result()
 
 
-def _decode_all(blobs: list[bytes], crops: list[str | None]) -> list[tuple[bytes, np.ndarray | str]]:
-    return [(blob, decode(blob, crop)) for blob, crop in zip(blobs, crops, strict=True)]
+def _decode_all(blobs: list[tuple[bytes, str]], crops: list[str | None]) -> list[tuple[bytes, np.ndarray | str]]:
+    return [(blob, reason or decode(blob, crop)) for (blob, reason), crop in zip(blobs, crops, strict=True)]
 
 
-def _read(read, name: str) -> bytes:
-    """Return a file's bytes; what cannot be read counts as an empty picture and is set aside as such."""
+def _read(read, name: str) -> tuple[bytes, str]:
+    """Return a file's bytes, and why it cannot be read where that is so."""
     try:
-        return read(name)
-    except UserError:
-        return b""
+        return read(name), ""
+    except Unreadable as error:
+        return b"", error.reason

@@ -20,6 +20,8 @@ from sklearn.model_selection import GroupKFold, GroupShuffleSplit
 from gralib.config import RunConfig
 from gralib.errors import UserError
 
+OFFICIAL = range(5)
+"""The published folds of Adience."""
 TUNING_SHARE = 0.2
 """Share of a fold's training side that tests while a recipe is chosen, by groups."""
 
@@ -99,6 +101,8 @@ def _tests(config: RunConfig, table: pd.DataFrame, together: np.ndarray) -> np.n
         tests = (table["fold"] == config.fold).to_numpy()
         if not tests.any():
             raise UserError(f"fold: expected one of {sorted(table['fold'].dropna().unique())}, got {config.fold}")
+        if lost := sorted(set(OFFICIAL) - set(table["fold"].dropna())):
+            raise UserError(f"protocol: official needs the folds 0 to 4, got no face of {lost}; see gra data check")
         return tests
     if config.protocol == "leave_one_out":
         persons = pd.unique(together)  # in the order of their first face
