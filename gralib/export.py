@@ -55,7 +55,7 @@ def export(run: records.Run, out: Path | None = None, gates: bool = False) -> Pa
     model = _trained(run)
     if gates and not gate_layers(model):
         raise UserError(f"gates: expected a network with gates, got {run.record.config.network}")
-    data = networkfile.seal(_onnx(model, _card(run, model), gates))
+    data = onnx_of(model, _card(run, model), gates)
     _compare(data, model)
     records.write_bytes(out, data)
     return out
@@ -100,8 +100,8 @@ def _card(run: records.Run, model: keras.Model) -> networkfile.Card:
     )
 
 
-def _onnx(model: keras.Model, card: networkfile.Card, gates: bool) -> bytes:
-    """Return the network as ONNX with names that say what goes in and comes out."""
+def onnx_of(model: keras.Model, card: networkfile.Card, gates: bool) -> bytes:
+    """Return the bytes of a network's file; see `export`."""
     if keras.backend.backend() != "tensorflow":
         raise UserError(f"KERAS_BACKEND: expected tensorflow for an export, got {keras.backend.backend()}")
     try:
@@ -122,7 +122,7 @@ def _onnx(model: keras.Model, card: networkfile.Card, gates: bool) -> bytes:
         proto = onnx.load(path)
     _rename(proto, ["outputs", *(f"mask_{name}" for name in names)])
     onnx.helper.set_model_props(proto, {networkfile.KEY: card.model_dump_json()})
-    return proto.SerializeToString(deterministic=True)
+    return networkfile.seal(proto.SerializeToString(deterministic=True))
 
 
 def _rename(proto, names: list[str]) -> None:

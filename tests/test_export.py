@@ -178,7 +178,7 @@ def test_what_cannot_be_exported_is_said(run_of, exported, made_up, tmp_path, mo
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     e = exported("separable")
     with pytest.raises(UserError, match="KERAS_BACKEND: expected tensorflow for an export, got jax"):
-        export._onnx(e.model, export._card(e.run, e.model), False)
+        export.onnx_of(e.model, export._card(e.run, e.model), False)
 
 
 def test_a_file_that_answers_otherwise_is_not_written(run_of, monkeypatch):
