@@ -21,9 +21,9 @@ import growth
 from page import page
 from tqdm import tqdm
 
-from gralib.backend import commit
 from gralib.datasets import synthetic
 from gralib.records import write_text
+from gralib.surroundings import commit
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent

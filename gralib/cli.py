@@ -1,6 +1,7 @@
 """The command `gra`. Every error a user can mend is one line; heavy libraries are imported when needed."""
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +16,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="GRA_Net, reproduced: check data, train, run notebooks, write the report. "
-    "'make study' does all of it; these are the steps.",
+    "'make study' does all of it; these are the steps. With --debug an error shows where it came from.",
 )
 data = typer.Typer(no_args_is_help=True, help="Look at a data set, or draw a synthetic one.")
 app.add_typer(data, name="data")
@@ -121,16 +122,17 @@ def run_command(
     from gralib.faces import open_faces
 
     standard = PROTOCOLS.get(dataset, {})  # type: ignore[call-overload]
-    config = configure(preset, **{**standard, "dataset": dataset, "task": task, **_settings(change or [])})
+    changes = _changes(change or [], {"task": "--task", "dataset": "--dataset", "preset": "--preset"})
+    config = configure(preset, **{**standard, "dataset": dataset, "task": task, **changes})
     faces = open_faces(dataset, find_root(dataset, root), progress=progress == "bar")
-    from gralib.experiment import run, run_folds
+    from gralib.experiment import run, run_folds, scores_of
 
     options: dict[str, Any] = {"again": again, "threads": threads, "progress": progress}
     runs = [run(config, faces, **options)] if folds == 1 else run_folds(config, faces, folds, **options)
     for finished in runs:
-        for name, score in finished.record.scores.items():
+        for name, score in scores_of(finished).items():
             kind = "synthetic" if finished.record.synthetic else "real"
-            interval = "" if score.low is None else f" [{score.low:.3f}, {score.high:.3f}]"
+            interval = "" if score.low != score.low else f" [{score.low:.3f}, {score.high:.3f}]"
             text = f"{name} {score.value:.3f}{interval}, constant predictor {score.floor:.3f}"
             print(f"{kind} faces: {text}", file=sys.stderr)
         print(finished.record.run_id)
@@ -159,9 +161,12 @@ def grid_command(
     from gralib.datasets import find_root
     from gralib.faces import open_faces
 
-    configs, settings = [], _settings(change or [])
+    wanted = {name: grids.seeds_of(name, seeds) for name in names}
+    varied = {setting: f"the grid {name}" for name in names for s in grids.GRIDS[name].settings for setting in s}
+    own = {"dataset": "--dataset", "preset": "--preset", "seed": "--seeds", "task": "the grid"}
+    changes, configs = _changes(change or [], varied | own), []
     for name in names:
-        configs += grids.configs_of(name, grids.seeds_of(name, seeds), dataset, preset, **settings)  # type: ignore[arg-type]
+        configs += grids.configs_of(name, wanted[name], dataset, preset, **changes)  # type: ignore[arg-type]
     parts = grids.parts_of(configs)
     if part > len(parts):
         raise UserError(f"part: expected 1 to {len(parts)}, got {part}")
@@ -288,6 +293,8 @@ def _settings(pairs: list[str]) -> dict[str, Any]:
         name, equals, text = pair.partition("=")
         if not equals:
             raise UserError(f"{pair}: expected NAME=VALUE")
+        if name in settings:
+            raise UserError(f"{name}: expected one value, got it twice")
         try:
             settings[name] = json.loads(text)
         except json.JSONDecodeError:
@@ -295,11 +302,36 @@ def _settings(pairs: list[str]) -> dict[str, Any]:
     return settings
 
 
+def _changes(pairs: list[str], own: dict[str, str]) -> dict[str, Any]:
+    """Return `_settings` of a run that may be changed: fields of a configuration that nothing in `own` decides."""
+    from gralib.config import RunConfig
+
+    settings = _settings(pairs)
+    for name in settings:
+        if name in own:
+            raise UserError(f"{name}: expected no --set for it; {own[name]} decides it here")
+        if name not in RunConfig.model_fields:
+            raise UserError(f"{name}: unknown; the fields are {', '.join(RunConfig.model_fields)}")
+    return settings
+
+
 def main() -> None:
-    """Run the command; a mistake of the user's ends in one line and exit status 1."""
+    """Run the command; whatever goes wrong ends in one line and exit status 1, with --debug in a traceback too."""
+    words = [word for word in sys.argv[1:] if word != "--debug"]
+    os.environ["MPLBACKEND"] = "agg"  # figures go to files, no window opens
     try:
-        app()
-    except UserError as error:
-        sys.exit(f"gra: {error}")
-    except OSError as error:
-        sys.exit(f"gra: {error.filename or 'file'}: {error.strerror or error}")
+        app(args=words)
+    except Exception as error:
+        if len(words) < len(sys.argv) - 1:
+            raise
+        sys.exit(f"gra: {_line(error)}")
+
+
+def _line(error: Exception) -> str:
+    """Return an error as one line that says what to do."""
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.filename or 'file'}: {error.strerror or error}"
+    said = " ".join(str(error).split())
+    return f"{type(error).__name__}: {said[:300]}; nobody foresaw this: call it again with --debug to see where"

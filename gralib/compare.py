@@ -91,7 +91,7 @@ def _values(runs: Sequence[Run], measure: str, join: str) -> tuple[np.ndarray, n
         table = join_ages(runs[0], runs[1], join)
         return (
             scores.absolute_errors(table["age"], table["predicted"]),
-            scores.absolute_errors(table["age"], float(record.constants["age"])),
+            scores.absolute_errors(table["age"], record.constants["age"]),
         )
     if measure == "age_mae":
         measure = "category_mae_years" if record.config.task == "age_category" else "remainder_error_years"

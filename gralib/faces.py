@@ -2,13 +2,12 @@
 
 import hashlib
 import io
-import json
 import os
-import shutil
-import tempfile
+import sys
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +17,8 @@ import simplejpeg
 from PIL import Image
 from tqdm import tqdm
 
+from gralib import cache as store
+from gralib import repeats
 from gralib.datasets import load
 from gralib.errors import UserError, from_root, writing
 from gralib.manifest import account
@@ -29,10 +30,11 @@ LARGEST = 8000
 """A picture whose header claims a longer side is set aside unread."""
 CHUNK = 64
 """Pictures that a thread decodes at a time."""
-FORMAT = 4
+FORMAT = 6
 """Raised when the cache's content changes for the same pictures."""
-COLUMNS = ["path", "age", "age_group", "gender", "group", "subject", "fold"]
-DTYPES = {name: "float64" if name in ("age", "fold") else str for name in COLUMNS}
+COLUMNS = ["path", "age", "age_group", "gender", "group", "subject", "fold", "race"]
+DTYPES = {name: "float64" if name in ("age", "fold") else str for name in COLUMNS} | {"picture": "int64"}
+FILES = ("pixels.npy", "table.csv", "pairs.csv", "account.csv")
 
 
 @dataclass(frozen=True)
@@ -42,16 +44,19 @@ class Faces:
     Attributes:
         dataset: name of the loader.
         pixels: (n, 32, 32, 3) uint8, a memory map.
-        table: n rows: path, age (years), age_group, gender, group, subject, fold as in `gralib.manifest.Row`, NaN
-            where the data set does not say; and digest (SHA-256 of the file).
+        table: n rows: path, age (years), age_group, gender, group, subject, fold, race as in `gralib.manifest.Row`,
+            NaN where the data set does not say; digest (SHA-256 of the file); and picture (number of the photograph:
+            equal for near-identical faces, see `gralib.repeats`).
+        pairs: pairs of near-identical faces under `repeats.LOOSER`, see `repeats.pairs`.
         account: files by status and reason, the set-aside ones included.
-        fingerprint: hash of pixels and labels; runs are addressed by it.
+        fingerprint: hash of pixels, labels and the rule for photographs; runs are addressed by it.
         synthetic: whether the faces are drawn.
     """
 
     dataset: str
     pixels: np.ndarray
     table: pd.DataFrame
+    pairs: pd.DataFrame
     account: pd.DataFrame
     fingerprint: str
     synthetic: bool
@@ -64,6 +69,8 @@ class Faces:
 def open_faces(dataset: str, root: str | Path, cache: str | Path = "cache", progress: bool = True) -> Faces:
     """Return the faces at `root`, decoding them if that has not been done since they last changed.
 
+    What the cache holds is believed only if its bytes are those once written; else they are decoded again.
+
     Args:
         dataset: name of the loader.
         root: folder or archive, as downloaded; a relative path starts at the project's root.
@@ -71,22 +78,38 @@ def open_faces(dataset: str, root: str | Path, cache: str | Path = "cache", prog
         progress: show a bar while decoding.
 
     Raises:
-        UserError: nothing usable at `root`.
+        UserError: nothing usable at `root`, or a cache that cannot be written.
     """
     manifest = load(dataset, from_root(root))
     if manifest.kept.empty:
         most = manifest.rows["reason"].value_counts().index[0]
         raise UserError(f"{manifest.source.path}: {len(manifest.rows)} rows, no usable picture; most: {most}")
     rows = manifest.rows.to_csv(index=False)
-    key = hashlib.sha256(f"{FORMAT} {SIZE} {manifest.source.stamp}\n{rows}".encode()).hexdigest()[:16]
+    made_by = f"{FORMAT} {SIZE} {repeats.RULE} {repeats.LOOSER} {manifest.source.stamp}"
+    key = hashlib.sha256(f"{made_by}\n{rows}".encode()).hexdigest()[:16]
     folder = from_root(cache) / f"{dataset}-{key}"
-    if not folder.exists():
+    with suppress(store.Damaged):
+        return _opened(dataset, folder)
+    with store.alone(folder):
+        try:
+            return _opened(dataset, folder)  # another process was quicker
+        except store.Damaged as damage:
+            if folder.exists():
+                print(f"gra: {folder}: {damage}; decoding the pictures again", file=sys.stderr)
         _fill(folder, manifest.source, manifest.rows, progress)
-    meta = json.loads((folder / "meta.json").read_text())
+        return _opened(dataset, folder)
+
+
+def _opened(dataset: str, folder: Path) -> Faces:
+    """Return what the cache holds in `folder`. Raises cache.Damaged if that is not what was once written."""
+    meta = store.checked(folder, *FILES)
     table = pd.read_csv(folder / "table.csv", dtype=DTYPES, keep_default_na=False, na_values=[""])
+    pairs = pd.read_csv(folder / "pairs.csv")
     counts = pd.read_csv(folder / "account.csv", keep_default_na=False)
     pixels = np.load(folder / "pixels.npy", mmap_mode="r", allow_pickle=False)
-    return Faces(dataset, pixels, table, counts, meta["fingerprint"], meta["synthetic"])
+    parts = (meta["rule"], meta["files"]["table.csv"], meta["files"]["pixels.npy"])
+    fingerprint = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    return Faces(dataset, pixels, table, pairs, counts, fingerprint, meta["synthetic"])
 
 
 def decode(data: bytes, crop: str | None = None, size: int = SIZE) -> np.ndarray | str:
@@ -164,9 +187,6 @@ def _inside(crop: str, width: int, height: int) -> tuple[int, int, int, int] | N
 
 def _fill(folder: Path, source: Source, rows: pd.DataFrame, progress: bool) -> None:
     """Decode all kept rows into `folder`, which appears whole or not at all."""
-    with writing(folder.parent):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     rows = rows.copy()
     wanted = rows.index[rows["status"] != "set aside"]
     results = tqdm(
@@ -176,10 +196,9 @@ def _fill(folder: Path, source: Source, rows: pd.DataFrame, progress: bool) -> N
         desc=f"decoding {source.path.name}",
         disable=not progress,
     )
-    good: list[int] = []
-    digests: list[str] = []
+    digests: dict[int, str] = {}
     synthetic = source.synthetic
-    try:
+    with store.made(folder) as part:
         with writing(folder.parent), (part / "raw").open("wb") as raw:  # written, not mapped: a full disk would kill us
             for index, (blob, result) in zip(wanted, results, strict=True):
                 synthetic |= DRAWN in blob[:256]
@@ -187,33 +206,27 @@ def _fill(folder: Path, source: Source, rows: pd.DataFrame, progress: bool) -> N
                     rows.loc[index, ["status", "reason"]] = ["set aside", result]
                 else:
                     raw.write(result.tobytes())
-                    good.append(index)
-                    digests.append(hashlib.sha256(blob).hexdigest())
-        if not good:
+                    digests[index] = hashlib.sha256(blob).hexdigest()
+        if not digests:
             most = rows["reason"][wanted].value_counts().index[0]
             raise UserError(f"{source.path}: {len(wanted)} pictures, none usable; most: {most}")
         with writing(folder.parent):
-            _finish(part, folder, rows, good, digests, synthetic)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+            _finish(part, rows, digests, synthetic)
 
 
-def _finish(part: Path, folder: Path, rows: pd.DataFrame, good: list[int], digests: list[str], synthetic: bool) -> None:
-    """Write what belongs to the pixels in `part` and make it `folder`."""
-    raw = np.memmap(part / "raw", np.uint8, "r", shape=(len(good), SIZE, SIZE, 3))
+def _finish(part: Path, rows: pd.DataFrame, digests: dict[int, str], synthetic: bool) -> None:
+    """Write into `part` what belongs to its raw pixels: the table with photographs' numbers, the pairs, checksums."""
+    raw = np.memmap(part / "raw", np.uint8, "r", shape=(len(digests), SIZE, SIZE, 3))
     np.save(part / "pixels.npy", raw)
+    pairs = repeats.pairs(raw)
     del raw
     (part / "raw").unlink()
-    table = rows.loc[good, COLUMNS].assign(digest=digests)
+    table = rows.loc[list(digests), COLUMNS].assign(digest=list(digests.values()))
+    table["picture"] = repeats.numbers(repeats.under(pairs, repeats.RULE), table["digest"])
     table.to_csv(part / "table.csv", index=False)
+    pairs.to_csv(part / "pairs.csv", index=False)
     account(rows).to_csv(part / "account.csv", index=False)
-    fingerprint = _hash_of(part / "table.csv", part / "pixels.npy")[:16]
-    (part / "meta.json").write_text(json.dumps({"fingerprint": fingerprint, "synthetic": synthetic}))
-    try:
-        part.rename(folder)
-    except OSError:
-        if not folder.exists():  # else another process was quicker
-            raise
+    store.seal(part, rule=str(repeats.RULE), synthetic=synthetic)
 
 
 def _decoded(source: Source, rows: pd.DataFrame) -> Iterator[tuple[bytes, np.ndarray | str]]:
@@ -242,13 +255,3 @@ def _read(read, name: str) -> bytes:
         return read(name)
     except UserError:
         return b""
-
-
-def _hash_of(*paths: Path) -> str:
-    """Return the SHA-256 of the files' bytes, one after another."""
-    digest = hashlib.sha256()
-    for path in paths:
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()

@@ -87,7 +87,7 @@ def configs_for(
     grid = GRIDS[name]
     rest = {key: value for key, value in setting.items() if key != "join"}
     tasks = JOINS[setting["join"]] if "join" in setting else (grid.task,)
-    common = {**PROTOCOLS[dataset], **SUBSET.get(preset, {}), **fields, "dataset": dataset, "seed": seed}
+    common = {**PROTOCOLS.get(dataset, {}), **SUBSET.get(preset, {}), **fields, "dataset": dataset, "seed": seed}
     return [configure(preset, **{**common, **rest, "task": task}) for task in tasks]
 
 

@@ -32,6 +32,8 @@ class Row(NamedTuple):
     """Who it shows, where the set publishes identities."""
     fold: int | None = None
     """Official fold."""
+    race: str | None = None
+    """UTKFace's own label of it; nothing is trained or chosen by it."""
     crop: str | None = None
     """Where the face is: 'left top right bottom' in pixels; the whole picture if None."""
     status: str = "kept"

@@ -76,7 +76,7 @@ def made_up(faces):
         found = experiment.measures(config, predictions, constants)
         history = pd.DataFrame({"epoch": [1, 2, 3], "train_loss": [3.0, 2, 1], "validation_loss": [3.0, 1, 2]})
         record = records.Record(
-            schema_version=2,
+            schema_version=3,
             run_id=config.run_id(faces.fingerprint),
             config=config,
             fingerprint=faces.fingerprint,
@@ -89,6 +89,7 @@ def made_up(faces):
             chosen_epoch=2,
             trainable_parameters=7,
             parameters=9,
+            gate_reach=0.5,
             gates={"stage1_module1": 0.4},
             seconds=1,
             faces_per_second=10,

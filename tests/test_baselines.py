@@ -25,7 +25,7 @@ def test_reads_faces_and_starts_from_its_seed_alone(name):
     model = BASELINES[name]([2], 4)
     starts = []
     for seed in (0, 1, 0):
-        initialise(model, seed)
+        initialise(model, configure("smoke", recipe="keras", network=name, seed=seed))
         starts.append(np.concatenate([np.asarray(w).ravel() for w in model.trainable_weights]))
     assert np.array_equal(starts[0], starts[2])
     drawn = np.concatenate([np.full(int(np.prod(w.shape)), w.name.endswith("kernel")) for w in model.trainable_weights])
@@ -63,6 +63,15 @@ def test_dropout_starts_over_with_every_run():
         model = prepare(config, 4)
         losses.append(model.fit(FACES, TRUTH, batch_size=16, shuffle=False, verbose=0).history["loss"])
     assert losses[0] == losses[1]
+
+
+def test_the_state_of_dropout_depends_on_the_seed():
+    states = []
+    for seed in (0, 1, 0):
+        model = prepare(configure("smoke", network="levi_hassner", batch_size=16, seed=seed), 4)
+        states.append([np.asarray(v).tolist() for v in model.variables if v.name == "seed_generator_state"])
+    assert len(states[0]) == 2 and states[0][0] != states[0][1]
+    assert states[0] == states[2] and all(a != b for a, b in zip(states[0], states[1], strict=True))
 
 
 def test_no_rival_for_the_remainder():

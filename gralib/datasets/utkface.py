@@ -11,6 +11,8 @@ from gralib.manifest import Manifest, Row
 from gralib.sources import Source
 
 FIELDS = re.compile(r"(?P<age>\d+)(_(?P<gender>\d+))?(_(?P<race>\d+))?_(?P<date>\d{8,20})(?!\d)")
+RACES = ("White", "Black", "Asian", "Indian", "Others")
+"""As the data set's page names the digits 0 to 4."""
 ENDING = re.compile(r"\d(\.jpg\.chip)?\.jpg$")
 
 
@@ -18,9 +20,16 @@ def load(source: Source) -> Manifest:
     """Read every name of the source, one row a file."""
     rows = []
     for path in source.names:
-        age, gender, date, status, reason = read_name(path.rsplit("/", 1)[-1])
-        rows.append(Row(path, age=age, gender=gender, group=date, status=status, reason=reason))
+        name = path.rsplit("/", 1)[-1]
+        age, gender, date, status, reason = read_name(name)
+        rows.append(Row(path, age=age, gender=gender, group=date, race=race_of(name), status=status, reason=reason))
     return Manifest.of("utkface", source, rows)
+
+
+def race_of(name: str) -> str | None:
+    """Return the race that a file name gives: one of `RACES`; None where it lacks a field."""
+    match = FIELDS.match(name)
+    return RACES[int(match["race"])] if match and match["race"] in set("01234") else None
 
 
 def read_name(name: str) -> tuple[float | None, str | None, str | None, str, str]:
