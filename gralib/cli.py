@@ -227,6 +227,24 @@ def keep_command(
         print(records.keep(found))
 
 
+@app.command("export")
+def export_command(
+    run: Annotated[str, typer.Argument(help="Name of a finished run made here, as 'gra run' printed it.")],
+    out: Annotated[Path | None, typer.Option(help="File to write. Default: network.onnx beside the weights.")] = None,
+    gates: Annotated[bool, typer.Option("--gates", help="Make the gates inputs, and the masks outputs.")] = False,
+) -> None:
+    """Write a trained network as ONNX, for gralib.predict and other readers without Keras."""
+    from gralib import backend, records
+
+    found = records.find(run, (records.STORE,))
+    if not found:
+        raise UserError(f"{run}: no finished run of that name in {records.STORE}/")
+    backend.start(1)
+    from gralib.export import export
+
+    print(export(found, out, gates))
+
+
 @kept.command("import")
 def records_import(
     folder: Annotated[str, typer.Argument(help="Folder of runs from another machine.", metavar="FOLDER")],
