@@ -10,11 +10,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit
 from scipy.stats import ttest_ind
 
 from gralib.config import RECIPES, RunConfig, configure, shape
 from gralib.experiment import measures
+from gralib.faces import Faces
+from gralib.protocols import split
 from gralib.records import Run
+from gralib.scores import paired
 
 LEVELS: dict[str, tuple[Any, ...]] = {
     "start": ("zero", "dirac", "he", "glorot"),
@@ -127,4 +131,65 @@ def worth(runs: pd.DataFrame) -> pd.DataFrame:
                 "difference": other.mean() - base.mean(), "low": interval.low, "high": interval.high,
                 "runs": len(base) + len(other),
             })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def judged_by(config: RunConfig, faces: Faces) -> pd.DataFrame:
+    """Return how many faces train, judge recipes, and sit out because they test the study."""
+    parts = split(config, faces.table)
+    used = len(parts.train) + len(parts.test)
+    counts = {"train": len(parts.train), "judge recipes": len(parts.test), "sit out": len(faces) - used}
+    return pd.DataFrame({"faces": counts.keys(), "count": counts.values()})
+
+
+def recipes() -> pd.DataFrame:
+    """Return the parts in which the recipe chosen differs from Keras' defaults: part, keras, tuned."""
+    plain, tuned = (configure("laptop", recipe=name) for name in ("keras", "tuned"))
+    rows = [(name, str(getattr(plain, name)), str(getattr(tuned, name))) for name in RECIPES["tuned"]]
+    return pd.DataFrame([row for row in rows if row[1] != row[2]], columns=["part", "keras", "tuned"])
+
+
+def knocked_out(chosen: Run, without: dict[str, Run]) -> pd.DataFrame:
+    """Return by how many points of accuracy the recipe is better than without a part, face by face.
+
+    Returns:
+        One row a part: part, worth, its 95 % interval low to high over groups of faces, seconds it costs.
+    """
+    base = measures(chosen.record.config, chosen.predictions, chosen.record.constants)["accuracy"][0]
+    rows = []
+    for part, run in without.items():
+        other = measures(run.record.config, run.predictions, run.record.constants)["accuracy"][0]
+        e = paired(base, other, run.predictions["group"])
+        seconds = chosen.record.seconds - run.record.seconds
+        rows.append(
+            {"part": part, "worth": 100 * e.value, "low": 100 * e.low, "high": 100 * e.high, "seconds": seconds}
+        )
+    return pd.DataFrame(rows)
+
+
+def scores_of(runs: Iterable[Run]) -> pd.DataFrame:
+    """Return by task and measure: mean over the seeds, their standard deviation, seeds, constant predictor."""
+    rows = []
+    for run in runs:
+        found = measures(run.record.config, run.predictions, run.record.constants)
+        rows += [
+            {"task": run.record.config.task, "measure": name, "value": v.mean(), "constant predictor": c.mean()}
+            for name, (v, c) in found.items()
+        ]
+    grouped = pd.DataFrame(rows).groupby(["task", "measure"], sort=False)
+    return grouped.agg(
+        mean=("value", "mean"), sd=("value", "std"), seeds=("value", "size"),
+        constant_predictor=("constant predictor", "mean"),
+    ).reset_index()  # fmt: skip
+
+
+def gates_of(runs: Iterable[Run]) -> pd.DataFrame:
+    """Return for every gate of every run: gamma at the end, and the least and greatest it could have reached."""
+    rows = []
+    for run in runs:
+        low, high = expit([-run.record.gate_reach, run.record.gate_reach])
+        for name, gamma in run.record.gates.items():
+            config = run.record.config
+            rows.append({"task": config.task, "seed": config.seed, "gate": name, "gamma": gamma, "least": low,
+                         "greatest": high})  # fmt: skip
     return pd.DataFrame(rows)
