@@ -55,6 +55,8 @@ def data_check(
         print(json.dumps({**found, "account": counts.to_dict(orient="records")}, indent=1))
     else:
         print(counts.to_string(index=False))
+        if trouble and not manifest.kept.empty:
+            print("as the names say, before any picture was decoded")
         for part in ("all rows", "faces"):
             if part in found:
                 print(f"{part}: " + ", ".join(f"{key} {value}" for key, value in found[part].items()))

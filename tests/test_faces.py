@@ -1,6 +1,7 @@
 """UTKFace from names to pixels: genuine irregular names, damaged files, archives, the cache."""
 
 import io
+import os
 import shutil
 import tarfile
 import zipfile
@@ -8,7 +9,7 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from gralib import decoding
 from gralib.datasets import load
@@ -215,3 +216,42 @@ def test_the_quick_way_through_a_jpeg_gives_the_pixels_of_the_slow_one(monkeypat
     slow = decode(held.getvalue(), crop)
     assert isinstance(quick, np.ndarray) or quick == slow == "crop outside the picture"
     np.testing.assert_array_equal(quick, slow)
+
+
+def test_a_file_without_a_row_is_refused_by_name(folder):
+    source = open_source(folder)
+    rows = [excluded(name, "of no interest") for name in source.names]
+    assert len(Manifest.of("utkface", source, rows).rows) == len(source.names)
+    assert len(Manifest.of("utkface", source, rows[1:], tables=[rows[0].path]).rows) == len(source.names) - 1
+    with pytest.raises(UserError, match=rf"{rows[-1].path}: expected a row for every file, got none for 1$"):
+        Manifest.of("utkface", source, rows[:-1])
+
+
+def test_a_folder_that_may_not_be_read_is_a_row(folder, monkeypatch):
+    (folder / "locked").mkdir()
+    scan = os.scandir
+
+    def guarded(path):
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    rows = load("utkface", folder).rows.set_index("path")["reason"]
+    assert rows["locked"] == "folder that cannot be read: Permission denied" and len(rows) == 8
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_every_orientation_is_stood_upright_as_pillow_does(orientation, kind):
+    rng = np.random.default_rng(orientation)
+    blocks = np.kron(rng.integers(0, 256, (4, 4, 3)), np.ones((16, 16, 1))).astype("uint8")
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    held = io.BytesIO()
+    Image.fromarray(blocks).save(held, kind, exif=exif, quality=95)
+    with Image.open(held) as picture:
+        upright = ImageOps.exif_transpose(picture).convert("RGB").resize((32, 32), Image.Resampling.BILINEAR)
+    assert np.abs(decode(held.getvalue()).astype(int) - np.asarray(upright)).max() <= 2
+    whole, corner = decode(held.getvalue()), decode(held.getvalue(), "0 0 64 64")
+    np.testing.assert_array_equal(whole, corner)
