@@ -50,7 +50,7 @@ def unpack(data: bytes, dtype: dict[str, type] | None = None) -> pd.DataFrame:
 
 @lru_cache(maxsize=32)
 def unpack_faces(data: bytes) -> pd.DataFrame:
-    """Return the faces' table, shared by all runs that ask for it: leave it as it is.
+    """Return the faces' table, read once.
 
     Raises:
         ValueError: no such table.
@@ -60,6 +60,17 @@ def unpack_faces(data: bytes) -> pd.DataFrame:
     if list(table) != FACES:
         raise ValueError(f"expected columns {FACES}, got {list(table)}")
     return table
+
+
+@lru_cache(maxsize=64)
+def faces_at(data: bytes, rows: bytes) -> pd.DataFrame:
+    """Return some rows of a packed faces' table, read once for all runs on them; `rows` are int64.
+
+    Raises:
+        ValueError: no such table.
+        IndexError: no such rows.
+    """
+    return unpack_faces(data).iloc[np.frombuffer(rows, np.int64)].reset_index(drop=True)
 
 
 def pack_rows(rows: NDArray[np.integer], table: pd.DataFrame) -> bytes:

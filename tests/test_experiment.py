@@ -97,7 +97,7 @@ def test_a_grid_of_gates_and_seeds_compiles_once_and_the_order_changes_nothing(t
             store[str(changes)] = experiment.run(config, faces, store=folder, progress="none")
     assert training._compiled.cache_info().misses == 1
     for key, run in first.items():
-        for name in ("predictions.csv", "history.csv"):
+        for name in ("predictions.csv.bz2", "history.csv"):
             assert (run.folder / name).read_bytes() == (second[key].folder / name).read_bytes()
     frozen = first[str({"gate": 0.25, "seed": 1})].record
     assert set(frozen.gates.values()) == {0.25}
@@ -138,7 +138,7 @@ def test_interrupted_it_goes_on_bit_for_bit(tiny, faces, tmp_path, monkeypatch):
     monkeypatch.setattr(training.Batches, "__init__", lambda self, c, e, *r: (epochs.append(e), fit(self, c, e, *r))[0])
     again = experiment.run(tiny.record.config, faces, store=tmp_path, progress="none")
     assert epochs == [2], "finished epochs are not trained again"
-    for name in ("predictions.csv", "history.csv"):
+    for name in ("predictions.csv.bz2", "history.csv"):
         assert (again.folder / name).read_bytes() == (tiny.folder / name).read_bytes()
     left = {k: v for k, v in again.record.model_dump().items() if k not in ("seconds", "faces_per_second", "finished")}
     assert {k: getattr(tiny.record, k) for k in left} == {k: getattr(again.record, k) for k in left}
@@ -185,7 +185,7 @@ def test_the_network_comes_back_with_its_weights(tiny, faces):
     test = experiment.split(tiny.record.config, faces.table).test
     outputs = training.predict(experiment.network(tiny), faces.pixels, test)
     recorded = experiment.outputs_of(tiny.record.config, tiny.predictions)
-    np.testing.assert_allclose(outputs, recorded, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(outputs, recorded, rtol=0, atol=0.005001)  # remainders are kept to a tenth of a year
 
 
 def test_a_record_without_weights_says_so(tiny, tmp_path):
@@ -204,7 +204,8 @@ def test_a_smoke_network_beats_the_constant_predictor_clearly(task, score, tmp_p
     folder = tmp_path_factory.mktemp("smoke")
     synthetic.write("utkface", folder / "utkface")
     faces = open_faces("utkface", folder / "utkface", cache=folder / "cache", progress=False)
-    found = experiment.run(configure("smoke", task=task), faces, store=folder / "runs", progress="none").record.scores
+    run = experiment.run(configure("smoke", task=task), faces, store=folder / "runs", progress="none")
+    found = experiment.scores_of(run)
     if task == "gender":
         assert found[score].low > found[score].floor + 0.1
     else:

@@ -186,7 +186,7 @@ def test_orientation_reads_changed_faces(tmp_path, monkeypatch, drawn):
     tiny = {"data_root": str(drawn), "epochs": 1, "width": 2, "train_faces": 128, "store": str(tmp_path / "runs")}
     done = execute("orientation", tmp_path, monkeypatch, **tiny)
     assert result(done, "\nproblems") == "[]"
-    assert len(list((tmp_path / "runs").glob("*/orientation.csv"))) == 2
+    assert len(list((tmp_path / "runs").glob("*/orientation.csv.bz2"))) == 2
     assert html(done, "precision=3)").count("synthetic") == 2 * 12
     assert figures_of(done) == 2
 
