@@ -7,7 +7,7 @@ from gralib.attention import ATTENTIONS, GatedAttention, MaskActivation
 from gralib.batchnorm import FusedBatchNorm
 
 SHAPE = (2, 4, 4, 3)
-COUNTS = {"expected_num_losses": 0, "supports_masking": False}
+COUNTS = {"expected_num_losses": 0, "expected_num_seed_generators": 0, "supports_masking": False}
 
 
 class Layers(testing.TestCase):
@@ -19,8 +19,8 @@ class Layers(testing.TestCase):
 @pytest.mark.parametrize("kind", ATTENTIONS)
 def test_the_mask(kind):
     Layers().run_layer_test(
-        MaskActivation, {"kind": kind}, input_shape=SHAPE, expected_output_shape=SHAPE, expected_num_trainable_weights=0,
-        expected_num_non_trainable_weights=0, expected_num_seed_generators=0, **COUNTS,
+        MaskActivation, {"kind": kind}, input_shape=SHAPE, expected_output_shape=SHAPE,
+        expected_num_trainable_weights=0, expected_num_non_trainable_weights=0, **COUNTS,
     )  # fmt: skip
 
 
@@ -29,13 +29,13 @@ def test_the_gate(gate, learns):
     Layers().run_layer_test(
         GatedAttention, {"gate": gate}, input_shape=[SHAPE, SHAPE], expected_output_shape=SHAPE,
         expected_num_trainable_weights=learns, expected_num_non_trainable_weights=2 - learns,
-        expected_num_seed_generators=0, run_training_check=False, **COUNTS,
+        run_training_check=False, **COUNTS,
     )  # fmt: skip
 
 
 def test_batch_norm():
     Layers().run_layer_test(
         FusedBatchNorm, {"momentum": 0.9}, input_shape=SHAPE, expected_output_shape=SHAPE,
-        expected_num_trainable_weights=2, expected_num_non_trainable_weights=2, expected_num_seed_generators=0,
+        expected_num_trainable_weights=2, expected_num_non_trainable_weights=2,
         **{**COUNTS, "supports_masking": True},
     )  # fmt: skip
