@@ -43,6 +43,9 @@ test: $(ENV)  ## check style and types, run the tests
 	mypy
 	python -m pytest -n $(CORES) --dist loadgroup
 
+golden: $(ENV)  ## write the numbers that tests compare with anew, and show what changed
+	@python tests/golden.py
+
 test-cluster: $(ENV)  ## run the study on a Slurm started here, kill a job and a node of it (needs root, slurm-wlm and munge)
 	@python tests/cluster/run.py
 
@@ -67,4 +70,4 @@ lock:  ## write requirements.lock anew from pyproject.toml (needs uv)
 clean:  ## remove what the study made here, trained weights included (reports/ stays)
 	rm -rf build runs cache data/synthetic .snakemake
 
-.PHONY: help env study grids test test-cluster bench scaling reliability lab lock clean
+.PHONY: help env study grids test golden test-cluster bench scaling reliability lab lock clean

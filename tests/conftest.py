@@ -1,33 +1,45 @@
 """What the tests share: drawn faces in UTKFace's layout, and the real ones where they are at hand."""
 
+import os
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import tiny
 
 from gralib import backend
-from gralib.datasets import synthetic
-from gralib.faces import open_faces
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
 
-backend.start(1)
+if os.environ.get("KERAS_BACKEND") != "none":  # tests of tables alone are told so, and spare the wait for Keras
+    backend.start(1)
 
 
 @pytest.fixture(scope="session")
-def drawn(tmp_path_factory):
-    """A folder of synthetic faces, flaws included."""
-    folder = tmp_path_factory.mktemp("drawn") / "utkface"
-    synthetic.write("utkface", folder, subjects=120, seed=0)
-    return folder
+def twins(tmp_path_factory):
+    """A folder for synthetic faces, and for the tiny runs on them."""
+    return tmp_path_factory.mktemp("drawn")
 
 
 @pytest.fixture(scope="session")
-def faces(drawn, tmp_path_factory):
-    """The same, decoded."""
-    return open_faces("utkface", drawn, cache=tmp_path_factory.mktemp("cache"), progress=False)
+def faces(twins):
+    """Synthetic faces in UTKFace's layout, flaws included, decoded."""
+    return tiny.draw("utkface", twins)
+
+
+@pytest.fixture(scope="session")
+def drawn(faces, twins):
+    """The folder they are in."""
+    return twins / "utkface"
+
+
+@pytest.fixture(scope="session")
+def tiny_run(twins):
+    """A function that returns a run of `tiny.RUNS`, trained when first asked for."""
+    return cache(lambda name: tiny.train(name, twins))
 
 
 @pytest.fixture(scope="session")

@@ -286,6 +286,36 @@ def test_a_matlab_file_without_the_struct():
         wikipedia.read_mat(held.getvalue(), "wiki.mat")
 
 
+def test_wikipedias_rule_at_its_edges(tmp_path):
+    """Scores of 1 and above, ages of 0, 100 and beyond, a gender unknown, no face, a second face: which are used."""
+    rows = [("at", 4, 1.0, np.nan, 1), ("above", 4, 1.001, np.nan, 1), ("none", 4, -np.inf, np.nan, 1),
+            ("two", 4, 4, 0.1, 1), ("unknown", 4, 4, np.nan, np.nan), ("newborn", 0, 4, np.nan, 1),
+            ("unborn", -1, 4, np.nan, 1), ("hundred", 100, 4, np.nan, 0), ("older", 101, 4, np.nan, 0)]  # fmt: skip
+    names, years, first, second, gender = zip(*rows, strict=True)
+    paths = np.array([[f"01/{name}_1.jpg" for name in names]], dtype=object)
+    places = np.empty((1, len(rows)), dtype=object)
+    places[0, :] = [np.array([[1, 1, 40, 40]])] * len(rows)
+    born = 723671.0  # in May 1981
+    data = wiki(dob=np.full((1, len(rows)), born), photo_taken=np.array([[1981.0 + y for y in years]]),
+                full_path=paths, gender=np.array([gender]), name=paths, face_location=places,
+                face_score=np.array([first]), second_face_score=np.array([second]))  # fmt: skip
+    (tmp_path / "wiki_crop" / "01").mkdir(parents=True)
+    (tmp_path / "wiki_crop" / "wiki.mat").write_bytes(data)
+    for name in names:
+        (tmp_path / "wiki_crop" / "01" / f"{name}_1.jpg").write_bytes(picture())
+    manifest = load("wikipedia", tmp_path)
+    why = {
+        path.rsplit("/", 1)[-1].split("_")[0]: reason for path, reason in manifest.rows[["path", "reason"]].to_numpy()
+    }
+    assert why == {
+        "at": "face score at most 1", "above": "", "none": "no face found", "two": "a second face",
+        "unknown": "gender unknown", "newborn": "", "unborn": "age not from 0 to 100", "hundred": "",
+        "older": "age not from 0 to 100",
+    }  # fmt: skip
+    assert manifest.kept["age"].tolist() == [4, 0, 100]
+    assert manifest.kept["gender"].tolist() == ["male", "male", "female"]
+
+
 @pytest.mark.parametrize(("folder", "crop"), [("wiki", "0 0 40 40"), ("wiki_crop", None)])
 def test_wikipedia_crops_whole_pictures_only(folder, crop, tmp_path):
     home = tmp_path / folder

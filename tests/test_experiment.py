@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pandas as pd
 import pytest
+from tiny import SETTINGS
 from typer.testing import CliRunner
 
 from gralib import ages, appendix, backend, batches, experiment, records, tasks, training
@@ -18,18 +19,14 @@ from gralib.faces import open_faces
 from gralib.manifest import GENDERS
 from gralib.protocols import fold_count
 
-TINY = {"width": 2, "epochs": 3, "train_faces": 160, "batch_size": 32}
+TINY = SETTINGS
+pytestmark = pytest.mark.xdist_group("tiny")
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    return tmp_path_factory.mktemp("runs")
-
-
-@pytest.fixture(scope="module")
-def tiny(faces, store):
+def tiny(tiny_run):
     """A whole tiny training of the regression network, which has a loss of its own."""
-    return experiment.run(configure("smoke", task="age_regression", **TINY), faces, store=store, progress="none")
+    return tiny_run("age regression")
 
 
 def test_a_run_leaves_a_record_predictions_and_history(tiny, faces):
@@ -51,9 +48,9 @@ def test_a_run_leaves_a_record_predictions_and_history(tiny, faces):
     assert not (tiny.folder / "checkpoint.npz").exists()
 
 
-def test_asked_again_it_is_read_back(tiny, faces, store, monkeypatch):
+def test_asked_again_it_is_read_back(tiny, faces, monkeypatch):
     monkeypatch.setattr(training, "train", lambda *_, **__: pytest.fail("trained again"))
-    again = experiment.run(tiny.record.config, faces, store=store)
+    again = experiment.run(tiny.record.config, faces, store=tiny.folder.parent)
     assert again.record == tiny.record
 
 

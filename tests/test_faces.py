@@ -113,6 +113,18 @@ def test_the_cache_is_used_again_and_made_anew_when_a_picture_changes(folder, tm
     assert (changed.pixels[0, :, :, 0] > 200).all()
 
 
+def test_other_pixels_of_the_same_files_have_another_fingerprint(folder, tmp_path, monkeypatch):
+    first = open_faces("utkface", folder, cache=tmp_path / "one", progress=False)
+    decoded = faces_room.decode
+    monkeypatch.setattr(
+        faces_room, "decode", lambda *given: 255 - done if isinstance(done := decoded(*given), np.ndarray) else done
+    )
+    other = open_faces("utkface", folder, cache=tmp_path / "other", progress=False)
+    pd.testing.assert_frame_equal(other.table, first.table)
+    assert np.array_equal(other.pixels, 255 - first.pixels)
+    assert other.fingerprint != first.fingerprint
+
+
 def pack(folder, target):
     if target.suffix == ".zip":
         with zipfile.ZipFile(target, "w") as archive:

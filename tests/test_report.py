@@ -249,6 +249,18 @@ def test_every_run_has_its_provenance_and_the_claims_their_evidence(filled, root
     assert "difference +19,013" in page
 
 
+@pytest.mark.parametrize(
+    ("losses", "stuck"),
+    [([1.0, 0.99, 0.96], True), ([1.0, 1.2, 0.951], True), ([1.0, 0.949, 1.1], False), ([2.0, 2.0, 1.91], True),
+     ([2.0, 1.89, 2.0], False), ([1.0, 1.0], False)],
+)  # fmt: skip
+def test_a_run_is_stuck_whose_loss_never_falls_by_more_than_5_percent(losses, stuck, filled):
+    run = filled["gender"]
+    history = pd.DataFrame({"epoch": range(1, len(losses) + 1), "train_loss": losses, "validation_loss": 9.0})
+    records.add(run.folder, "history.csv", history.to_csv(index=False))
+    assert run.stuck is stuck
+
+
 def test_a_run_that_never_learnt_is_named(filled, root):
     run = filled["gender"]
     assert not run.stuck

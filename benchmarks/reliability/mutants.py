@@ -1,82 +1,109 @@
-"""Mutation testing: one thing wrong in scores, ages, protocols or attention at a time; do their tests notice?
+"""Mutation testing: one thing wrong in a module where numbers are made; do the tests of that module notice?
 
-mutmut changes a copy. `conftest.py` is left out (it loads an engine) and Keras runs on NumPy, so that a mutant takes a
-second; the tests that need either are left out, and a slow one of many intervals. Layers' `__init__` stays as it is:
-Keras looks at its signature.
+cosmic-ray finds the places and makes the changes, in copies of the project, a process of pytest for each: mutmut, used
+before, wraps functions instead, which Keras' layers, pydantic and a module's constants do not stand. mutants.toml says
+what is changed, how many of it, and which tests should notice; mutants.yaml why a survivor may live.
 """
 
-import ast
-import difflib
-import json
 import os
-import re
+import random
 import shutil
-import subprocess
 import sys
+import time
+import tomllib
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import yaml
 from common import BUILD, CORES, HERE, ROOT, code_commit
 
-FILES = ("scores", "ages", "protocols", "attention")
-LEFT_OUT = "not (random_split_leaks or real_set or equation_2 or gradient_of_the_gate or few_seeds)"
-CONFIG = f"""[tool.mutmut]
-source_paths = ["gralib"]
-only_mutate = {json.dumps([f"gralib/{name}.py" for name in FILES])}
-pytest_add_cli_args = ["--noconftest", "-p", "no:cacheprovider", "-x"]
-pytest_add_cli_args_test_selection = {json.dumps([*(f"tests/test_{n}.py" for n in FILES), "-k", LEFT_OUT])}
-process_isolation = "forkserver"
-"""
+CONFIG = tomllib.loads((HERE / "mutants.toml").read_text())
+COPIED = ("gralib", "tests", "pyproject.toml")
+LINKED = ("reports", "notebooks", "Makefile", "Snakefile", "requirements.lock")
+SLOWEST = 10
+"""A mutant that keeps its tests busy so many times as long as they take (and half a minute) has made them hang."""
 
 
-def prepare(work: Path) -> None:
-    """Copy what is mutated and its tests; mutmut goes on where it was stopped."""
-    if (work / "pyproject.toml").exists():
-        return
-    shutil.rmtree(work, ignore_errors=True)
-    shutil.copytree(ROOT / "gralib", work / "gralib", ignore=shutil.ignore_patterns("__pycache__"))
-    (work / "tests").mkdir()
-    for name in (*(f"test_{n}" for n in FILES), "conftest"):
-        shutil.copy(ROOT / "tests" / f"{name}.py", work / "tests")
-    attention = work / "gralib" / "attention.py"
-    marked = re.sub(r"(def __init__\(.*\):)$", r"\1  # pragma: no mutate block", attention.read_text(), flags=re.M)
-    attention.write_text(marked)
-    (work / "pyproject.toml").write_text(CONFIG)
+def candidates(module: dict) -> list:
+    """Return the changes to try in a module: a seeded draw of places, and of each place one of its changes."""
+    from cosmic_ray.commands import init
+    from cosmic_ray.work_db import WorkDB, use_db
+
+    with use_db(":memory:", WorkDB.Mode.create) as database:
+        init([Path("gralib") / f"{module['name']}.py"], database, {})
+        found = [item.mutations[0] for item in database.work_items]
+    places: dict[tuple, list] = {}
+    for change in sorted(found, key=lambda m: (m.start_pos, m.end_pos, m.operator_name, m.occurrence)):
+        if not any(name in change.operator_name for name in CONFIG["left_out"]):
+            places.setdefault(change.start_pos, []).append(change)
+    draw = random.Random(f"{CONFIG['seed']} {module['name']}")
+    chosen = draw.sample(sorted(places), min(CONFIG["mutants"], len(places)))
+    return [draw.choice(places[place]) for place in chosen]
 
 
-def changes(work: Path, name: str) -> dict[str, str]:
-    """Return 'function: old line -> new line' of every mutant of a file by mutmut's name for it."""
-    text = (work / "mutants" / "gralib" / f"{name}.py").read_text()
-    bodies = {node.name: ast.get_source_segment(text, node) or "" for node in ast.walk(ast.parse(text))
-              if isinstance(node, ast.FunctionDef)}  # fmt: skip
-    found = {}
-    for mutant, body in bodies.items():
-        function, mark, _ = mutant.partition("__mutmut_")
-        if mark and not mutant.endswith("_orig"):
-            before, after = (x.replace("__mutmut_orig(", "(").replace(f"{mutant}(", f"{function}(").splitlines()
-                             for x in (bodies[f"{function}__mutmut_orig"], body))  # fmt: skip
-            lines = [x for x in difflib.ndiff(before, after) if x[0] in "+-"]
-            sides = [" ".join(x[2:].strip() for x in lines if x[0] == sign) for sign in "-+"]
-            where = re.sub(r"^x[_ǁ]", "", function).replace("ǁ", ".")
-            found[f"gralib.{name}.{mutant}"] = f"{name}.{where}: {sides[0]} -> {sides[1]}"
-    return found
+def enter(folder: Path) -> None:
+    """Make this process work in a copy of the project of its own."""
+    copy = folder / str(os.getpid())
+    copy.mkdir(parents=True)
+    for name in COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, copy)
+    for name in LINKED:
+        (copy / name).symlink_to(ROOT / name)
+    os.chdir(copy)
+    os.environ |= {"PYTHONPATH": str(copy), "TF_CPP_MIN_LOG_LEVEL": "3", "GRA_ROOT": str(copy)}
 
 
-def measure(tools: Path) -> dict:
-    """Run all mutants and return how many there were, how many were noticed, and those that were not."""
+def command(module: dict) -> str:
+    """Return the tests of a module as a command; those that need no Keras are kept from loading it."""
+    os.environ["KERAS_BACKEND"] = "tensorflow" if module.get("keras") else "none"
+    return f"{sys.executable} -m pytest -x -q -p no:cacheprovider {module['tests']}"
+
+
+def seconds(module: dict) -> float:
+    """Return how long a module's tests take as it is; end the program where they do not pass."""
+    from cosmic_ray.testing import run_tests
+
+    started = time.perf_counter()
+    outcome, output = run_tests(command(module), 3600)
+    if outcome != "survived":
+        sys.exit(f"mutants: the tests of {module['name']} fail without a change:\n{output[-2000:]}")
+    return time.perf_counter() - started
+
+
+def attempt(module: dict, change, usual: float) -> dict:
+    """Return what became of a change: its text 'module.function: old -> new', and whether a test noticed."""
+    from cosmic_ray.mutating import mutate_and_test
+
+    result = mutate_and_test([change], command(module), SLOWEST * usual + 30)
+    if result.diff is None:
+        sys.exit(f"mutants: {module['name']}: {result.output}")
+    lines = [line for line in result.diff.splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---")]
+    old, new = (" ".join(line[1:].strip() for line in lines if line[0] == sign) for sign in "-+")
+    where = f"{module['name']}.{change.definition_name or 'module'}"
+    return {"file": module["name"], "text": f"{where}: {old} -> {new}", "noticed": result.is_killed}
+
+
+def measure(tools: Path, modules: list[dict] | None = None) -> dict:
+    """Try all changes on two cores; return how many there were, how many were noticed, and those that were not."""
+    sys.path.insert(0, str(tools))
+    os.environ["PYTHONPATH"] = str(tools)  # for the workers
     work = BUILD.with_name(code_commit("tests")[:12]) / "mutants"
-    prepare(work)
-    env = {**os.environ, "KERAS_BACKEND": "numpy", "PYTHONPATH": str(tools)}
-    command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(CORES)]
-    with work.with_name("mutants.log").open("w") as log:
-        subprocess.run(command, cwd=work, env=env, stdout=log, stderr=log, check=True)
-    found: dict = {"files": {}, "survivors": []}
-    for name in FILES:
-        codes = json.loads((work / "mutants" / "gralib" / f"{name}.py.meta").read_text())["exit_code_by_key"]
-        texts = changes(work, name)
-        alive = [mutant for mutant, code in codes.items() if code in (0, 33)]  # 33: no test calls the function
-        found["files"][name] = {"mutants": len(codes), "noticed": len(codes) - len(alive)}
-        found["survivors"] += [texts[mutant] for mutant in alive]
+    shutil.rmtree(work, ignore_errors=True)
+    modules = modules or CONFIG["module"]
+    with ProcessPoolExecutor(CORES, initializer=enter, initargs=(work,)) as pool:
+        usual = list(pool.map(seconds, modules))
+        changes = list(pool.map(candidates, modules))
+        left = [(m, change, s) for m, found, s in zip(modules, changes, usual, strict=True) for change in found]
+        results = list(pool.map(attempt, *zip(*left, strict=True)))
+    shutil.rmtree(work)
+    found: dict = {"files": {}, "survivors": [r["text"] for r in results if not r["noticed"]]}
+    for name in (module["name"] for module in modules):
+        noticed = [r["noticed"] for r in results if r["file"] == name]
+        found["files"][name] = {"mutants": len(noticed), "noticed": sum(noticed)}
     return found
 
 

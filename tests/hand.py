@@ -1,0 +1,61 @@
+"""Runs written by hand: the faces, answers and constants a test names, and nothing trained or read from a disk."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+
+from gralib import grids
+from gralib.experiment import PREFIX, constants_of
+from gralib.manifest import GENDERS
+from gralib.tasks import class_names
+
+
+def people(ages, genders="mf", groups=None, names=None):
+    """Return the labels of test faces: ages in years, genders by first letter (repeated), group of each face."""
+    ages = np.asarray(ages, dtype=float)
+    word = dict(zip("mf", GENDERS, strict=True))
+    return pd.DataFrame({
+        "path": names or [f"face{i:04d}.jpg" for i in range(len(ages))],
+        "age": ages,
+        "age_group": None,
+        "gender": [word[g] for g in np.resize(list(genders), len(ages))],
+        "group": [str(g) for g in (groups if groups is not None else range(len(ages)))],
+    })  # fmt: skip
+
+
+def answers(right, genders):
+    """Return gender outputs (n, 2) that are right where `right` says so, with 0.9 for the answer."""
+    male = (np.asarray(genders) == GENDERS[0]) == np.asarray(right, dtype=bool)
+    return np.where(male[:, None], [0.9, 0.1], [0.1, 0.9])
+
+
+def certain(classes, count):
+    """Return outputs (n, count) of a network that is sure of a class."""
+    return np.eye(count)[np.asarray(classes)]
+
+
+def run(config, faces, outputs, constants=None, fingerprint="by-hand", **record):
+    """Return a run as `gralib.records.Run` shows it: made of `outputs` for `faces`; constants are of these faces."""
+    names = [f"{PREFIX[config.task]}{name}" for name in class_names(config)]
+    return SimpleNamespace(
+        record=SimpleNamespace(
+            config=config,
+            run_id=config.run_id(fingerprint),
+            fingerprint=fingerprint,
+            constants=constants_of(config, faces) if constants is None else constants,
+            **{"synthetic": False, **record},
+        ),
+        predictions=faces.reset_index(drop=True).join(pd.DataFrame(np.asarray(outputs, dtype=float), columns=names)),
+        stuck=False,
+    )
+
+
+def gender_run(config, faces, right, **options):
+    """Return a gender run that is right about the faces `right` says."""
+    return run(config, faces, answers(right, faces["gender"]), **options)
+
+
+def in_grid(name, setting, seed, **fields):
+    """Return the configurations of a setting of a grid as the laptop's grids have them."""
+    return grids.configs_for(name, setting, seed, "utkface", "laptop", **fields)
