@@ -18,32 +18,40 @@ BATCH = 64
 
 
 def faces(root: str, width: int):
-    """Return the laptop's configuration, its training pixels and one-hot genders, and those that are measured."""
+    """Return the configuration, its training pixels and one-hot genders, and those that are measured.
+
+    These are the faces that a choice of the recipe is measured on; the fold that tests sits out.
+    """
     from gralib.config import configure
     from gralib.datasets import find_root
     from gralib.faces import open_faces
     from gralib.protocols import split
     from gralib.tasks import targets
 
-    config = configure("laptop", task="gender", width=width, batch_size=BATCH)
+    config = configure("laptop", task="gender", width=width, batch_size=BATCH, tuning=True, held_out=0.0)
     opened = open_faces("utkface", find_root("utkface", root), progress=False)
     known = opened.table["gender"].notna().to_numpy()
     parts = split(config, opened.table)
-    train, measured = (rows[known[rows]] for rows in (parts.train, parts.validation))
+    train, measured = (rows[known[rows]] for rows in (parts.train, parts.test))
     return config, *((opened.pixels[rows], targets(config, opened.table.iloc[rows])) for rows in (train, measured))
 
 
 def gralib(config, pixels: np.ndarray, truth: np.ndarray) -> tuple[Callable, Callable, int]:
     """The recipe of the study; see `gralib.training`."""
     from gralib.batches import Batches
-    from gralib.training import predict, prepare
+    from gralib.training import answering, predict, prepare, smooth
 
     model, rows = prepare(config, len(pixels) // BATCH), np.arange(len(pixels))
+    smoothed = smooth(config, truth)
 
     def epoch(i: int) -> None:
-        model.fit(Batches(config, i, pixels, rows, truth), shuffle=False, verbose=0)
+        model.fit(Batches(config, i, pixels, rows, smoothed), shuffle=False, verbose=0)
 
-    return epoch, lambda measured: predict(model, measured, np.arange(len(measured))), config.epochs
+    def read(measured: np.ndarray) -> np.ndarray:
+        with answering(model):
+            return predict(model, measured, np.arange(len(measured)), config.mirrored_prediction)
+
+    return epoch, read, config.epochs
 
 
 def fitted(model, pixels: np.ndarray, truth: np.ndarray, scale: Callable) -> tuple[Callable, Callable, int]:

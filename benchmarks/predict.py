@@ -30,7 +30,8 @@ def export(width: int, folder: Path) -> None:
     for task in TASKS["utkface"]:
         config = configure("laptop", width=width, task=task)
         card = Card(run_id="untrained", dataset="utkface", fingerprint="", synthetic=True, task=task,
-                    classes=class_names(config), age_width=config.age_width, gates={})  # fmt: skip
+                    classes=class_names(config), age_width=config.age_width,
+                    mirrored=config.mirrored_prediction, gates={})  # fmt: skip
         (folder / f"{task}.onnx").write_bytes(onnx_of(build(config), card, gates=False))
 
 

@@ -44,6 +44,8 @@ class Card(BaseModel):
     """A name for each output."""
     age_width: int = Field(ge=1, le=117)
     """Years in an age category."""
+    mirrored: bool
+    """Whether the run answers with the mean of a face and its mirror image; `gralib.predict` does it, the file not."""
     gates: dict[str, float]
     """Gamma of every gate after training, by name ('stage1_module1', …)."""
 

@@ -61,7 +61,7 @@ class Network:
             raise UserError(f"{path}: expected {', '.join(expected)} as its card says, got {', '.join(self._gates)}")
 
     def outputs(self, faces: np.ndarray, gates: Mapping[str, float] | None = None) -> np.ndarray:
-        """Return the network's outputs.
+        """Return the network's outputs; the mean with the mirror image's, where its run answers so.
 
         Args:
             faces: (n, 32, 32, 3) uint8.
@@ -73,7 +73,9 @@ class Network:
         Raises:
             UserError: faces of another shape or type; gates that the file does not take.
         """
-        return self._run(faces, gates, [self._session.get_outputs()[0].name])[0]
+        names = [self._session.get_outputs()[0].name]
+        found = self._run(faces, gates, names)[0]
+        return (found + self._run(faces[:, :, ::-1], gates, names)[0]) / 2 if self.card.mirrored else found
 
     def masks(self, faces: np.ndarray, gates: Mapping[str, float] | None = None) -> dict[str, np.ndarray]:
         """Return the mask K of every attention block by name, (n, height, width, channels); see `outputs`.
