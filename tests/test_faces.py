@@ -12,6 +12,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from gralib import decoding
+from gralib import faces as faces_module
 from gralib.datasets import load
 from gralib.datasets.utkface import read_name
 from gralib.errors import UserError
@@ -115,9 +116,9 @@ def test_the_cache_is_used_again_and_made_anew_when_a_picture_changes(folder, tm
 
 def test_other_pixels_of_the_same_files_have_another_fingerprint(folder, tmp_path, monkeypatch):
     first = open_faces("utkface", folder, cache=tmp_path / "one", progress=False)
-    decoded = faces_room.decode
+    decoded = faces_module.decode
     monkeypatch.setattr(
-        faces_room, "decode", lambda *given: 255 - done if isinstance(done := decoded(*given), np.ndarray) else done
+        faces_module, "decode", lambda *given: 255 - done if isinstance(done := decoded(*given), np.ndarray) else done
     )
     other = open_faces("utkface", folder, cache=tmp_path / "other", progress=False)
     pd.testing.assert_frame_equal(other.table, first.table)
