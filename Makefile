@@ -60,6 +60,9 @@ scaling: $(ENV)  ## measure several devices in one training, and what the whole 
 reliability: $(ENV)  ## kill it, fill the disk, feed it broken files, run it twice (two hours; stop it any time)
 	@python benchmarks/reliability/run.py
 
+mutants: $(ENV)  ## make one thing wrong at a time and see whether a test notices (an hour on two cores)
+	@python benchmarks/reliability/run.py mutants
+
 lab: $(ENV)  ## open JupyterLab on the notebooks
 	jupyter lab --notebook-dir notebooks
 
@@ -70,4 +73,4 @@ lock:  ## write requirements.lock anew from pyproject.toml (needs uv)
 clean:  ## remove what the study made here, trained weights included (reports/ stays)
 	rm -rf build runs cache data/synthetic .snakemake
 
-.PHONY: help env study grids test golden test-cluster bench scaling reliability lab lock clean
+.PHONY: help env study grids test golden test-cluster bench scaling reliability mutants lab lock clean

@@ -9,7 +9,6 @@ import yaml
 from conftest import ROOT
 
 from gralib import claims, compare, experiment, grids, orientation, packed, records, report
-from gralib.config import configure
 from gralib.errors import UserError
 
 SEED_TEXT = ROOT.parent / "shared" / "seed" / "seminar-report.txt"
@@ -126,14 +125,6 @@ def test_for_errors_less_is_better(stated, made, whole_grids):
     table = judge(stated["C9"], runs)
     assert set(table["verdict"]) == {"reproduced"}
     assert (table["low"] > 0).all()
-
-
-def test_children_and_grown_ups(stated, made_up, tmp_path, whole_grids):
-    assert verdict(stated["C12"], []) == "not run"
-    run = made_up(tmp_path, configure("laptop", task="gender"), synthetic=False, skill=0.5)
-    table = judge(stated["C12"], [run])
-    assert table["verdict"].item() in ("reproduced", "not reproduced")
-    assert "aged 20-59" in table["what"].item()
 
 
 def test_sides_with_other_faces_are_refused(made, whole_grids):

@@ -67,7 +67,7 @@ def png(width, height):
 
 @pytest.mark.parametrize("side", [8001, 60000, 2**31 - 1])
 def test_a_picture_that_claims_to_be_huge_is_not_unpacked(side):
-    assert decode(png(side, 2)) in ("picture larger than 8000 pixels", "not a picture inside")
+    assert decode(png(side, 2)) == "picture larger than 8000 pixels"
 
 
 def test_a_file_that_unpacks_to_gigabytes_is_not_unpacked(tmp_path, monkeypatch):

@@ -118,8 +118,6 @@ def test_few_seeds_give_an_interval_that_still_covers_the_truth(seeds):
     found = [scores.interval_over_seeds(values, np.arange(60)) for values in drawn]
     covered = np.mean([e.low <= 0 <= e.high for e in found])
     assert 0.93 <= covered <= 0.995
-    assert [e.word for e in found if e.low > 0] == ["better"] * sum(e.low > 0 for e in found)
-    assert scores.Estimate(-1, -2, -0.1, 9).word == "worse" and scores.Estimate(1, -2, 3, 9).word == "inside the noise"
 
 
 def test_the_difference_of_two_lots_of_faces():

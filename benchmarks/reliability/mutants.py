@@ -5,6 +5,7 @@ before, wraps functions instead, which Keras' layers, pydantic and a module's co
 what is changed, how many of it, and which tests should notice; mutants.yaml why a survivor may live.
 """
 
+import json
 import os
 import random
 import shutil
@@ -88,17 +89,26 @@ def attempt(module: dict, change, usual: float) -> dict:
 
 
 def measure(tools: Path, modules: list[dict] | None = None) -> dict:
-    """Try all changes on two cores; return how many there were, how many were noticed, and those that were not."""
+    """Try all changes on two cores; return how many there were, how many were noticed, and those that were not.
+
+    Stopped and called again it goes on with the changes that are left.
+    """
     sys.path.insert(0, str(tools))
     os.environ["PYTHONPATH"] = str(tools)  # for the workers
     work = BUILD.with_name(code_commit("tests")[:12]) / "mutants"
     shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    log = work.with_suffix(".jsonl")
+    results = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
     modules = modules or CONFIG["module"]
     with ProcessPoolExecutor(CORES, initializer=enter, initargs=(work,)) as pool:
         usual = list(pool.map(seconds, modules))
         changes = list(pool.map(candidates, modules))
-        left = [(m, change, s) for m, found, s in zip(modules, changes, usual, strict=True) for change in found]
-        results = list(pool.map(attempt, *zip(*left, strict=True)))
+        tries = [(m, change, s) for m, found, s in zip(modules, changes, usual, strict=True) for change in found]
+        for result in pool.map(attempt, *zip(*tries[len(results) :], strict=True)):
+            results.append(result)
+            with log.open("a") as file:
+                file.write(json.dumps(result) + "\n")
     shutil.rmtree(work)
     found: dict = {"files": {}, "survivors": [r["text"] for r in results if not r["noticed"]]}
     for name in (module["name"] for module in modules):

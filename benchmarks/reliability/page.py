@@ -220,10 +220,10 @@ def mutation(raw: dict) -> list[str]:
     known, unknown = mutants.explained(raw["survivors"])
     return [
         "Mutants",
-        "One thing is made wrong at a time, and the tests of that file are run. Constants outside functions and the "
-        "layers' `__init__` are not changed.",
+        "One thing is made wrong at a time, at a seeded sample of the places of every module where numbers are made, "
+        "and the tests of that module are run.",
         "",
-        *table(["file", "mutants", "noticed"], [[n, f["mutants"], f["noticed"]] for n, f in raw["files"].items()]),
+        *table(["module", "mutants", "noticed"], [[n, f["mutants"], f["noticed"]] for n, f in raw["files"].items()]),
         *table(["mutant that lives", "why"], [[f"`{text}`", why] for text, why in known.items()]),
         *(table(["mutant that lives unexplained"], [[f"`{text}`"] for text in unknown]) if unknown else []),
     ]
