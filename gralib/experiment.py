@@ -92,7 +92,7 @@ def _train(config: RunConfig, faces: Faces, folder: Path, threads: int, progress
         synthetic=faces.synthetic,
         account=_rows(faces.account),
         faces={"train": len(train), "validation": len(validation), "test": len(test)},
-        leakage=_rows(leakage(faces.table, Split(train, validation, test))),
+        leakage=_rows(leakage(faces.table, faces.pairs, Split(train, validation, test))),
         scores=score(measures(config, predictions, constants), predictions["group"]),
         constants=constants,
         chosen_epoch=learnt.chosen_epoch,
