@@ -115,13 +115,11 @@ def _firsts(keys: Sequence | pd.Series) -> tuple[np.ndarray, np.ndarray]:
 
 def _alike(pixels: np.ndarray, rows: np.ndarray, rule: Rule) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return pairs of `rows` whose hashes differ in at most `rule.bits`, and in how many; smaller row first."""
-    codes, brightness = (
-        hashes(pixels)[rows],
-        _in_parts(lambda part: pixels[part].mean(axis=(1, 2, 3)), len(pixels))[rows],
-    )
+    codes = hashes(pixels)[rows]
+    brightness = _in_parts(lambda part: pixels[part].mean(axis=(1, 2, 3)), len(pixels))[rows]
     found = [np.empty((2, 0), np.int64)]
     matches = np.zeros(len(rows), np.int64)
-    for band, a, b in _candidates(codes, brightness, rule.difference):
+    for band, a, b in _candidates(codes, brightness, rule.difference, matches):
         close = np.bitwise_count(codes[a] ^ codes[b]) <= rule.bits
         a, b = a[close], b[close]
         by_band = np.bitwise_count((codes[a] ^ codes[b]).view(np.uint16).reshape(-1, BANDS))
@@ -137,18 +135,19 @@ def _alike(pixels: np.ndarray, rows: np.ndarray, rule: Rule) -> tuple[np.ndarray
 
 
 def _candidates(
-    codes: NDArray[np.uint64], brightness: np.ndarray, reach: float
+    codes: NDArray[np.uint64], brightness: np.ndarray, reach: float, matches: np.ndarray
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
     """Yield pairs of faces, by number, that agree in a band but for one bit at most, and nearly in brightness.
 
-    Each pair comes once a band at most, and all of its first face together.
+    Each pair comes once a band at most, and all of its first face together. A face with enough `matches`, which the
+    caller counts meanwhile, is not compared any more.
     """
     for number, band in enumerate(codes.view(np.uint16).reshape(len(codes), BANDS).T.astype(np.int64)):
         order = np.argsort(1024 * band + brightness, kind="stable")
         band, light = band[order], brightness[order]
         place = 1024 * band + light
         for flip in (0, *(1 << bit for bit in range(16))):
-            near = np.flatnonzero(band <= band ^ flip)  # each pair from one side
+            near = np.flatnonzero((band <= band ^ flip) & (matches[order] < MATCHES))  # each pair from one side
             other = 1024 * (band[near] ^ flip) + light[near]
             start = np.searchsorted(place, other - reach) if flip else near + 1
             counts = np.clip(np.searchsorted(place, other + reach) - start, 0, MOST)
