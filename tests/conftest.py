@@ -52,6 +52,12 @@ def real_utkface():
 
 
 @pytest.fixture(scope="session")
+def real_faces(real_utkface, tmp_path_factory):
+    """The same, decoded."""
+    return open_faces("utkface", real_utkface, cache=tmp_path_factory.mktemp("real"), progress=False)
+
+
+@pytest.fixture(scope="session")
 def shared():
     """The folder of genuine files, research-only and never in the repository."""
     if not (SHARED / "fgnet.tar").exists():
