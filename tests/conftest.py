@@ -10,6 +10,7 @@ import pytest
 import tiny
 
 from gralib import backend
+from gralib.faces import open_faces
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
