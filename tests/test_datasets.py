@@ -14,7 +14,7 @@ from scipy.io import savemat
 from typer.testing import CliRunner
 
 from gralib import cli
-from gralib.datasets import DATASETS, adience, afad, fgnet, load, synthetic, wikipedia
+from gralib.datasets import DATASETS, adience, afad, fgnet, load, synthetic, utkface, wikipedia
 from gralib.errors import UserError
 from gralib.faces import decode, open_faces
 from gralib.manifest import account, summary
@@ -367,3 +367,23 @@ def test_data_check_says_what_is_missing(tmp_path):
     assert "gra data how-to wikipedia" in run.output
     run = CliRunner().invoke(cli.app, ["data", "check", "wikipedia", "--root", str(tmp_path), "--json"])
     assert json.loads(run.output)["all rows"]["pictures"] == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "race"),
+    [
+        ("25_1_0_20170117155030725.jpg.chip.jpg", "White"),
+        ("25_1_3_20170117155030725.jpg.chip.jpg", "Indian"),
+        ("25_1_4_20170117155030725.jpg.chip.jpg", "Others"),
+        ("25_1_7_20170117155030725.jpg.chip.jpg", None),
+        ("39_1_20170116174525125.jpg.chip.jpg", None),
+        ("notes.txt", None),
+    ],
+)
+def test_race_is_read_where_utkface_gives_it(name, race):
+    assert utkface.race_of(name) == race
+
+
+def test_only_utkface_has_a_race(twin):
+    name, folder = twin
+    assert load(name, folder).kept["race"].notna().any() == (name == "utkface")
