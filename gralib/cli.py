@@ -233,12 +233,13 @@ def keep_command(
 ) -> None:
     """Copy the records of runs made here to reports/records, to be committed."""
     from gralib import records
+    from gralib.transfer import keep
 
     for run_id in runs:
         found = records.find(run_id, (records.STORE,))
         if not found:
             raise UserError(f"{run_id}: no finished run of that name in {records.STORE}/")
-        print(records.keep(found))
+        print(keep(found))
 
 
 @app.command("export")
@@ -264,9 +265,9 @@ def records_import(
     folder: Annotated[str, typer.Argument(help="Folder of runs from another machine.", metavar="FOLDER")],
 ) -> None:
     """Bring records made elsewhere into reports/records; refused as a whole if one is damaged or in conflict."""
-    from gralib import records
+    from gralib.transfer import merge
 
-    new, here = records.merge(folder)
+    new, here = merge(folder)
     print("\n".join(new), end="\n" if new else "")
     print(f"{len(new)} runs imported, {len(here)} were here already, with the same predictions", file=sys.stderr)
 

@@ -46,6 +46,7 @@ class Side:
         values: (seeds, faces) one score a seed and face.
         floor: (seeds, faces) that of the constant predictor.
         faces: one row a face: path, group, age, gender.
+        fingerprint: of the data they are from.
         run_ids: of all runs behind it.
     """
 
@@ -53,6 +54,7 @@ class Side:
     values: np.ndarray
     floor: np.ndarray
     faces: pd.DataFrame
+    fingerprint: str
     run_ids: tuple[str, ...]
 
     @property
@@ -73,15 +75,16 @@ def side(runs: Sequence[Sequence[Run]], measure: str, join: str = "soft") -> Sid
     Raises:
         UserError: runs that tested different faces.
     """
-    tables = [seed_runs[0].predictions for seed_runs in runs]
-    for table, seed_runs in zip(tables, runs, strict=True):
-        if not table["path"].equals(tables[0]["path"]):
-            raise UserError(f"{seed_runs[0].record.run_id}: other test faces than {runs[0][0].record.run_id}")
+    first = runs[0][0]
+    for seed_runs in runs:
+        if not seed_runs[0].same_faces(first):
+            raise UserError(f"{seed_runs[0].record.run_id}: other test faces than {first.record.run_id}")
     found = [_values(seed_runs, measure, join) for seed_runs in runs]
     ids = tuple(run.record.run_id for seed_runs in runs for run in seed_runs)
-    faces = tables[0][["path", "group", "age", "gender"]]
+    faces = first.tested[["path", "group", "age", "gender"]]
     seeds = tuple(seed_runs[0].record.config.seed for seed_runs in runs)
-    return Side(seeds, np.stack([f[0] for f in found]), np.stack([f[1] for f in found]), faces, ids)
+    values, floor = (np.stack([f[i] for f in found]) for i in (0, 1))
+    return Side(seeds, values, floor, faces, first.record.fingerprint, ids)
 
 
 def _values(runs: Sequence[Run], measure: str, join: str) -> tuple[np.ndarray, np.ndarray]:
@@ -112,7 +115,8 @@ def gain(first: Side, second: Side, measure: str) -> Estimate:
         UserError: other faces, or no seed that both have.
     """
     both = sorted(set(first.seeds) & set(second.seeds))
-    if not first.faces["path"].equals(second.faces["path"]) or not both:
+    same = first.fingerprint == second.fingerprint and first.faces["path"].equals(second.faces["path"])
+    if not same or not both:
         raise UserError(f"{second.run_ids[0]}: expected the faces and a seed of {first.run_ids[0]}")
     one, other = (side.values[[side.seeds.index(seed) for seed in both]] for side in (first, second))
     return _signed(one - other, first.faces["group"], measure)

@@ -301,7 +301,7 @@ def join_ages(category: Run, regression: Run, how: str = "soft") -> pd.DataFrame
     """
     width = category.record.config.age_width
     left, right = category.predictions, regression.predictions
-    if width != regression.record.config.age_width or not left["path"].equals(right["path"]):
+    if width != regression.record.config.age_width or not category.same_faces(regression):
         raise UserError(f"{regression.record.run_id}: other test faces or categories than {category.record.run_id}")
     join = {"soft": ages.join_soft, "hard": ages.join_hard}[how]
     probability, remainder = outputs_of(category.record.config, left), outputs_of(regression.record.config, right)

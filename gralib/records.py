@@ -94,11 +94,11 @@ class Run:
             sums = {name: digest for digest, name in (line.split("  ") for line in lines)}
         except (OSError, ValueError):
             raise UserError(f"{self.folder / SUMS}: expected the checksums written with the run") from None
-        wanted = {RECORD, PREDICTIONS, HISTORY, _faces_of(self.record)}
+        wanted = {RECORD, PREDICTIONS, HISTORY, faces_of(self.record)}
         if strange := sorted(set(sums) - wanted - {ORIENTATION}):
             raise UserError(f"{self.folder / SUMS}: expected names of a run's files, got {strange[0]!r}")
         for name in sorted(wanted | set(sums)):
-            found = _digest(path := _path(self.folder, name))
+            found = _digest(path := path_of(self.folder, name))
             if found != sums.get(name):
                 raise UserError(f"{path}: changed since it was written; expected SHA-256 {sums.get(name)}, got {found}")
         return list(sums)
@@ -123,7 +123,7 @@ class Run:
     @property
     def tested(self) -> pd.DataFrame:
         """The test faces, one a row: path, age in years, age_group, gender, group (number), race."""
-        path = _path(self.folder, _faces_of(self.record))
+        path = path_of(self.folder, faces_of(self.record))
         try:
             return packed.faces_at(path.read_bytes(), self.rows.tobytes()).copy(deep=False)
         except (OSError, ValueError, IndexError) as error:
@@ -133,6 +133,10 @@ class Run:
     def predictions(self) -> pd.DataFrame:
         """One row a test face: path, age in years, age_group, gender, group, and the network's outputs by name."""
         return pd.concat([self.tested.drop(columns="race"), self._stored[1]], axis=1)
+
+    def same_faces(self, other: "Run") -> bool:
+        """Tell whether another run was tested on the same faces of the same data."""
+        return self.record.fingerprint == other.record.fingerprint and np.array_equal(self.rows, other.rows)
 
     @cached_property
     def history(self) -> pd.DataFrame:
@@ -203,7 +207,7 @@ def _faces_name(dataset: str, fingerprint: str) -> str:
     return f"{dataset}-{fingerprint}{packed.ENDING}"
 
 
-def _faces_of(record: Record) -> str:
+def faces_of(record: Record) -> str:
     """Return where the faces' table of a run is, seen from its folder."""
     return f"../{FACES}/{_faces_name(record.config.dataset, record.fingerprint)}"
 
@@ -223,8 +227,10 @@ def write(folder: Path, record: Record, rows: np.ndarray, outputs: np.ndarray, h
         HISTORY: history.to_csv(index=False, float_format="%.6g").encode(),
         RECORD: (json.dumps(record.model_dump(mode="json"), indent=1) + "\n").encode(),
     }
-    faces = _faces_of(record)
-    digests = {faces: _digest(_path(folder, faces))} | {name: sha256(data).hexdigest() for name, data in files.items()}
+    faces = faces_of(record)
+    digests = {faces: _digest(path_of(folder, faces))} | {
+        name: sha256(data).hexdigest() for name, data in files.items()
+    }
     write_text(folder / SUMS, "".join(f"{digest}  {name}\n" for name, digest in digests.items()))
     for name, data in files.items():
         write_bytes(folder / name, data)
@@ -232,7 +238,7 @@ def write(folder: Path, record: Record, rows: np.ndarray, outputs: np.ndarray, h
     return Run(folder)
 
 
-def _path(folder: Path, name: str) -> Path:
+def path_of(folder: Path, name: str) -> Path:
     """Return where a file of a run is; that of the faces need not pass through the run's folder, which may be new."""
     return Path(os.path.normpath(folder / name))
 
@@ -261,52 +267,6 @@ def add(folder: Path, name: str, data: bytes) -> None:
     write_bytes(folder / name, data)
     others = [line for line in (folder / SUMS).read_text().splitlines() if not line.endswith(f"  {name}")]
     write_text(folder / SUMS, "\n".join([*others, f"{sha256(data).hexdigest()}  {name}"]) + "\n")
-
-
-def keep(run: Run, store: str | Path = KEPT) -> Path:
-    """Copy a run's tables, its record and the faces' table to the committed store and return the run's folder there.
-
-    Raises:
-        UserError: the store has a run or faces of that name with other content.
-    """
-    target = from_root(store) / run.folder.name
-    here, there = ({name: _path(folder, name) for name in run.files} for folder in (run.folder, target))
-    for name in here:
-        if there[name].is_file() and there[name].read_bytes() != here[name].read_bytes():
-            raise UserError(f"{there[name]}: differs from {here[name]}; expected the same run, remove one")
-    write_bytes(target / SUMS, (run.folder / SUMS).read_bytes())
-    for name in sorted(here, key=lambda name: name == RECORD):  # the record last
-        write_bytes(there[name], here[name].read_bytes())
-    return target
-
-
-def merge(folder: str | Path, store: str | Path = KEPT) -> tuple[list[str], list[str]]:
-    """Bring the runs of another machine into `store`: all of them, or none where one is in conflict or damaged.
-
-    A run that both have must have the same predictions and history; it stays as it is here, time stamps included.
-
-    Returns:
-        Names of the runs that came, and of those that were here already.
-
-    Raises:
-        UserError: no run in `folder`, a damaged one, or one that came out otherwise here; all are named.
-    """
-    runs, problems = gather([Path(folder).resolve()])
-    if not runs and not problems:
-        raise UserError(f"{folder}: expected a folder of runs, such as runs/ or reports/records/; found none")
-    here = {run.folder.name: found for run in runs if (found := find(run.folder.name, (store,)))}
-    for run in runs:
-        faces = _faces_of(run.record)
-        for name in (faces, PREDICTIONS, HISTORY) if run.folder.name in here else (faces,):
-            theirs, ours = (_path(folder, name) for folder in (run.folder, from_root(store) / run.folder.name))
-            if ours.is_file() and theirs.read_bytes() != ours.read_bytes():
-                problems.append(f"{theirs}: conflict: differs from {ours}")
-    if problems:
-        raise UserError("; ".join(dict.fromkeys(problems)))
-    new = [run for run in runs if run.folder.name not in here]
-    for run in new:
-        keep(run, store)
-    return [run.folder.name for run in new], sorted(here)
 
 
 def _read_record(path: Path) -> Record:

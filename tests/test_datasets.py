@@ -14,7 +14,7 @@ from scipy.io import savemat
 from typer.testing import CliRunner
 
 from gralib import cli
-from gralib.datasets import DATASETS, adience, afad, copies, fgnet, load, synthetic, wikipedia
+from gralib.datasets import DATASETS, adience, afad, copies, fgnet, load, synthetic, utkface, wikipedia
 from gralib.errors import UserError
 from gralib.faces import decode, open_faces
 from gralib.manifest import account, summary
@@ -427,3 +427,23 @@ def test_copies_by_a_browser_are_told_from_what_no_table_names(tmp_path):
 )  # fmt: skip
 def test_the_marks_of_copies(name, expected):
     assert copies.original(name) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "race"),
+    [
+        ("25_1_0_20170117155030725.jpg.chip.jpg", "White"),
+        ("25_1_3_20170117155030725.jpg.chip.jpg", "Indian"),
+        ("25_1_4_20170117155030725.jpg.chip.jpg", "Others"),
+        ("25_1_7_20170117155030725.jpg.chip.jpg", None),
+        ("39_1_20170116174525125.jpg.chip.jpg", None),
+        ("notes.txt", None),
+    ],
+)
+def test_race_is_read_where_utkface_gives_it(name, race):
+    assert utkface.race_of(name) == race
+
+
+def test_only_utkface_has_a_race(twin):
+    name, folder = twin
+    assert load(name, folder).kept["race"].notna().any() == (name == "utkface")

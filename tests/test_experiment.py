@@ -186,7 +186,8 @@ def test_the_network_comes_back_with_its_weights(tiny, faces):
 
 
 def test_a_record_without_weights_says_so(tiny, tmp_path):
-    from gralib.records import Run, keep
+    from gralib.records import Run
+    from gralib.transfer import keep
 
     kept = Run(keep(tiny, tmp_path))
     with pytest.raises(UserError, match="weights are not on this machine"):

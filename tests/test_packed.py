@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gralib import experiment, packed, records
+from gralib import compare, experiment, packed, records, transfer
 from gralib.ages import join_soft
 from gralib.config import configure
 from gralib.errors import UserError
@@ -119,7 +119,30 @@ def test_faces_that_two_stores_describe_otherwise_do_not_mix(made_up, faces, tmp
     path.write_bytes(packed.pack(packed.unpack_faces(path.read_bytes()).assign(age=20.0)))
     records.add(run.folder, f"../faces/{path.name}", path.read_bytes())  # with a checksum that agrees
     with pytest.raises(UserError, match=rf"faces/{path.name}: conflict: differs from {ours}/faces/"):
-        records.merge(theirs, ours)
+        transfer.merge(theirs, ours)
     with pytest.raises(UserError, match=rf"{ours}/faces/{path.name}: differs from "):
-        records.keep(records.Run(run.folder), ours)
+        transfer.keep(records.Run(run.folder), ours)
     assert [p.name for p in ours.glob("*/record.json")] == ["record.json"] and records.Run(kept.folder)
+
+
+def test_runs_on_other_data_are_never_compared_though_paths_agree(made_up, tmp_path):
+    category, regression = made_up(tmp_path, "age_category"), made_up(tmp_path, "age_regression")
+    assert category.same_faces(regression)
+    record = regression.record.model_copy(update={"fingerprint": "0" * 16})
+    record = record.model_copy(update={"run_id": record.config.run_id(record.fingerprint)})
+    outputs = experiment.outputs_of(record.config, regression.predictions)
+    records.write_faces(tmp_path, "utkface", record.fingerprint, next(iter(faces_of(tmp_path))))
+    other = records.write(tmp_path / record.run_id, record, regression.rows, outputs, regression.history)
+    assert other.tested.equals(regression.tested) and not other.same_faces(regression)
+    with pytest.raises(UserError, match="other test faces or categories"):
+        experiment.join_ages(category, other)
+    with pytest.raises(UserError, match=f"{other.record.run_id}: other test faces than {regression.record.run_id}"):
+        compare.side([[regression], [other]], "remainder_error_years")
+    ours, theirs = (compare.side([[run]], "remainder_error_years") for run in (regression, other))
+    with pytest.raises(UserError, match="expected the faces and a seed of"):
+        compare.gain(ours, theirs, "remainder_error_years")
+
+
+def faces_of(store):
+    """The faces' tables of a store."""
+    return [packed.unpack_faces(path.read_bytes()) for path in (store / "faces").iterdir()]

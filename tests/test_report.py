@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT
+from typer.testing import CliRunner
 
-from gralib import appendix, diagrams, experiment, records, report
+from gralib import appendix, diagrams, experiment, records, report, transfer
+from gralib.cli import app
 from gralib.config import TASKS
 from gralib.errors import UserError
 from gralib.study import split_effect, studies
@@ -183,12 +185,12 @@ def test_a_damaged_record_is_named_and_left_out(filled, root, kind):
 def test_records_survive_the_round_trip_and_are_kept_once(filled, root):
     run = filled["gender"]
     assert records.Run(run.folder).record == run.record
-    target = records.keep(run)
+    target = transfer.keep(run)
     assert {p.name for p in target.iterdir()} == {"SHA256SUMS", "record.json", "predictions.csv.bz2", "history.csv"}
-    records.keep(run)
+    transfer.keep(run)
     (target / "history.csv").write_text("epoch\n1\n")
     with pytest.raises(UserError, match="differs from"):
-        records.keep(run)
+        transfer.keep(run)
     (target / "record.json").unlink()
     assert f"{target}/record.json: not found" in records.gather()[1][0]
 
@@ -199,21 +201,34 @@ def test_runs_of_another_machine_come_in_whole_or_not_at_all(root, made_up, tmp_
     outputs = experiment.outputs_of(theirs.record.config, theirs.predictions)
     records.write(theirs.folder, later, theirs.rows, outputs, theirs.history)
     new = made_up(tmp_path, "age_category")
-    assert records.merge(tmp_path) == ([new.folder.name], [ours.folder.name])
+    assert transfer.merge(tmp_path) == ([new.folder.name], [ours.folder.name])
     assert records.Run(root / records.KEPT / ours.folder.name).record == ours.record, "what was here stays"
-    assert records.merge(tmp_path) == ([], [new.folder.name, ours.folder.name])
+    assert transfer.merge(tmp_path) == ([], [new.folder.name, ours.folder.name])
     made_up(tmp_path, "age_regression")
     records.write(theirs.folder, later, theirs.rows, outputs[:, ::-1], theirs.history)
     with pytest.raises(UserError, match=r"predictions\.csv\.bz2: conflict: differs from "):
-        records.merge(tmp_path)
+        transfer.merge(tmp_path)
     assert len(records.gather()[0]) == 2, "nothing came in"
     with pytest.raises(UserError, match="expected a folder of runs"):
-        records.merge(root / "data")
+        transfer.merge(root / "data")
+
+
+def test_gra_run_says_the_scores_that_the_predictions_give(root, made_up, drawn):
+    run = made_up(root / records.STORE, "gender", skill=0.4)
+    score = experiment.scores_of(run)["accuracy"]
+    words = ["run", "--task", "gender", "--root", str(drawn), "--preset", "smoke", "--set", "epochs=3"]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0 and result.stdout == f"{run.record.run_id}\n"
+    interval = f"[{score.low:.3f}, {score.high:.3f}], constant predictor {score.floor:.3f}"
+    assert f"synthetic faces: accuracy {score.value:.3f} {interval}\n" in result.stderr
+    table = run.predictions
+    assert score.value == (np.where(table["p_female"] > 0.5, "female", "male") == table["gender"]).mean()
+    assert score.n == run.record.faces["test"] == len(table)
 
 
 def test_a_committed_record_is_found_without_training(filled, root, faces, made_up):
     run = filled["gender"]
-    records.keep(run)
+    transfer.keep(run)
     found = experiment.run(run.record.config, faces, store=root / "elsewhere")
     assert found.folder.parent.name == "records"
 

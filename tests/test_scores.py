@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.stats import bootstrap
 from sklearn.metrics import balanced_accuracy_score
 
 from gralib import scores
@@ -173,3 +174,35 @@ def test_lots_may_be_given_as_zeros_and_ones_and_not_all_faces_be_in_one():
     assert e.value == pytest.approx(-2)
     assert -2.4 < e.low < -2 < e.high < -1.6
     assert e.n == 60
+
+
+@pytest.mark.parametrize("groups", [np.arange(300), np.arange(300) // 7, np.minimum(np.arange(300), 200)])
+def test_the_intervals_are_those_of_scipy(groups):
+    """Equal numbers, not only equal in law: the same draws, made once for all scores of the same groups."""
+    rng = np.random.default_rng(5)
+    values, first = rng.exponential(5, 300), rng.random(300) < 0.4
+    sums = [
+        np.bincount(groups, weights=w) for w in (values, np.ones(300), values * first, first, values * ~first, ~first)
+    ]
+
+    def scipys(statistic, parts, seed):
+        return bootstrap(parts, statistic, paired=True, vectorized=True, n_resamples=scores.RESAMPLES, batch=200,
+                         method="percentile", rng=np.random.default_rng(seed)).confidence_interval  # fmt: skip
+
+    for seed in (0, 3):
+        one, two = (
+            scores.interval(values, groups, seed),
+            scores.interval_over_masks(values, first, ~first, groups, seed),
+        )
+        expected = scipys(lambda s, n, axis: s.sum(axis) / n.sum(axis), sums[:2], seed)
+        assert (one.low, one.high) == pytest.approx(tuple(expected), abs=1e-12)
+        expected = scipys(
+            lambda a, m, b, n, axis: a.sum(axis) / m.sum(axis) - b.sum(axis) / n.sum(axis), sums[2:], seed
+        )
+        assert (two.low, two.high) == pytest.approx(tuple(expected), abs=1e-12)
+
+
+def test_every_resample_draws_as_many_groups_as_there_are():
+    drawn = scores._draws(500, 1)
+    assert drawn.shape == (scores.RESAMPLES, 500) and (drawn.sum(axis=1, dtype=int) == 500).all()
+    assert drawn.mean() == 1 and drawn.astype(float).var() == pytest.approx(1 - 1 / 500, rel=0.02)

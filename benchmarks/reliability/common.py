@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from gralib.experiment import outputs_of, scores_of
+from gralib.records import PREDICTIONS, Run
 from gralib.surroundings import CODE
 
 HERE = Path(__file__).resolve().parent
@@ -89,7 +91,7 @@ def signature(run: Path) -> dict[str, str]:
     """Return hashes of what a finished run left: weights, predictions, history, and the record but for times."""
     record = {k: v for k, v in json.loads((run / "record.json").read_text()).items() if k not in LATER}
     record["environment"] = {k: v for k, v in record["environment"].items() if k not in PLACE}
-    hashes = {name: digest((run / name).read_bytes()) for name in ("weights.npz", "predictions.csv", "history.csv")}
+    hashes = {name: digest((run / name).read_bytes()) for name in ("weights.npz", PREDICTIONS, "history.csv")}
     return {**hashes, "record.json": digest(json.dumps(record).encode())}
 
 
@@ -112,15 +114,11 @@ def differing(first: dict, second: dict) -> list[str]:
     return sorted(name for name in {*first, *second} if first.get(name) != second.get(name))
 
 
-def outputs(run: Path) -> pd.DataFrame:
-    """Return the outputs of a run's network for the test faces."""
-    return pd.read_csv(run / "predictions.csv").filter(regex="^[pr]_")
-
-
 def distance(first: Path, second: Path) -> dict:
     """Return how far apart two runs of one configuration are, in outputs (0 to 1), answers and scores."""
-    a, b = (outputs(run).to_numpy() for run in (first, second))
-    one, two = (json.loads((run / "record.json").read_text())["scores"] for run in (first, second))
+    runs = [Run(folder) for folder in (first, second)]
+    a, b = (outputs_of(run.record.config, run.predictions) for run in runs)
+    one, two = (next(iter(scores_of(run).values())) for run in runs)
     return {
         "identical": signature(first) == signature(second),
         "predictions identical": bool((a == b).all()),
@@ -128,5 +126,5 @@ def distance(first: Path, second: Path) -> dict:
         "median": float(np.median(np.abs(a - b))),
         "answers that differ": int((a.argmax(axis=1) != b.argmax(axis=1)).sum()),
         "faces": len(a),
-        "score": [one[next(iter(one))]["value"], two[next(iter(two))]["value"]],
+        "score": [one.value, two.value],
     }

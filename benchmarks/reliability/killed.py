@@ -23,7 +23,7 @@ SPANS = (0.05, 0.5)
 one when a file that is waited for does not come: half of the kills come early, half leave time to get on."""
 AIMS = (
     "cache/.adience-*", "runs/*/weights.part.npz", "runs/*/checkpoint.part.npz", "runs/*/checkpoint.npz",
-    "runs/*/predictions.csv", "runs/*/history.csv", "runs/*/.record.json-*", "runs/*/record.json",
+    "runs/faces/*", "runs/*/predictions.csv.bz2", "runs/*/history.csv", "runs/*/.record.json-*", "runs/*/record.json",
     "build/adience.ipynb", "reports/tables/claims.csv",
 )  # fmt: skip
 """Moments too short to be hit by chance: each third call is killed as soon as the next such file is there."""

@@ -6,6 +6,7 @@ a network of its own that is loopback alone, and process numbers of its own: a n
 1, so killing that is a power cut, and nothing outlives this script.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -197,8 +198,8 @@ def content(folder: Path) -> dict[str, str]:
             for name in ("commit", "clean"):
                 del record["environment"][name]
             found[f"{path.parent.name}/{path.name}"] = json.dumps(record, sort_keys=True)
-        elif path.suffix == ".csv":
-            found[f"{path.parent.name}/{path.name}"] = path.read_text()
+        elif path.name.endswith((".csv", ".csv.bz2")):
+            found[f"{path.parent.name}/{path.name}"] = hashlib.sha256(path.read_bytes()).hexdigest()
     return found
 
 
