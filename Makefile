@@ -49,10 +49,10 @@ golden: $(ENV)  ## write the numbers that tests compare with anew, and show what
 test-cluster: $(ENV)  ## run the study on a Slurm started here, kill a job and a node of it (needs root, slurm-wlm and munge)
 	@python tests/cluster/run.py
 
-bench: $(ENV)  ## measure speed beside what people would use instead (half an hour; keep the machine quiet)
+bench: $(ENV)  ## measure speed beside what people would use instead (two hours; keep the machine quiet)
 	@test -d build/bench || python -m pip install --quiet --disable-pip-version-check --no-deps --target build/bench \
 		-r benchmarks/requirements.txt
-	@python benchmarks/run.py
+	@python benchmarks/run.py $(if $(ROOT),--root $(ROOT))
 
 scaling: $(ENV)  ## measure several devices in one training, and what the whole study would cost
 	@python benchmarks/scaling.py
@@ -67,7 +67,7 @@ lab: $(ENV)  ## open JupyterLab on the notebooks
 	jupyter lab --notebook-dir notebooks
 
 lock:  ## write requirements.lock anew from pyproject.toml (needs uv)
-	uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes \
+	uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra export --generate-hashes \
 		--no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements.lock pyproject.toml
 
 clean:  ## remove what the study made here, trained weights included (reports/ stays)

@@ -8,6 +8,7 @@ On a cluster every job below is one of the scheduler's: `profiles/slurm`.
 
 import os
 import sys
+from shlex import quote
 
 from filelock import FileLock, Timeout
 
@@ -31,7 +32,17 @@ NEEDS = {"smoke": (3000, 20, 20, 0), "laptop": (4000, 240, 40, 0), "paper": (160
 def root(name):
     """Where the pictures of a data set are."""
     found = f"data/{name}" if holds_files(name) else f"data/synthetic/{name}"
-    return Path(config.get("root") or found)
+    return Path(config.get("root") or found).expanduser()
+
+
+def rooted(name):
+    """The option of `gra` that says where the pictures of a data set are."""
+    return f"--root {quote(str(root(name)))}"
+
+
+def parameter(name):
+    """The same as a parameter of a notebook."""
+    return f"-p {quote(f'data_root={root(name)}')}"
 
 
 def drawn(name):
@@ -134,7 +145,7 @@ for name in NAMES:
         resources:
             mem_mb=memory(name),
         shell:
-            "gra data check {params.dataset} --root '{params.root}' --json > {output}"
+            "gra data check {params.dataset} --root {params.root:q} --json > {output}"
 
     rule:
         name:
@@ -146,7 +157,7 @@ for name in NAMES:
         wildcard_constraints:
             task="|".join(TASKS[name]),
         params:
-            words=f"--dataset {name} --root '{root(name)}' --preset {preset(name)} --set seed={SEED} --folds {FOLDS}",
+            words=f"--dataset {name} {rooted(name)} --preset {preset(name)} --set seed={SEED} --folds {FOLDS}",
         resources:
             mem_mb=memory(name),
             runtime=NEEDS[preset(name)][1] * (FOLDS or PROTOCOLS[name].get("folds", 5)),
@@ -165,7 +176,7 @@ for name in NAMES:
         log:
             built(name, f"{name}.log"),
         params:
-            words=f"{name} -p data_root='{root(name)}' -p preset={preset(name)} -p seed={SEED} -p folds={FOLDS}",
+            words=f"{name} {parameter(name)} -p preset={preset(name)} -p seed={SEED} -p folds={FOLDS}",
             out=built(name, name),
         resources:
             mem_mb=memory(name),
@@ -180,7 +191,7 @@ rule grid_part:
         built("utkface", "grids-part-{number}.runs"),
     params:
         grids=" ".join(WANTED),
-        words=f"--root '{root('utkface')}' --preset {preset('utkface')} --seeds {SEEDS}",
+        words=f"{rooted('utkface')} --preset {preset('utkface')} --seeds {SEEDS}",
     resources:
         mem_mb=memory("utkface"),
         runtime=lambda wildcards: NEEDS[preset("utkface")][2] * len(PARTS[int(wildcards.number)]),
@@ -202,8 +213,7 @@ for name in WANTED:
         log:
             built("utkface", f"{name}.log"),
         params:
-            words=f"{name} -p data_root='{root('utkface')}' -p preset={preset('utkface')} "
-            f"-p seeds={seeds_of(name, SEEDS)}",
+            words=f"{name} {parameter('utkface')} -p preset={preset('utkface')} -p seeds={seeds_of(name, SEEDS)}",
             out=built("utkface", name),
         resources:
             mem_mb=memory("utkface"),

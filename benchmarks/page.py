@@ -8,15 +8,22 @@ NOTE = (
     "in all other ratios more is better. `peak_share` is the counted arithmetic of a training face times faces/s over "
     "the rate of large matrix products on all cores. `rss_160k_mib` is what 160,000 faces add to a training process, "
     "all of them read once; `rss_160k_process_mib` is the whole process, TensorFlow included. `ingest_ratio` is at the "
-    "200x200 pixels that UTKFace publishes, `ingest_ratio_64px` at those of the drawn faces."
+    "200x200 pixels that UTKFace publishes, `ingest_ratio_64px` at those of the drawn faces. `predict_one_face_ms` is "
+    "age and gender together, by exported networks on one thread."
+)
+MINUTES = (
+    "Gender on the real UTKFace at width 8: minutes of training, first step included and measuring left out, until "
+    "that share of the same validation faces, which nobody trains on, is answered correctly at the end of an epoch. "
+    "`minutes_to_best` asks for the best accuracy that resattention reached. One training each, seed 0."
 )
 
 GOALS: dict[str, tuple[str, float]] = {
-    "first_step_ratio": ("at most", 0.3), "throughput_vs_keras": ("at least", 1.0),
-    "throughput_vs_torch": ("at least", 1.0), "grid_throughput_vs_keras": ("at least", 1.5),
+    "first_step_ratio": ("at most", 0.2), "throughput_vs_keras": ("at least", 1.0),
+    "throughput_vs_torch": ("at least", 1.0), "grid_throughput_vs_keras": ("at least", 3.0),
     "grid_peak_share": ("at least", 0.9), "ingest_ratio": ("at least", 1.5), "ingest_ratio_64px": ("at least", 1.5),
     "open_10k_again_s": ("at most", 1.0),
-    "input_share_of_step": ("at most", 0.02),
+    "input_share_of_step": ("at most", 0.02), "predict_one_face_ms": ("at most", 10),
+    "minutes_to_80_percent_gender": ("at most", 0.33), "minutes_to_best": ("at most", 0.33),
     "rss_160k_mib": ("at most", 1024), "import_s": ("at most", 0.5), "help_s": ("at most", 0.5),
     "noop_study_s": ("at most", 5),
 }  # fmt: skip
@@ -41,10 +48,14 @@ def missed(figures: dict) -> list[list[str]]:
     """Return a line for each goal that is not reached: figure, goal, what was measured, why."""
     lines = []
     for name, (side, goal) in GOALS.items():
+        if name not in figures:
+            lines.append([name, f"{side} {goal:g}", "not run", "needs the real UTKFace"])
+            continue
         values = figures[name] if isinstance(figures[name], dict) else {"": figures[name]}
-        short = {w: v for w, v in values.items() if (v > goal if side == "at most" else v < goal)}
+        values = {"": values["vs_resattention"]} if "vs_resattention" in values else values
+        short = {w: v for w, v in values.items() if v is None or (v > goal if side == "at most" else v < goal)}
         if short:
-            measured = ", ".join(f"{v:.3g}" + (f" (width {w})" if w else "") for w, v in short.items())
+            measured = ", ".join(number(v) + (f" (width {w})" if w else "") for w, v in short.items())
             lines.append([name, f"{side} {goal:g}", measured, WHY.get(name, "")])
     return lines
 
@@ -62,12 +73,17 @@ def page(result: dict) -> str:
         for made_at, names in made.items()
     )
     lines = ["# Benchmarks", "", f"Written by `make bench`; batch 64, float32, random faces. {machine}.", ""]
-    by_width = {name: value for name, value in figures.items() if isinstance(value, dict) and name != "slopes"}
+    by_width = {name: value for name, value in figures.items() if isinstance(value, dict) and set(value) == set(widths)}
     lines += table(
         ["figure", *(f"width {w}" for w in widths)],
         [[name, *(f"{value[w]:.3g}" for w in widths)] for name, value in by_width.items()])  # fmt: skip
     lines += table(["figure", "value"],
         [[name, f"{value:.3g}"] for name, value in figures.items() if not isinstance(value, dict)])  # fmt: skip
+    timed = {name: value for name, value in figures.items() if isinstance(value, dict) and "vs_resattention" in value}
+    if timed:
+        heads = list(next(iter(timed.values())))
+        lines += table(["figure", *heads], [[name, *(number(v[h]) for h in heads)] for name, v in timed.items()])
+        lines += [MINUTES, ""]
     lines += [NOTE, "", "Goals that were missed; all others were reached.", ""]
     lines += table(["figure", "goal", "measured", "why"], missed(figures))
     trained = [*[r for r in raw.values() if "who" in r], *({**r, "who": f"{r['who']} (grid)"} for r in raw["grid"])]
@@ -84,6 +100,12 @@ def page(result: dict) -> str:
         ["first pass over files", "pixels", "faces", "µs a face"],
         [[r["who"], side, r["faces"], f"{r['us_per_face']:.0f}"]
          for place, side in (("input", "200x200"), ("input-64px", "64x64")) for r in raw[place].values()])  # fmt: skip
+    if timed:
+        lines += table(
+            ["training gender on UTKFace", "epochs", "minutes", "best accuracy", "after minutes"],
+            [[r["contender"], len(r["minutes"]), f"{r['minutes'][-1]:.1f}", f"{max(r['accuracy']):.3f}",
+              f"{r['minutes'][r['accuracy'].index(max(r['accuracy']))]:.1f}"]
+             for r in raw.values() if "contender" in r])  # fmt: skip
     lines += table(
         ["reading age and gender, warm", "width", "faces/s", "one face, ms"],
         [[r["reader"], r["width"] or "", f"{r['faces_per_s']:.0f}", f"{r['one_face_ms']:.1f}"]
@@ -91,6 +113,11 @@ def page(result: dict) -> str:
     lines += ["![Cost of a training face](figures/benchmarks-growth.svg)", ""]
     lines += table(["growth", "slope on logarithms"], [[k, f"{v:.2f}"] for k, v in figures["slopes"].items()])
     return "\n".join(lines).rstrip() + "\n"
+
+
+def number(value: float | None) -> str:
+    """Return a figure as text."""
+    return "not reached" if value is None else f"{value:.3g}"
 
 
 def table(head: list, rows: list[list]) -> list[str]:

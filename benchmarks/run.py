@@ -1,11 +1,13 @@
 """Run the benchmarks side by side on this machine and write reports/benchmarks.json and .md.
 
-python benchmarks/run.py [NAME…] (or: make bench). Interrupted, it goes on with what is missing. With names (of the raw
-measurements, such as input or grid) it makes only these anew and keeps the others, whose commit is then named.
-Every contender runs in a process of its own, one after another, except the
-grid, which is two processes at once. Keep the machine quiet meanwhile; about 40 minutes on two cores.
+python benchmarks/run.py [NAME…] [--root UTKFACE] (or: make bench). Interrupted, it goes on with what is missing. With
+names (of the raw measurements, such as input or grid) it makes only these anew and keeps the others, whose commit is
+then named. Every contender runs in a process of its own, one after another, except the grid, which is two processes at
+once. Keep the machine quiet meanwhile; about 40 minutes on two cores, and half an hour for each contender that
+trains on the real UTKFace, where that is at hand.
 """
 
+import argparse
 import json
 import os
 import platform
@@ -19,9 +21,9 @@ import growth
 from page import page
 from tqdm import tqdm
 
-from gralib.backend import commit
 from gralib.datasets import synthetic
 from gralib.records import write_text
+from gralib.surroundings import commit
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -31,6 +33,9 @@ STEPS = {8: 30, 16: 10, 32: 3}
 RUN_FACES = 17_064 * 18
 """Faces that one laptop run on UTKFace steps through; 18 such runs are a grid of six gates and three seeds."""
 WHO = ("gralib", "resattention", "torch-eager", "torch-compile")
+LEARNERS = ("gralib", "resattention", "keras-defaults")
+MINUTES = 30
+"""That a contender may train on real faces."""
 INPUTS = ("gralib", "keras-dataset", "keras-generator", "torch-loader")
 ENV = {**os.environ, "PYTHONPATH": str(ROOT / "build" / "bench"), "TF_CPP_MIN_LOG_LEVEL": "3"}
 
@@ -144,8 +149,13 @@ def first_passes(side: int) -> dict:
     return best
 
 
-def measure(only: list[str]) -> dict:
-    """Run everything that was not run yet, or only some, and return the figures by name, raw measurements included."""
+def measure(only: list[str], root: Path) -> dict:
+    """Run everything that was not run yet, or only some, and return the figures by name, raw measurements included.
+
+    Args:
+        only: names of raw measurements; all when empty.
+        root: the real UTKFace; what needs it is left out where it is not there.
+    """
     widths = list(STEPS)
     kept = json.loads((ROOT / "reports" / "benchmarks.json").read_text()) if only else {"raw": {}, "commits": {}}
     tasks = [("commands", commands)]
@@ -157,6 +167,11 @@ def measure(only: list[str]) -> dict:
     tasks += [("growth", lambda: [answer(start("growth.py", *s.values())) for s in tqdm(growth.SETTINGS)])]
     tasks += [("input", lambda: first_passes(200)), ("input-64px", lambda: first_passes(64))]
     tasks += [("input-10k", opened_twice), ("grid", grid), ("peak", lambda: {"gflops": peak_gflops()})]
+    if root.exists():
+        tasks += [(f"minutes-{who}", lambda who=who: answer(start("minutes.py", who, root, 8, CORES, MINUTES)))
+                  for who in LEARNERS]  # fmt: skip
+    else:
+        print(f"{root}: no UTKFace here; the trainings on it are left out", file=sys.stderr)
     if unknown := set(only) - {name for name, _ in tasks}:
         sys.exit(f"{', '.join(unknown)}: expected some of {', '.join(name for name, _ in tasks)}")
     raw, commits = kept["raw"], kept["commits"]
@@ -209,7 +224,29 @@ def ratios(raw: dict, widths: list[int]) -> dict:
         "rss_160k_mib": most["faces_mib"],
         "rss_160k_process_mib": most["rss_mib"],
         **raw["commands"],
+        **minutes({who: raw[f"minutes-{who}"] for who in LEARNERS if f"minutes-{who}" in raw}),
     }
+
+
+def minutes(raw: dict[str, dict]) -> dict[str, dict]:
+    """Return how long every contender trained until 80 % of the genders were right, and until the opponent's best.
+
+    None where that was not reached in the time given; `vs_resattention` is our time over the opponent's.
+    """
+    if set(raw) != set(LEARNERS):
+        return {}
+    goals = {"minutes_to_80_percent_gender": 0.8, "minutes_to_best": max(raw["resattention"]["accuracy"])}
+    found: dict[str, dict] = {}
+    for name, goal in goals.items():
+        spent = {who: reached(r, goal) for who, r in raw.items()}
+        ours, theirs = spent["gralib"], spent["resattention"]
+        found[name] = {"accuracy": goal, **spent, "vs_resattention": ours and theirs and ours / theirs}
+    return found
+
+
+def reached(raw: dict, goal: float) -> float | None:
+    """Return the minutes after which the validation accuracy was at least `goal`."""
+    return next((m for m, a in zip(raw["minutes"], raw["accuracy"], strict=True) if a >= goal), None)
 
 
 def machine() -> dict:
@@ -244,7 +281,11 @@ def whole(path: Path) -> bool:
 
 
 if __name__ == "__main__":
-    found = measure(sys.argv[1:])
+    parser = argparse.ArgumentParser(description="Measure speed beside what people would use instead.")
+    parser.add_argument("names", nargs="*", help="raw measurements to make anew; all when none is named")
+    parser.add_argument("--root", type=Path, default=ROOT / "data" / "utkface", help="the real UTKFace")
+    asked = parser.parse_args()
+    found = measure(asked.names, asked.root.resolve())
     write_text(ROOT / "reports" / "benchmarks.json", json.dumps(found, indent=1) + "\n")
     write_text(ROOT / "reports" / "benchmarks.md", page(found))
     print(page(found))

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import jinja2
 
-from gralib.backend import commit
 from gralib.records import write_text
+from gralib.surroundings import commit
 
 ROOT = Path(__file__).resolve().parents[1]
 STEPS = 20

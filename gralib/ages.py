@@ -23,6 +23,25 @@ def category_names(width: int = 10) -> list[str]:
     return [f"{c * width}-{c * width + width - 1}" for c in range(category_count(width))]
 
 
+def middles(width: int = 10) -> NDArray[np.float64]:
+    """Return the middle of each category in years (categories,): what its ages average, were all equally frequent.
+
+    Labels are whole years: 30 to 39 average 34.5, and a category of one year stands for itself. The last category
+    ends at `MAX_AGE`.
+    """
+    first = width * np.arange(category_count(width))
+    return (first + np.minimum(first + width - 1, MAX_AGE)) / 2
+
+
+def category_means(age: ArrayLike, width: int = 10) -> NDArray[np.float64]:
+    """Return what the ages (n,) of each category average, in years (categories,); where it has none, its middle."""
+    category, _ = encode(age, width)
+    standing = middles(width)
+    total = np.bincount(category, np.asarray(age, dtype=np.float64), len(standing))
+    count = np.bincount(category, minlength=len(standing))
+    return np.where(count, total / np.maximum(count, 1), standing)
+
+
 def encode(age: ArrayLike, width: int = 10) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Divide ages into category and remainder (Fig. 8).
 

@@ -104,6 +104,11 @@ class GatedAttention(keras.layers.Layer):
         held = ops.convert_to_tensor(self.held)
         return ops.where(held < 0, ops.sigmoid(self.logit), held)
 
+    @property
+    def frozen(self) -> bool:
+        """Whether gamma is held at a number."""
+        return float(self.held) >= 0
+
     def hold(self, gate: Gate) -> None:
         """Freeze gamma at a number from now on, or let it learn again ('trainable'), in a compiled network too."""
         gate = check_gate(gate)

@@ -3,47 +3,49 @@
 import importlib.metadata
 import os
 import platform
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from gralib.errors import ROOT, UserError
+from threadpoolctl import threadpool_info, threadpool_limits
 
-CODE = ("gralib", "notebooks", "Snakefile", "requirements.lock")
-"""What decides a result; a record says whether these were as committed."""
+from gralib.errors import UserError
+from gralib.surroundings import commit, hold_variables, variables
 
-
+BACKENDS = ("tensorflow", "jax")
+"""Those that this code was written for and tested on."""
 _started = 0
 """Threads that `start` gave this process; 0 before it was called."""
 
 
-def start(threads: int = 1) -> None:
+def start(threads: int | None = None) -> None:
     """Start Keras on `threads` processor threads with operations that give the same bits every time.
 
     One thread a run is the default: runs side by side use the cores best, and results do not depend on how many there
     are. They do depend on the threads of a run, which share out sums and so round otherwise. TensorFlow takes its
-    thread count once, so a process keeps its first one.
+    thread count once, so a process keeps its first one; None asks for no other. Nothing that a file in the user's
+    home, the environment or other code sets of Keras decides a number: see `gralib.surroundings` and `_settle`.
 
     Raises:
-        UserError: another number of threads before, something computed without this, or no engine is installed.
+        UserError: another number of threads before, something computed without this, a setting that came too late to
+            be changed, or no engine is installed.
     """
     global _started
     if _started:
-        if _started != threads:
+        if threads not in (None, _started):
             raise UserError(f"threads: this process computes on {_started}, got {threads}")
+        _settle()
         return
+    threads = threads or 1
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    late = "keras" in sys.modules  # too late for these
-    for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
-        os.environ[name] = str(threads)
+    late = bool({"keras", "tensorflow"} & set(sys.modules))  # too late for these
+    hold_variables(threads)
     try:
         with _quiet():
-            import keras
-
-            keras.utils.set_random_seed(0)
-            if keras.backend.backend() == "tensorflow":
+            _import_keras()
+            _settle()
+            if _backend() == "tensorflow":
                 import tensorflow
 
                 if late:
@@ -53,7 +55,54 @@ def start(threads: int = 1) -> None:
         _spread()
     except ModuleNotFoundError as error:
         raise UserError(f"KERAS_BACKEND: no {error.name} here; install it or set KERAS_BACKEND=jax") from None
+    threadpool_limits(threads)  # libraries that were loaded before the variables were set
     _started = threads
+
+
+def _import_keras() -> None:
+    """Import Keras on the backend that KERAS_BACKEND names, TensorFlow without it; never on one a file names."""
+    asked = os.environ.get("KERAS_BACKEND") or BACKENDS[0]
+    if asked not in BACKENDS:
+        raise UserError(f"KERAS_BACKEND: expected {' or '.join(BACKENDS)}, got {asked!r}")
+    if "keras" not in sys.modules:
+        os.environ["KERAS_BACKEND"] = asked
+    try:
+        import keras
+    except (AttributeError, TypeError, ValueError) as error:
+        place = os.environ.get("KERAS_HOME") or "~/.keras"
+        raise UserError(f"{place}/keras.json: expected settings that Keras can read, got {error}") from None
+    if _backend() not in BACKENDS:
+        raise UserError(f"backend of Keras: expected {' or '.join(BACKENDS)}, got {_backend()!r}")
+    keras.utils.set_random_seed(0)
+
+
+def _settle() -> None:
+    """Give Keras and its backend the settings that all runs share, whatever keras.json or other code said."""
+    import keras
+
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_dtype_policy("float32")
+    keras.config.set_max_epochs(None)
+    keras.config.set_max_steps_per_epoch(None)
+    if _backend() == "jax":
+        import jax
+
+        jax.config.update("jax_enable_x64", False)
+        jax.config.update("jax_default_matmul_precision", None)
+        return
+    import tensorflow
+
+    tensorflow.config.run_functions_eagerly(False)
+    tensorflow.config.experimental.enable_tensor_float_32_execution(True)  # as it is by default; matters on GPUs alone
+
+
+def _backend() -> str:
+    """Return the name of the backend that Keras runs on."""
+    import keras
+
+    return keras.backend.backend()
 
 
 def _hold(threads: int) -> None:
@@ -117,9 +166,7 @@ def _quiet() -> Iterator[None]:
 
 def jit_compile() -> bool:
     """Tell whether to compile with XLA: always on JAX; not on TensorFlow, whose XLA is 2 to 3 times slower on CPUs."""
-    import keras
-
-    return keras.backend.backend() == "jax"
+    return _backend() == "jax"
 
 
 def fused_batch_norm() -> Callable | None:
@@ -127,9 +174,7 @@ def fused_batch_norm() -> Callable | None:
 
     XLA fuses by itself on JAX. TensorFlow's operation returns the sample variance; Keras uses the population's.
     """
-    import keras
-
-    if keras.backend.backend() != "tensorflow":
+    if _backend() != "tensorflow":
         return None
     import tensorflow
 
@@ -143,10 +188,9 @@ def fused_batch_norm() -> Callable | None:
 
 def gradient(function: Callable, x: Any) -> Any:
     """Return the gradient of a scalar function at the array `x`, shaped like `x`, as NumPy."""
-    import keras
     import numpy as np
 
-    if keras.backend.backend() == "jax":
+    if _backend() == "jax":
         import jax
 
         return np.asarray(jax.grad(function)(jax.numpy.asarray(x)))
@@ -160,11 +204,9 @@ def gradient(function: Callable, x: Any) -> Any:
 
 
 def environment() -> dict[str, Any]:
-    """Return what a record says of where it was made: versions, engine, processor, threads, commit."""
-    import keras
-
-    name = keras.backend.backend()
-    packages = ["keras", name, "numpy", "pillow", "scikit-learn"]
+    """Return what a record says of where it was made: versions, engine, processor, threads, settings, commit."""
+    name = _backend()
+    packages = ["keras", name, "numpy", "pillow", "scikit-image", "scikit-learn", "scipy"]
     return {
         "python": platform.python_version(),
         "packages": {p: importlib.metadata.version(p) for p in packages},
@@ -173,20 +215,21 @@ def environment() -> dict[str, Any]:
         "threads": _started,
         "devices": devices(),
         "system": f"{platform.system()} {platform.machine()}",
+        "settings": settings(),
         **commit(),
     }
 
 
-def commit() -> dict[str, Any]:
-    """Return the checkout's commit and whether the code was as committed; both None outside git."""
+def settings() -> dict[str, Any]:
+    """Return what moves a number and is not ours to set: the kernels of linear algebra, oneDNN, and variables left."""
+    pools = threadpool_info()
+    kernels = {f"{p['internal_api']} {p.get('architecture', '')}".strip() for p in pools if p["user_api"] == "blas"}
+    found: dict[str, Any] = {"blas": sorted(kernels)}
+    if _backend() == "tensorflow":
+        from tensorflow.python.util import _pywrap_util_port
 
-    def git(*words: str) -> str:
-        return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
-
-    try:
-        return {"commit": git("rev-parse", "HEAD"), "clean": not git("status", "--porcelain", "--", *CODE)}
-    except (OSError, subprocess.CalledProcessError):
-        return {"commit": None, "clean": None}
+        found["onednn"] = _pywrap_util_port.IsMklEnabled()  # the processor decides where Keras was imported before us
+    return found | variables()
 
 
 def _device(backend: str) -> str:
@@ -196,6 +239,11 @@ def _device(backend: str) -> str:
 
         if jax.default_backend() != "cpu":
             return str(jax.devices()[0].device_kind)
+    else:
+        import tensorflow
+
+        for device in tensorflow.config.list_physical_devices("GPU"):
+            return str(tensorflow.config.experimental.get_device_details(device).get("device_name", device.name))
     try:
         with open("/proc/cpuinfo") as lines:  # noqa: PTH123
             return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))

@@ -1,12 +1,14 @@
 """The command `gra`. Every error a user can mend is one line; heavy libraries are imported when needed."""
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from gralib import words
 from gralib.errors import UserError
 
 app = typer.Typer(
@@ -15,7 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="GRA_Net, reproduced: check data, train, run notebooks, write the report. "
-    "'make study' does all of it; these are the steps.",
+    "'make study' does all of it; these are the steps. With --debug an error shows where it came from.",
 )
 data = typer.Typer(no_args_is_help=True, help="Look at a data set, or draw a synthetic one.")
 app.add_typer(data, name="data")
@@ -35,29 +37,37 @@ def data_check(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Read every file, decode every picture once, and account for all of them."""
-    from gralib.datasets import find_root, load
+    from gralib.datasets import PUBLISHED, find_root, load
     from gralib.faces import open_faces
     from gralib.manifest import account, summary
 
     place = find_root(name, root)
     manifest = load(name, place)
     found: dict[str, Any] = {"dataset": name, "all rows": summary(manifest.rows)}
-    counts = account(manifest.rows)
-    if not manifest.kept.empty:
+    counts, trouble = account(manifest.rows), ""
+    try:
         faces = open_faces(name, place, progress=not as_json)
         counts = faces.account
         found |= {"faces": summary(faces.table), "fingerprint": faces.fingerprint, "synthetic": faces.synthetic}
+    except UserError as error:
+        trouble = str(error)
     if as_json:
         print(json.dumps({**found, "account": counts.to_dict(orient="records")}, indent=1))
-        return
-    print(counts.to_string(index=False))
-    for part in ("all rows", "faces"):
-        if part in found:
-            print(f"{part}: " + ", ".join(f"{key} {value}" for key, value in found[part].items()))
-    if manifest.kept.empty:
-        print(f"{place}: no usable picture here; how to get them: gra data how-to {name}")
     else:
-        print(f"{'synthetic' if faces.synthetic else 'real'} faces, fingerprint {faces.fingerprint}")
+        print(counts.to_string(index=False))
+        if trouble and not manifest.kept.empty:
+            print("as the names say, before any picture was decoded")
+        for part in ("all rows", "faces"):
+            if part in found:
+                print(f"{part}: " + ", ".join(f"{key} {value}" for key, value in found[part].items()))
+        if counts["reason"].str.contains("not here").any():
+            print(f"what is not here: gra data how-to {name} says how to get it")
+        if not manifest.source.synthetic:
+            print(f"published: {PUBLISHED[name]} pictures")
+        if not trouble:
+            print(f"{'synthetic' if faces.synthetic else 'real'} faces, fingerprint {faces.fingerprint}")
+    if trouble:
+        raise UserError(f"{trouble}; how to get the pictures: gra data how-to {name}")
 
 
 @data.command("how-to")
@@ -121,16 +131,17 @@ def run_command(
     from gralib.faces import open_faces
 
     standard = PROTOCOLS.get(dataset, {})  # type: ignore[call-overload]
-    config = configure(preset, **{**standard, "dataset": dataset, "task": task, **_settings(change or [])})
+    changes = words.changes(change, {"task": "--task", "dataset": "--dataset", "preset": "--preset"})
+    config = configure(preset, **{**standard, "dataset": dataset, "task": task, **changes})
     faces = open_faces(dataset, find_root(dataset, root), progress=progress == "bar")
-    from gralib.experiment import run, run_folds
+    from gralib.experiment import run, run_folds, scores_of
 
     options: dict[str, Any] = {"again": again, "threads": threads, "progress": progress}
     runs = [run(config, faces, **options)] if folds == 1 else run_folds(config, faces, folds, **options)
     for finished in runs:
-        for name, score in finished.record.scores.items():
+        for name, score in scores_of(finished).items():
             kind = "synthetic" if finished.record.synthetic else "real"
-            interval = "" if score.low is None else f" [{score.low:.3f}, {score.high:.3f}]"
+            interval = "" if score.low != score.low else f" [{score.low:.3f}, {score.high:.3f}]"
             text = f"{name} {score.value:.3f}{interval}, constant predictor {score.floor:.3f}"
             print(f"{kind} faces: {text}", file=sys.stderr)
         print(finished.record.run_id)
@@ -159,9 +170,12 @@ def grid_command(
     from gralib.datasets import find_root
     from gralib.faces import open_faces
 
-    configs, settings = [], _settings(change or [])
+    wanted = {name: grids.seeds_of(name, seeds) for name in names}
+    varied = {setting: f"the grid {name}" for name in names for s in grids.GRIDS[name].settings for setting in s}
+    own = {"dataset": "--dataset", "preset": "--preset", "seed": "--seeds", "task": "the grid"}
+    changes, configs = words.changes(change, varied | own), []
     for name in names:
-        configs += grids.configs_of(name, grids.seeds_of(name, seeds), dataset, preset, **settings)  # type: ignore[arg-type]
+        configs += grids.configs_of(name, wanted[name], dataset, preset, **changes)  # type: ignore[arg-type]
     parts = grids.parts_of(configs)
     if part > len(parts):
         raise UserError(f"part: expected 1 to {len(parts)}, got {part}")
@@ -215,6 +229,24 @@ def keep_command(
         print(records.keep(found))
 
 
+@app.command("export")
+def export_command(
+    run: Annotated[str, typer.Argument(help="Name of a finished run made here, as 'gra run' printed it.")],
+    out: Annotated[Path | None, typer.Option(help="File to write. Default: network.onnx beside the weights.")] = None,
+    gates: Annotated[bool, typer.Option("--gates", help="Make the gates inputs, and the masks outputs.")] = False,
+) -> None:
+    """Write a trained network as ONNX, for gralib.predict and other readers without Keras."""
+    from gralib import backend, records
+
+    found = records.find(run, (records.STORE,))
+    if not found:
+        raise UserError(f"{run}: no finished run of that name in {records.STORE}/")
+    backend.start(1)
+    from gralib.export import export
+
+    print(export(found, out, gates))
+
+
 @kept.command("import")
 def records_import(
     folder: Annotated[str, typer.Argument(help="Folder of runs from another machine.", metavar="FOLDER")],
@@ -239,7 +271,7 @@ def notebook_command(
     """Run a notebook from top to bottom and write it with its outputs, as .ipynb and .html."""
     from gralib import notebooks
 
-    html = notebooks.execute(f"notebooks/{name}.ipynb", _settings(parameter or []), out or f"reports/notebooks/{name}")
+    html = notebooks.execute(f"notebooks/{name}.ipynb", words.read(parameter), out or f"reports/notebooks/{name}")
     print(html)
     if publish:
         print(notebooks.publish(html.with_suffix(".ipynb"), f"reports/executed/{name}.html"))
@@ -263,25 +295,23 @@ def report_command(
     print(build(out))
 
 
-def _settings(pairs: list[str]) -> dict[str, Any]:
-    """Return 'name=value' words as a dict; values are read as JSON where they are JSON, else as text."""
-    settings: dict[str, Any] = {}
-    for pair in pairs:
-        name, equals, text = pair.partition("=")
-        if not equals:
-            raise UserError(f"{pair}: expected NAME=VALUE")
-        try:
-            settings[name] = json.loads(text)
-        except json.JSONDecodeError:
-            settings[name] = text
-    return settings
-
-
 def main() -> None:
-    """Run the command; a mistake of the user's ends in one line and exit status 1."""
+    """Run the command; whatever goes wrong ends in one line and exit status 1, with --debug in a traceback too."""
+    said = [word for word in sys.argv[1:] if word != "--debug"]
+    os.environ["MPLBACKEND"] = "agg"  # figures go to files, no window opens
     try:
-        app()
-    except UserError as error:
-        sys.exit(f"gra: {error}")
-    except OSError as error:
-        sys.exit(f"gra: {error.filename or 'file'}: {error.strerror or error}")
+        app(args=said)
+    except Exception as error:
+        if "--debug" in sys.argv:
+            raise
+        sys.exit(f"gra: {_line(error)}")
+
+
+def _line(error: Exception) -> str:
+    """Return an error as one line that says what to do."""
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.filename or 'file'}: {error.strerror or error}"
+    said = " ".join(str(error).split())
+    return f"{type(error).__name__}: {said[:300]}; nobody foresaw this: call it again with --debug to see where"

@@ -75,7 +75,7 @@ def side(runs: Sequence[Sequence[Run]], measure: str, join: str = "soft") -> Sid
     """
     tables = [seed_runs[0].predictions for seed_runs in runs]
     for table, seed_runs in zip(tables, runs, strict=True):
-        if list(table["path"]) != list(tables[0]["path"]):
+        if not table["path"].equals(tables[0]["path"]):
             raise UserError(f"{seed_runs[0].record.run_id}: other test faces than {runs[0][0].record.run_id}")
     found = [_values(seed_runs, measure, join) for seed_runs in runs]
     ids = tuple(run.record.run_id for seed_runs in runs for run in seed_runs)
@@ -91,7 +91,7 @@ def _values(runs: Sequence[Run], measure: str, join: str) -> tuple[np.ndarray, n
         table = join_ages(runs[0], runs[1], join)
         return (
             scores.absolute_errors(table["age"], table["predicted"]),
-            scores.absolute_errors(table["age"], float(record.constants["age"])),
+            scores.absolute_errors(table["age"], record.constants["age"]),
         )
     if measure == "age_mae":
         measure = "category_mae_years" if record.config.task == "age_category" else "remainder_error_years"
@@ -112,7 +112,7 @@ def gain(first: Side, second: Side, measure: str) -> Estimate:
         UserError: other faces, or no seed that both have.
     """
     both = sorted(set(first.seeds) & set(second.seeds))
-    if list(first.faces["path"]) != list(second.faces["path"]) or not both:
+    if not first.faces["path"].equals(second.faces["path"]) or not both:
         raise UserError(f"{second.run_ids[0]}: expected the faces and a seed of {first.run_ids[0]}")
     one, other = (side.values[[side.seeds.index(seed) for seed in both]] for side in (first, second))
     return _signed(one - other, first.faces["group"], measure)

@@ -4,13 +4,14 @@ import hashlib
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from gralib.errors import UserError
 
 Preset = Literal["smoke", "laptop", "paper"]
 Task = Literal["gender", "age_category", "age_regression", "age_group"]
 Dataset = Literal["fgnet", "afad", "wikipedia", "utkface", "adience"]
+Recipe = Literal["keras", "tuned"]
 Protocol = Literal["grouped", "official", "leave_one_out", "random"]
 TASKS: dict[Dataset, tuple[Task, ...]] = {
     "fgnet": ("age_category", "age_regression"),
@@ -33,26 +34,41 @@ PROTOCOLS: dict[Dataset, dict[str, Any]] = {
 }
 """The honest protocol of each data set, as a change of `RunConfig`'s defaults. FG-NET's is leave one person out (82
 folds); ten folds of persons are what a laptop does."""
-Counts = tuple[Annotated[int, Field(ge=1, le=8)], ...]
+Number = Annotated[float, AfterValidator(lambda value: value + 0.0)]
+"""A float whose -0.0 is 0.0, so that one value has one address."""
+Counts = Annotated[tuple[Annotated[int, Field(ge=1, le=8)], ...], Field(strict=False)]
+Span = Annotated[tuple[Annotated[int, Field(ge=0, le=116)], Annotated[int, Field(ge=0, le=116)]], Field(strict=False)]
 
 PRESETS: dict[str, dict[str, Any]] = {
     "smoke": {"width": 4, "epochs": 16, "batch_size": 32, "train_faces": 1500},
-    "laptop": {"width": 8, "epochs": 18},
-    "paper": {"width": 32, "epochs": 40},
+    "laptop": {"width": 8},
+    "paper": {"width": 32},
 }
-"""What a preset changes of `RunConfig`'s defaults: `smoke` shows in minutes that everything runs, `laptop` gives
-results in about half an hour a network on two cores, `paper` is the published size and wants a GPU."""
+"""What a preset changes of `RunConfig`'s defaults and the recipe: `smoke` shows in minutes that everything runs,
+`laptop` gives results in minutes a network on two cores, `paper` is the published size and wants a GPU."""
+RECIPES: dict[Recipe, dict[str, Any]] = {
+    "keras": {"epochs": 18},
+    "tuned": {"epochs": 18},
+}
+"""How a network is trained: with Keras' defaults around what the paper says, or as chosen on validation faces."""
 
 
 class RunConfig(BaseModel):
-    """One training run. Unknown fields fail; equal configurations on equal data are one and the same run."""
+    """One training run. Unknown fields fail, and so does a value of another type: True is no number, 1.0 no whole one.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+    Configurations are equal where they name the same run: what the method or the task ignores does not count.
+    """
 
-    recipe: Literal[2] = 2
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True, strict=True
+    )
+
+    version: Literal[3] = 3
     """Raised when the code trains differently for the same settings, so that old runs are not taken for new."""
     preset: Preset = "laptop"
-    """The preset this configuration started from; claims look only at `laptop` and `paper`."""
+    """The preset this configuration started from: a label, no part of the address."""
+    recipe: Recipe = "keras"
+    """The recipe this configuration started from: a label, no part of the address."""
     dataset: Dataset = "utkface"
     """The data set, by the name of its loader."""
     task: Task = "gender"
@@ -64,14 +80,19 @@ class RunConfig(BaseModel):
     """Parts that `grouped` and `random` divide the faces into; one of them tests."""
     fold: int = Field(0, ge=0, le=999)
     """Which part tests; with `leave_one_out`, which person."""
-    age_range: tuple[Annotated[int, Field(ge=0, le=116)], Annotated[int, Field(ge=0, le=116)]] | None = None
+    tuning: bool = False
+    """Choose a recipe: the faces of the fold sit out, and a fifth of those that would train test instead."""
+    age_range: Span | None = None
     """Only faces of these ages, ends included, such as UTKFace's 21 to 60; all when None."""
     split_seed: int = Field(0, ge=0, lt=2**32)
-    """Seed of the split; kept when `seed` changes, so that all seeds share their test faces."""
-    label_noise: float = Field(0.0, ge=0, lt=1)
+    """Seed of the split; kept when `seed` changes, so that all seeds of a fold share their test faces."""
+    label_noise: Number = Field(0.0, ge=0, lt=1)
     """Share of the labels that train and choose the epoch which are replaced by a wrong one, drawn with `seed`."""
     train_faces: int | None = Field(None, ge=16)
     """At most this many training faces, drawn with `split_seed`; all when None. The test set stays whole."""
+    held_out: Number = Field(0.1, ge=0, le=0.5)
+    """Share of the training side that is held out to choose the epoch, by groups; with 0 all of it trains and the
+    last epoch counts. Not stated in the paper."""
 
     network: Literal["gra_net", "residual", "levi_hassner", "savchenko", "separable", "hog"] = "gra_net"
     """GRA_Net, or what it is compared with; see `gralib.baselines` and `gralib.classical`."""
@@ -79,7 +100,7 @@ class RunConfig(BaseModel):
     """Channels of the stem. Not stated in the paper: 32 gives its 33 million parameters in the published layout."""
     attention: Literal["mixed", "channel", "spatial"] = "mixed"
     """Eq. 4, 5 or 6. Not stated in the paper for its experiments."""
-    gate: Literal["trainable"] | Annotated[float, Field(ge=0, le=1)] = "trainable"
+    gate: Literal["trainable"] | Annotated[Number, Field(ge=0, le=1)] = "trainable"
     """Gamma of Eq. 3: learned, or frozen at a number. Not stated in the paper: how it stays in [0, 1] and where
     it starts (here the sigmoid of one scalar, from 1/2)."""
     upsampling: Literal["bilinear", "nearest"] = "bilinear"
@@ -98,14 +119,41 @@ class RunConfig(BaseModel):
     """Times through the training faces. Not stated in the paper."""
     batch_size: int = Field(64, ge=2, le=4096)
     """Faces in a step. Not stated in the paper."""
-    learning_rate: float = Field(1e-3, gt=0, le=1)
-    """Of Nadam (7.1), at the start; it falls to zero along half a cosine (our choice)."""
+    learning_rate: Number = Field(1e-3, gt=0, le=1)
+    """Greatest rate of Nadam; the paper's is 0.001 (7.1). It falls to zero along half a cosine (our choice)."""
+    warmup: Number = Field(0.0, ge=0, lt=1)
+    """Share of the steps in which the rate rises to `learning_rate`. Not stated in the paper."""
+    gate_rate: Number = Field(1.0, gt=0, le=1000)
+    """How much faster the gates' scalars move than other weights. 1 is the paper read literally: then Nadam, whose
+    steps are about its rate, hardly moves a gate in a short training."""
+    weight_decay: Number = Field(0.0, ge=0, le=1)
+    """Share of every kernel that a step takes away at rate 1 (Loshchilov and Hutter 2019). Not stated in the paper."""
+    label_smoothing: Number = Field(0.0, ge=0, lt=1)
+    """Share of a target that is spread over all classes (Szegedy et al. 2016). Not stated in the paper."""
+    start: Literal["glorot", "he", "zero", "dirac"] = "glorot"
+    """Kernels at the start: Glorot uniform (Keras' default), He normal, or Glorot with the last convolution of every
+    residual unit at zero or at the identity. Not stated in the paper."""
+    batch_norm_momentum: Number = Field(0.9, gt=0, lt=1)
+    """Of batch norm's running statistics. Not stated in the paper."""
+    averaging: Number = Field(0.0, ge=0, lt=1)
+    """Decay of the running mean of all weights that answers in place of the last ones; 0: none. Not stated."""
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
     """Of the arithmetic inside the network (a Keras dtype policy); weights and loss are float32 in both."""
-    augment: bool = True
-    """Mirror and shift the training faces by up to two pixels. Not stated in the paper."""
+    mirror: Literal["none", "random", "alternating"] = "random"
+    """Mirror the training faces: half of them drawn anew in every epoch, or each in every other epoch. Not stated in
+    the paper, which names an ImageDataGenerator (7.1)."""
+    shift: int = Field(2, ge=0, le=16)
+    """Pixels by which a training face is moved at most. Not stated in the paper."""
+    zoom: Number = Field(0.0, ge=0, lt=1)
+    """Share by which a training face is enlarged or reduced at most. Not stated in the paper."""
+    cutout: int = Field(0, ge=0, le=32)
+    """Side in pixels of a grey square laid on each training face (DeVries and Taylor 2017). Not stated."""
+    mixup: Number = Field(0.0, ge=0, le=1)
+    """Mix pairs of training faces and their targets by a share from Beta(mixup, mixup) (Zhang et al. 2018)."""
+    mirrored_prediction: bool = False
+    """Answer with the mean of a face and its mirror image. Not stated in the paper."""
     seed: int = Field(0, ge=0, lt=2**32)
-    """Seed of the weights, the order of the faces and their augmentation."""
+    """Seed of the weights, the order of the faces, their augmentation and dropout."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> "RunConfig":
@@ -119,51 +167,108 @@ class RunConfig(BaseModel):
             )
         if self.network != "gra_net" and self.task == "age_regression":
             raise ValueError(f"network: expected gra_net for age_regression, got {self.network}")
+        if self.mixup and self.task == "age_regression":
+            raise ValueError(f"mixup: expected 0 for age_regression, whose targets can't be mixed, got {self.mixup}")
         if self.protocol in ("grouped", "random") and self.fold >= self.folds:
             raise ValueError(f"fold: expected 0 to {self.folds - 1}, got {self.fold}")
         if self.protocol == "official" and (self.dataset != "adience" or self.fold > 4):
             raise ValueError(f"protocol: official is for folds 0 to 4 of adience, got {self.dataset}, fold {self.fold}")
+        if self.label_noise and self.age_width == 117 and self.task in ("age_category", "age_regression"):
+            raise ValueError(f"label_noise: expected 0 where one age category holds everybody, got {self.label_noise}")
         if self.age_range and self.age_range[0] > self.age_range[1]:
             raise ValueError(f"age_range: expected the younger age first, got {self.age_range}")
         return self
 
     def canonical(self) -> str:
-        """Return the configuration as one line of JSON with sorted keys; settings at their default are left out.
+        """Return the configuration as one line of JSON with sorted keys: what decides the run, and nothing else.
 
-        So a setting added later, with a default that means what was done before, leaves old runs their names.
+        Settings at their default are left out, so that one added later, whose default means what was done before,
+        leaves old runs their names; so are labels and what the method or the task ignores.
         """
-        chosen = self.model_dump(mode="json", exclude_defaults=True) | {"recipe": self.recipe}
-        return json.dumps(chosen, sort_keys=True, separators=(",", ":"))
+        chosen = self.model_dump(mode="json", exclude_defaults=True, exclude=ignored(self))
+        return json.dumps(chosen | {"version": self.version}, sort_keys=True, separators=(",", ":"))
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether the other configuration names the same run."""
+        return isinstance(other, RunConfig) and self.canonical() == other.canonical()
+
+    def __hash__(self) -> int:
+        """Return a hash that agrees with equality."""
+        return hash(self.canonical())
 
     def run_id(self, fingerprint: str) -> str:
         """Return the name of this run on the data of that fingerprint: readable, ending in a hash of both."""
         digest = hashlib.sha256(f"{self.canonical()}\n{fingerprint}".encode()).hexdigest()[:12]
-        part = f"-f{self.fold}" if self.fold else ""
-        return f"{self.dataset}-{self.task.replace('_', '-')}-{self.preset}-s{self.seed}{part}-{digest}"
+        method = f"w{self.width}" if self.network == "gra_net" else self.network.replace("_", "-")
+        seed = "" if "seed" in ignored(self) else f"-s{self.seed}"
+        fold = f"-f{self.fold}" if self.fold else ""
+        return f"{self.dataset}-{self.task.replace('_', '-')}-{method}{seed}{fold}-{digest}"
 
 
-RESET = (
-    "gate", "seed", "split_seed", "train_faces", "augment", "epochs", "protocol", "folds", "fold", "age_range",
-    "label_noise",
+NETWORK = frozenset({"attention", "gate", "gate_rate", "upsampling", "groups", "modules", "mask_depths"})
+"""Settings of GRA_Net's layout, which no other method reads."""
+TRAINING = frozenset({
+    "epochs", "batch_size", "learning_rate", "warmup", "weight_decay", "label_smoothing", "start", "averaging",
+    "batch_norm_momentum", "precision", "mirror", "shift", "zoom", "cutout", "mixup", "mirrored_prediction",
+})  # fmt: skip
+"""Settings of the training of a network, which a method without one does not read."""
+
+
+def ignored(config: RunConfig) -> set[str]:
+    """Return the settings that decide nothing in this run: labels, and what the method, task or protocol ignores."""
+    out = {"preset", "recipe", "version"}
+    if config.network != "gra_net":
+        out |= NETWORK
+    if config.network not in ("gra_net", "residual"):
+        out |= {"width"}
+    if config.network == "hog":
+        out |= TRAINING | ({"seed"} if not config.label_noise else set())
+    if config.network not in ("gra_net", "residual") and config.start in ("zero", "dirac"):
+        out |= {"start"}  # no residual units: the start is Glorot's
+    if config.gate != "trainable":
+        out |= {"gate_rate"}
+    if config.task in ("gender", "age_group") and config.network != "savchenko":
+        out |= {"age_width"}
+    if config.task == "age_regression":
+        out |= {"label_smoothing"}
+    if config.protocol not in ("grouped", "random"):
+        out |= {"folds"}
+        if not (config.tuning or config.train_faces or config.held_out):
+            out |= {"split_seed"}
+    return out
+
+
+SHAPE = (
+    "network", "width", "attention", "upsampling", "groups", "modules", "mask_depths", "age_width", "task", "dataset",
+    "gate", "precision", "batch_norm_momentum", "averaging", "batch_size",
 )  # fmt: skip
-"""Settings that one compiled network serves: weights are set back, nothing is traced anew."""
+"""Settings that need a compiled network of their own; for all others weights and rates are set back."""
+
+
+UNSHAPED = {name: field.default for name, field in RunConfig.model_fields.items() if name not in SHAPE}
+"""All other settings, at their defaults."""
 
 
 def shape(config: RunConfig) -> RunConfig:
-    """Return `config` with the settings of `RESET` at their defaults: equal where one compiled network serves."""
-    return config.model_copy(update={name: RunConfig.model_fields[name].default for name in RESET})
+    """Return `config` with all settings but those of `SHAPE` at their defaults: equal where one network serves.
+
+    A frozen gate is a weight of the network with trainable ones; any other kind of gate is a network of its own.
+    """
+    gate = config.gate if isinstance(config.gate, str) else "trainable"
+    return config.model_copy(update={**UNSHAPED, "gate": gate})
 
 
-def configure(preset: str = "laptop", **fields: Any) -> RunConfig:
-    """Return a preset's configuration with `fields` changed.
+def configure(preset: str = "laptop", recipe: str = "tuned", **fields: Any) -> RunConfig:
+    """Return the configuration of a preset under a recipe with `fields` changed.
 
     Raises:
-        UserError: an unknown preset or field, or a value outside its range, on one line.
+        UserError: an unknown preset, recipe or field, or a value outside its range, on one line.
     """
-    if preset not in PRESETS:
-        raise UserError(f"preset: expected one of {', '.join(PRESETS)}, got {preset!r}")
+    for name, known, got in (("preset", PRESETS, preset), ("recipe", RECIPES, recipe)):
+        if got not in known:
+            raise UserError(f"{name}: expected one of {', '.join(known)}, got {got!r}")
     try:
-        return RunConfig(**{"preset": preset, **PRESETS[preset], **fields})
+        return RunConfig(**{"preset": preset, "recipe": recipe, **RECIPES[recipe], **PRESETS[preset], **fields})  # type: ignore[index]
     except ValidationError as error:
         raise UserError(explain(error)) from None
 
@@ -174,8 +279,8 @@ def configure_tasks(dataset: Dataset, preset: str = "laptop", **fields: Any) -> 
     Raises:
         UserError: as `configure`.
     """
-    common = {**PROTOCOLS[dataset], **fields, "dataset": dataset}
-    return {task: configure(preset, task=task, **common) for task in TASKS[dataset]}
+    common = {**PROTOCOLS.get(dataset, {}), **fields, "dataset": dataset}
+    return {task: configure(preset, task=task, **common) for task in TASKS.get(dataset, ("gender",))}
 
 
 def explain(error: ValidationError) -> str:

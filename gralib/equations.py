@@ -26,7 +26,7 @@ def check(width: int = 8, seed: int = 0) -> list[dict[str, Any]]:
     Returns:
         One line a check: claim, what, value (a difference, or a count), holds.
     """
-    backend.start(1)
+    backend.start()
     import keras
     from keras import ops
 

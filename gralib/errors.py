@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-ROOT = Path(os.environ.get("GRA_ROOT", Path(__file__).resolve().parents[1]))
+ROOT = Path(os.environ.get("GRA_ROOT", Path(__file__).resolve().parents[1])).expanduser()
 """Where `data/`, `cache/`, `runs/` and `reports/` are: the checkout, or the environment's GRA_ROOT."""
 
 
@@ -30,5 +30,11 @@ def writing(path: str | Path) -> Iterator[None]:
 
 
 def from_root(path: str | Path) -> Path:
-    """Return `path`, a relative one taken from the project's root (notebooks run in a folder of their own)."""
-    return ROOT / path
+    """Return `path` with `~` as the home it stands for, and a relative one taken from the project's root.
+
+    Notebooks run in a folder of their own, so nothing is taken from the folder a process is in.
+    """
+    try:
+        return ROOT / Path(path).expanduser()
+    except RuntimeError:
+        raise UserError(f"{path}: expected a path; no such home") from None

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +17,12 @@ from gralib.errors import FailedTraining, UserError, from_root
 from gralib.faces import Faces
 from gralib.manifest import GENDERS
 from gralib.protocols import Split, fold_count, groups, split
-from gralib.records import Record, Run, Score
-from gralib.tasks import LABEL, class_names, flip
+from gralib.records import Record, Run
+from gralib.scores import Score
+from gralib.tasks import LABEL, class_names, flip, output_names
 
 if TYPE_CHECKING:
     import keras
-
-PREFIX = {"gender": "p_", "age_category": "p_", "age_group": "p_", "age_regression": "r_"}
 
 
 def run(
@@ -30,7 +30,7 @@ def run(
     faces: Faces,
     store: str | Path = records.STORE,
     again: bool = False,
-    threads: int = 1,
+    threads: int | None = None,
     progress: str = "bar",
 ) -> Run:
     """Return the run of `config` on `faces`: read back if finished here or committed, else trained.
@@ -39,7 +39,8 @@ def run(
         config: what to train.
         faces: on what.
         store: folder of the runs made here; an interrupted run in it goes on.
-        again: train although a committed record exists (a run finished in `store` is read back all the same).
+        again: train although a committed record exists (a run finished in `store` is read back if its weights are
+            there too).
         threads: processor threads, see `backend.start`.
         progress: 'bar', 'lines' or 'none'.
 
@@ -49,16 +50,23 @@ def run(
     if progress not in ("bar", "lines", "none"):
         raise UserError(f"progress: expected bar, lines or none, got {progress!r}")
     run_id = config.run_id(faces.fingerprint)
-    found = records.find(run_id, (store,) if again else (store, records.KEPT))
-    if found:
+    if found := _finished(run_id, store, again):
         return found
     from_root(store).mkdir(parents=True, exist_ok=True)
     with FileLock(from_root(store) / f".{run_id}.lock"):  # asked for twice at once: the second waits, then reads back
         try:
-            return records.find(run_id, (store,)) or _train(config, faces, from_root(store) / run_id, threads, progress)
+            found = _finished(run_id, store, again)
+            return found or _train(config, faces, from_root(store) / run_id, threads, progress)
         except FailedTraining as error:
             records.write_failure(from_root(store) / run_id, config, str(error))
             raise
+
+
+def _finished(run_id: str, store: str | Path, again: bool) -> Run | None:
+    """Return the run if it is finished, here or committed; where it is asked for `again`, only with its weights."""
+    found = records.find(run_id, (store,) if again else (store, records.KEPT))
+    whole = found and (found.record.config.network == "hog" or (found.folder / "weights.npz").exists())
+    return found if whole or not again else None
 
 
 def run_folds(
@@ -73,19 +81,18 @@ def run_folds(
     return [run(config.model_copy(update={"fold": fold}), faces, store, **options) for fold in chosen]
 
 
-def _train(config: RunConfig, faces: Faces, folder: Path, threads: int, progress: str) -> Run:
-    """Train, predict the test faces, score, and write the record into `folder`."""
+def _train(config: RunConfig, faces: Faces, folder: Path, threads: int | None, progress: str) -> Run:
+    """Train, predict the test faces, and write the record into `folder`."""
     backend.start(threads)
     environment = backend.environment()
     parts = split(config, faces.table)
     known = faces.table[LABEL[config.task]].notna().to_numpy()
     train, validation, test = (rows[known[rows]] for rows in (parts.train, parts.validation, parts.test))
+    write_faces(folder.parent, faces)
     learn = _fit if config.network == "hog" else _fit_network
     learnt = learn(config, faces, (train, validation, test), folder, progress)
-    predictions = prediction_table(config, faces, test, learnt.outputs)
-    constants = constants_of(config, faces.table.iloc[train])
     record = Record(
-        schema_version=2,
+        schema_version=3,
         run_id=folder.name,
         config=config,
         fingerprint=faces.fingerprint,
@@ -93,18 +100,18 @@ def _train(config: RunConfig, faces: Faces, folder: Path, threads: int, progress
         account=_rows(faces.account),
         faces={"train": len(train), "validation": len(validation), "test": len(test)},
         leakage=_rows(leakage(faces.table, Split(train, validation, test))),
-        scores=score(measures(config, predictions, constants), predictions["group"]),
-        constants=constants,
+        constants=constants_of(config, faces.table.iloc[train]),
         chosen_epoch=learnt.chosen_epoch,
         trainable_parameters=learnt.trainable_parameters,
         parameters=learnt.parameters,
+        gate_reach=learnt.gate_reach,
         gates={k.removeprefix("gate_"): float(v) for k, v in _chosen(learnt).items() if k.startswith("gate_")},
         seconds=round(learnt.seconds, 1),
         faces_per_second=round(learnt.faces_per_second, 1),
         environment=environment,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    finished = records.write(folder, record, predictions, learnt.history)
+    finished = records.write(folder, record, test, learnt.outputs, learnt.history)
     (folder / "checkpoint.npz").unlink(missing_ok=True)
     return finished
 
@@ -118,22 +125,26 @@ class _Learnt:
     chosen_epoch: int
     trainable_parameters: int
     parameters: int
+    gate_reach: float
     seconds: float
     faces_per_second: float
 
 
 def _fit_network(config: RunConfig, faces: Faces, rows: tuple, folder: Path, progress: str) -> _Learnt:
     from gralib import training
+    from gralib.nadam import reach
+    from gralib.network import trainable_count
 
     train, validation, test = rows
     table = flip(config, faces.table, np.concatenate([train, validation]))
     trained = training.train(config, faces.pixels, table, train, validation, folder, folder.name, progress)  # type: ignore[arg-type]
     return _Learnt(
-        training.predict(trained.model, faces.pixels, test)[:, : len(class_names(config))],
+        training.predict(trained.model, faces.pixels, test, config.mirrored_prediction)[:, : len(class_names(config))],
         trained.history,
         trained.chosen_epoch,
-        _trainable(trained.model, config),
+        trainable_count(trained.model),
         _count(trained.model.weights),
+        reach(config, config.epochs * (len(train) // config.batch_size)),
         trained.seconds,
         trained.faces_per_second,
     )
@@ -148,7 +159,7 @@ def _fit(config: RunConfig, faces: Faces, rows: tuple, folder: Path, progress: s
     model, history, chosen, seconds = classical.fit(config, faces.pixels, table, train, validation)
     outputs = classical.predict(config, model, classical.features(faces.pixels[test]), len(class_names(config)))
     count = int(model[-1].coef_.size + model[-1].intercept_.size)
-    return _Learnt(outputs, history, chosen, count, count, seconds, len(train) / seconds)
+    return _Learnt(outputs, history, chosen, count, count, 0.0, seconds, len(train) / seconds)
 
 
 def network(run: Run) -> "keras.Model":
@@ -157,7 +168,7 @@ def network(run: Run) -> "keras.Model":
     Raises:
         UserError: its weights are not here.
     """
-    backend.start(1)
+    backend.start()
     from gralib import training
 
     model = training.build(run.record.config)
@@ -175,20 +186,23 @@ def masks_of(run: Run, pixels: np.ndarray) -> list[np.ndarray]:
     return mask_model(network(run)).predict(pixels, verbose=0)
 
 
-def prediction_table(config: RunConfig, faces: Faces, rows: np.ndarray, outputs: np.ndarray) -> pd.DataFrame:
-    """Return one row a test face: path, age in years, age group, gender, group number, and the outputs by name."""
-    table = pd.DataFrame(outputs, columns=[f"{PREFIX[config.task]}{name}" for name in class_names(config)])
-    known = faces.table[["path", "age", "age_group", "gender"]].assign(group=groups(faces.table)).iloc[rows]
-    return pd.concat([known.reset_index(drop=True), table], axis=1)
+def write_faces(store: Path, faces: Faces) -> None:
+    """Describe the faces in a store of runs, once for all runs on them; see `gralib.records.write_faces`."""
+    table = faces.table.assign(group=groups(faces.table))
+    records.write_faces(store, faces.dataset, faces.fingerprint, table)
 
 
 def outputs_of(config: RunConfig, predictions: pd.DataFrame) -> np.ndarray:
     """Return the network's outputs (n, outputs) from a table of predictions."""
-    return predictions[[f"{PREFIX[config.task]}{name}" for name in class_names(config)]].to_numpy()
+    return predictions[output_names(config)].to_numpy()
 
 
-def constants_of(config: RunConfig, train: pd.DataFrame) -> dict[str, float | str]:
-    """Return the best constant prediction for the training faces: for each label the median or the commonest class."""
+def constants_of(config: RunConfig, train: pd.DataFrame) -> records.Constants:
+    """Return the best constant prediction for the training faces: for each label the median or the commonest class.
+
+    For ages also `category_means`, what the training faces of each category average in years; where a category has
+    none, its middle (`ages.middles`).
+    """
     if config.task in ("gender", "age_group"):
         return {LABEL[config.task]: str(scores.constant_class(train[LABEL[config.task]]))}
     category, remainder = ages.encode(train["age"], config.age_width)
@@ -196,6 +210,7 @@ def constants_of(config: RunConfig, train: pd.DataFrame) -> dict[str, float | st
         "age": scores.constant_age(train["age"]),
         "category": int(scores.constant_class(category)),
         "remainder": float(np.median(remainder)),
+        "category_means": ages.category_means(train["age"], config.age_width).tolist(),
     }
 
 
@@ -203,12 +218,12 @@ Measures = dict[str, tuple[np.ndarray, np.ndarray]]
 """By name of the score: a value for each test face, and the constant predictor's on the same face."""
 
 
-def measures(config: RunConfig, predictions: pd.DataFrame, constants: dict[str, float | str]) -> Measures:
+def measures(config: RunConfig, predictions: pd.DataFrame, constants: records.Constants) -> Measures:
     """Measure every test face of a run, beside the best constant of the training faces. Scores are their means.
 
     - gender: `accuracy` (Eq. 8), `balanced_accuracy`.
     - age_category: `category_accuracy` (Eq. 8), and `category_mae_years` (Eq. 7) of the expected age when every
-      category stands for its middle.
+      category stands for what its training faces average.
     - age_regression: `remainder_error_years`, the error inside the category of the label; no age error. The age
       error of the paper needs both age networks: `join_ages`.
     - age_group: `group_accuracy` (Eq. 8), `group_one_off_accuracy` (right or next to it), `group_balanced_accuracy`,
@@ -229,10 +244,12 @@ def measures(config: RunConfig, predictions: pd.DataFrame, constants: dict[str, 
     age = predictions["age"].to_numpy()
     category, remainder = ages.encode(age, config.age_width)
     if config.task == "age_category":
-        middle = ages.join_soft(outputs, np.full_like(outputs, 0.5), config.age_width)
+        years_off = partial(scores.absolute_errors, age)
+        means = constants.get("category_means", ages.middles(config.age_width))  # older records lack it
+        expected = outputs @ np.asarray(means, dtype=np.float64)
         return {
             "category_accuracy": (scores.hits(category, answer), scores.hits(category, constants["category"])),
-            "category_mae_years": (scores.absolute_errors(age, middle), scores.absolute_errors(age, constants["age"])),
+            "category_mae_years": (years_off(expected), years_off(constants["age"])),
         }
     inside = np.take_along_axis(outputs, category[:, None], axis=1)[:, 0]
     errors, floor = (scores.absolute_errors(remainder, r) for r in (inside, constants["remainder"]))
@@ -258,12 +275,14 @@ def _group_measures(names: pd.Series, answer: np.ndarray, outputs: np.ndarray, c
 
 def score(found: Measures, group: pd.Series) -> dict[str, Score]:
     """Return the mean of every measure with its interval over groups of faces, and the constant predictor's mean."""
-    found_scores = {}
-    for name, (values, floor) in found.items():
-        e = scores.interval(values, group)
-        low, high = (None, None) if np.isnan(e.low) else (e.low, e.high)
-        found_scores[name] = Score(value=e.value, low=low, high=high, n=e.n, floor=float(floor.mean()))
-    return found_scores
+    intervals = {name: (scores.interval(values, group), float(floor.mean())) for name, (values, floor) in found.items()}
+    return {name: Score(e.value, e.low, e.high, e.n, floor) for name, (e, floor) in intervals.items()}
+
+
+def scores_of(run: Run) -> dict[str, Score]:
+    """Return the scores of one run, from its predictions."""
+    table = run.predictions
+    return score(measures(run.record.config, table, run.record.constants), table["group"])
 
 
 def join_ages(category: Run, regression: Run, how: str = "soft") -> pd.DataFrame:
@@ -282,7 +301,7 @@ def join_ages(category: Run, regression: Run, how: str = "soft") -> pd.DataFrame
     """
     width = category.record.config.age_width
     left, right = category.predictions, regression.predictions
-    if width != regression.record.config.age_width or list(left["path"]) != list(right["path"]):
+    if width != regression.record.config.age_width or not left["path"].equals(right["path"]):
         raise UserError(f"{regression.record.run_id}: other test faces or categories than {category.record.run_id}")
     join = {"soft": ages.join_soft, "hard": ages.join_hard}[how]
     probability, remainder = outputs_of(category.record.config, left), outputs_of(regression.record.config, right)
@@ -297,13 +316,6 @@ def _chosen(learnt: _Learnt) -> dict[str, float]:
 
 def _count(weights: list) -> int:
     return int(sum(np.prod(w.shape) for w in weights))
-
-
-def _trainable(model: Any, config: RunConfig) -> int:
-    """Count what learns: a frozen gate does not, though the compiled network could train it."""
-    from gralib.network import gate_layers
-
-    return _count(model.trainable_weights) - (len(gate_layers(model)) if config.gate != "trainable" else 0)
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """Figures that set one network against another: the settings of a grid, turned faces, gates, two protocols."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -156,3 +156,36 @@ def side_by_side(table: pd.DataFrame, sides: Sequence[str], unit: str, title: st
     ax.grid(axis="x", color="0.9")
     ax.legend(frameon=False, fontsize=10.5, loc="upper left", bbox_to_anchor=(0, -0.14 - 0.4 / len(table)), ncols=2)
     return ax
+
+
+def parts(tables: dict[str, pd.DataFrame], units: dict[str, str], title: str, label: str) -> Figure:
+    """What each part of a recipe is worth: difference and 95 % interval a row, one panel a task, the same rows.
+
+    Args:
+        tables: by task, as of `gralib.search.worth`.
+        units: by task, of the difference.
+        title: what to see.
+        label: what was measured, on which faces.
+    """
+    names = list(dict.fromkeys(_part(r)
+                               for t in tables.values() for r in t.to_dict(orient="records")))  # fmt: skip
+    figure, axes = plt.subplots(
+        1, len(tables), figsize=(4.2 + 3.2 * len(tables), 1.6 + 0.34 * len(names)), sharey=True, layout="constrained"
+    )
+    figure.suptitle(f"{title}\n", x=0.01, ha="left", fontweight="bold", fontsize=13.5)
+    figure.text(0.01, 1 - 0.5 / figure.get_figheight(), label, fontsize=10.5, color="0.35")
+    for ax, (task, table) in zip(np.atleast_1d(axes), tables.items(), strict=True):
+        for row in table.to_dict(orient="records"):
+            y = -names.index(_part(row))
+            sure = row["low"] > 0 or row["high"] < 0
+            ax.plot([row["low"], row["high"]], [y, y], lw=2, color=COLOURS["measured"] if sure else "0.6")
+            ax.plot(row["difference"], y, "o", ms=6, color=COLOURS["measured"] if sure else "0.6")
+        ax.axvline(0, color="0.3", lw=1)
+        ax.set(yticks=[-i for i in range(len(names))], yticklabels=names, title=task)
+        ax.set_xlabel(f"better by, {units[task]}")
+        ax.grid(axis="x", color="0.9")
+    return figure
+
+
+def _part(row: Mapping[Any, Any]) -> str:
+    return f"{row['part'].replace('_', ' ')}: {row['value']} (not {row['beside']})"

@@ -1,10 +1,14 @@
 """Grids of runs, one an experiment of the study: what is varied, what stays, and running what is left side by side."""
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context, parent_process
 from pathlib import Path
+from signal import SIG_IGN, SIGINT, SIGTERM, signal
+from threading import Thread, current_thread, main_thread
 from typing import Any
 
 import numpy as np
@@ -87,7 +91,7 @@ def configs_for(
     grid = GRIDS[name]
     rest = {key: value for key, value in setting.items() if key != "join"}
     tasks = JOINS[setting["join"]] if "join" in setting else (grid.task,)
-    common = {**PROTOCOLS[dataset], **SUBSET.get(preset, {}), **fields, "dataset": dataset, "seed": seed}
+    common = {**PROTOCOLS.get(dataset, {}), **SUBSET.get(preset, {}), **fields, "dataset": dataset, "seed": seed}
     return [configure(preset, **{**common, **rest, "task": task}) for task in tasks]
 
 
@@ -180,6 +184,8 @@ def run_grid(
 ) -> tuple[list[records.Run], list[str]]:
     """Train what is left of a grid, `workers` runs at a time, each on one thread; stop it any time and call it again.
 
+    Interrupted (Ctrl-C, SIGTERM) it ends within seconds: nothing that waits is begun, nothing is left running.
+
     Args:
         configs: the runs; those of one network should follow one another, a worker compiles it once.
         root: of the pictures, as for `gralib.faces.open_faces`.
@@ -195,7 +201,7 @@ def run_grid(
     problems: list[str] = []
     if left:
         bar = tqdm(total=len(configs), initial=len(done), desc="runs", unit="run")
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        with _workers(workers) as pool:
             waiting: dict[Future, RunConfig] = {pool.submit(_one, config, root, store): config for config in left}
             for future in as_completed(waiting):
                 bar.update()
@@ -204,6 +210,39 @@ def run_grid(
         bar.close()
         done = finished(configs, faces, store)
     return [done[config] for config in configs if config in done], problems
+
+
+@contextmanager
+def _workers(count: int) -> Iterator[ProcessPoolExecutor]:
+    """Yield a pool that stops at once, what it trains and what waits, when it is interrupted (Ctrl-C or SIGTERM).
+
+    What it trains goes on from its last whole epoch when it is asked for again.
+    """
+    others = active_children()
+    pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_obey)
+    main = current_thread() is main_thread()
+    before = signal(SIGTERM, _interrupt) if main else None
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for worker in set(active_children()) - set(others):
+            worker.kill()  # files are written whole or not at all
+        raise
+    finally:
+        pool.shutdown()
+        if main:
+            signal(SIGTERM, before)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _obey() -> None:
+    """Leave Ctrl-C to the process that started this worker, and end when that has ended."""
+    signal(SIGINT, SIG_IGN)
+    Thread(target=lambda: (parent_process().join(), os._exit(1)), daemon=True).start()  # type: ignore[union-attr]
 
 
 def _check(name: str) -> None:

@@ -152,6 +152,12 @@ def gate_values(model: keras.Model) -> dict[str, float]:
     return {layer.name.removesuffix("_gate"): float(layer.gamma()) for layer in gate_layers(model)}
 
 
+def trainable_count(model: keras.Model) -> int:
+    """Return how many numbers of a network learn: a frozen gate does not, though a compiled network could train it."""
+    frozen = {id(gate.logit) for gate in gate_layers(model) if gate.frozen}
+    return sum(math.prod(w.shape) for w in model.trainable_weights if id(w) not in frozen)
+
+
 def mask_model(model: keras.Model) -> keras.Model:
     """Return a network that shares weights with `model` and puts out its masks K, a list, one a block."""
     masks = [layer.output for layer in model.layers if isinstance(layer, MaskActivation)]

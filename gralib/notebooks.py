@@ -55,7 +55,8 @@ def execute(notebook: str | Path, parameters: dict[str, Any], out: str | Path) -
         out: path of the results without ending.
 
     Raises:
-        UserError: no such notebook, an unknown parameter, or a cell that fails (named, with its last line).
+        UserError: no such notebook, an unknown parameter, a cell that fails (named, with its last line; what ran
+            before it is kept), or a kernel that dies.
     """
     import nbformat
     import papermill
@@ -74,19 +75,41 @@ def execute(notebook: str | Path, parameters: dict[str, Any], out: str | Path) -
     part = target.with_name(f".{target.name}-{uuid4().hex}.ipynb")  # written cell by cell, perhaps by two at once
     try:
         papermill.execute_notebook(
-            str(source), str(part), parameters, kernel_name="python3", cwd=str(source.parent), progress_bar=False
-        )
+            str(source), str(part), parameters, kernel_name="python3", cwd=str(source.parent), progress_bar=False,
+            kernel_manager_class=_own_kernel(),
+        )  # fmt: skip
     except PapermillExecutionError as error:
+        part.replace(ipynb)
         raise UserError(f"{source.name}, cell {error.exec_count}: {error.ename}: {error.evalue}") from None
+    except RuntimeError as error:
+        raise UserError(f"{source.name}: its kernel died, perhaps of too little memory: {error}") from None
+    else:
+        part.replace(ipynb)
     finally:
-        if part.exists():
-            part.replace(ipynb)
+        part.unlink(missing_ok=True)
     page, _ = HTMLExporter(exclude_input_prompt=True, exclude_output_prompt=True).from_notebook_node(
         nbformat.read(ipynb, as_version=4)
     )
     html = target.with_suffix(".html")
     write_text(html, page)
     return html
+
+
+def _own_kernel() -> type:
+    """Return a kernel manager that starts this interpreter, whatever Jupyter's folders call python3.
+
+    Figures go into the notebook, whatever MPLBACKEND says.
+    """
+    from ipykernel.kernelspec import get_kernel_dict
+    from jupyter_client import AsyncKernelManager
+    from jupyter_client.kernelspec import KernelSpec
+
+    class OwnKernel(AsyncKernelManager):
+        @property
+        def kernel_spec(self) -> KernelSpec:
+            return KernelSpec(**get_kernel_dict(), env={"MPLBACKEND": "module://matplotlib_inline.backend_inline"})
+
+    return OwnKernel
 
 
 def publish(executed: str | Path, out: str | Path) -> Path:

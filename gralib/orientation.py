@@ -17,13 +17,13 @@ from gralib.errors import UserError
 from gralib.experiment import network
 from gralib.faces import Faces
 from gralib.manifest import GENDERS
-from gralib.records import SUMS, Run, add
+from gralib.packed import pack_rows, unpack_rows
+from gralib.records import ORIENTATION, Run, add
 
 TURNS = (5, 10, 15, 20, 30)
 """Degrees, in both directions."""
 MOVES = (1, 2, 3, 4, 6)
 """Pixels of 32, to both sides."""
-FILE = "orientation.csv"
 
 
 def columns() -> dict[str, tuple[str, int]]:
@@ -53,7 +53,7 @@ def probe(run: Run, faces: Faces) -> Path:
     """Read the changed test faces with the network of a gender run, and write the hits beside its record.
 
     Returns:
-        The file: one row a test face: path, group, and 1 or 0 for each of `columns`.
+        The file: one row a test face: 1 or 0 for each of `columns`, packed; `read` returns the faces with it.
 
     Raises:
         UserError: no gender run, its weights are not here, or other faces than it was made on.
@@ -61,25 +61,37 @@ def probe(run: Run, faces: Faces) -> Path:
     record = run.record
     if record.config.task != "gender" or record.fingerprint != faces.fingerprint:
         raise UserError(f"{record.run_id}: expected a gender run on these faces ({faces.fingerprint})")
-    target = run.folder / FILE
-    if target.exists() and FILE in (run.folder / SUMS).read_text():
+    target = run.folder / ORIENTATION
+    if ORIENTATION in run.files:
         return target
     from gralib.training import predict
 
-    model, table = network(run), run.predictions
-    rows = faces.table.reset_index().set_index("path").loc[table["path"], "index"].to_numpy()
-    found = table[["path", "group"]].copy()
+    model, table = network(run), run.tested
+    rows = run.rows
+    hits = pd.DataFrame(index=range(len(rows)))
     for name, (kind, step) in tqdm(columns().items(), desc=f"{record.run_id}: changed faces", unit="change"):
         outputs = predict(model, change(np.asarray(faces.pixels[rows]), kind, step), np.arange(len(rows)))
-        found[name] = scores.hits(table["gender"], np.array(GENDERS)[outputs.argmax(axis=1)]).astype(int)
-    add(run.folder, FILE, found.to_csv(index=False))
+        hits[name] = scores.hits(table["gender"], np.array(GENDERS)[outputs.argmax(axis=1)]).astype(int)
+    add(run.folder, ORIENTATION, pack_rows(rows, hits))
     return target
 
 
 def read(run: Run) -> pd.DataFrame | None:
-    """Return the table of `probe`, or None where it was not made."""
-    path = run.folder / FILE
-    return pd.read_csv(path, dtype={"path": str, "group": str}) if path.exists() else None
+    """Return one row a test face: path, group, and 1 or 0 for each of `columns`; None where `probe` was not run.
+
+    Raises:
+        UserError: a table that is none of these faces.
+    """
+    path = run.folder / ORIENTATION
+    if not path.exists():
+        return None
+    try:
+        rows, hits = unpack_rows(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: expected what was made of changed faces; {error}") from None
+    if list(hits) != list(columns()) or not np.array_equal(rows, run.rows) or not hits.isin((0, 1)).all(axis=None):
+        raise UserError(f"{path}: expected 0 or 1 for each change and test face of {run.record.run_id}")
+    return pd.concat([run.tested[["path", "group"]], hits], axis=1)
 
 
 def losses(tables: Sequence[pd.DataFrame], kind: str, step: int) -> NDArray[np.float64]:

@@ -1,10 +1,12 @@
 """Who trains, who chooses the epoch, who tests. Test faces never choose anything.
 
-- `grouped`: the faces divided into `folds` parts by groups (subject, photo, person, time stamp; byte-identical files
-  too), one part tests. Five parts are the 80/20 of AFAD, Wikipedia and UTKFace; ten are FG-NET's for laptops.
+- `grouped`: the faces divided into `folds` parts by groups (subject, photo, person, time stamp; near-identical
+  pictures too), one part tests. Five parts are the 80/20 of AFAD, Wikipedia and UTKFace; ten are FG-NET's for laptops.
 - `leave_one_out`: one group tests, everybody else trains (FG-NET: 82 persons).
 - `official`: the folds published with Adience; one tests.
 - `random`: parts drawn face by face. Offered for one purpose: to show what that does.
+
+While a recipe is chosen (`tuning`) the test faces sit out: a fifth of the others test in their place.
 """
 
 from dataclasses import dataclass
@@ -18,8 +20,10 @@ from sklearn.model_selection import GroupKFold, GroupShuffleSplit
 from gralib.config import RunConfig
 from gralib.errors import UserError
 
-VALIDATION_SHARE = 0.1
-"""Share of the training side that is held out to choose the epoch, by groups again."""
+OFFICIAL = range(5)
+"""The published folds of Adience."""
+TUNING_SHARE = 0.2
+"""Share of a fold's training side that tests while a recipe is chosen, by groups."""
 
 
 @dataclass(frozen=True)
@@ -32,16 +36,16 @@ class Split:
 
 
 def groups(table: pd.DataFrame) -> np.ndarray:
-    """Number the faces that must stay together: same `group`, or byte-identical file (`digest`), chained.
+    """Number the faces that must stay together: same `group`, or same photograph (`picture`), chained.
 
     Args:
-        table: n rows with columns `group` (may be missing) and `digest`.
+        table: n rows with columns `group` (may be missing) and `picture` (see `gralib.repeats`).
 
     Returns:
         (n,) integers, equal for faces that may not be split.
     """
     n = len(table)
-    keys = pd.concat([table["digest"], "g" + table["group"].dropna().astype(str)])
+    keys = pd.concat(["p" + table["picture"].astype(str), "g" + table["group"].dropna().astype(str)])
     faces = np.concatenate([np.arange(n), np.flatnonzero(table["group"].notna())])
     codes, _ = pd.factorize(keys)
     size = n + codes.max() + 1
@@ -59,9 +63,7 @@ def split(config: RunConfig, table: pd.DataFrame) -> Split:
     Raises:
         UserError: fewer than ten groups of faces, or no such fold.
     """
-    everyone = np.arange(len(table))
-    if config.age_range:
-        everyone = everyone[table["age"].between(*config.age_range)]
+    everyone = _wanted(config, table)
     group = groups(table) if len(table) else np.array([], dtype=int)
     known = len(np.unique(group[everyone]))
     if known < 10:
@@ -69,12 +71,28 @@ def split(config: RunConfig, table: pd.DataFrame) -> Split:
     together = everyone if config.protocol == "random" else group[everyone]
     tests = _tests(config, table.iloc[everyone], together)
     rest, test = everyone[~tests], everyone[tests]
+    if config.tuning:
+        rest, test = _part(config, rest, group, TUNING_SHARE)
     if config.train_faces is not None and config.train_faces < len(rest):
         rest = np.sort(np.random.default_rng(config.split_seed).permutation(rest)[: config.train_faces])
-    keys = rest if config.protocol == "random" else group[rest]
-    splitter = GroupShuffleSplit(n_splits=1, test_size=VALIDATION_SHARE, random_state=config.split_seed)
-    train, validation = next(splitter.split(rest, groups=keys))
-    return Split(np.sort(rest[train]), np.sort(rest[validation]), test)
+    if not config.held_out:
+        return Split(rest, rest[:0], test)
+    train, validation = _part(config, rest, group, config.held_out)
+    return Split(train, validation, test)
+
+
+def _part(config: RunConfig, rows: np.ndarray, group: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """Draw a share of the rows by groups, with `split_seed`; return those that stay and those drawn, sorted."""
+    keys = rows if config.protocol == "random" else group[rows]
+    splitter = GroupShuffleSplit(n_splits=1, test_size=share, random_state=config.split_seed)
+    stay, drawn = next(splitter.split(rows, groups=keys))
+    return np.sort(rows[stay]), np.sort(rows[drawn])
+
+
+def _wanted(config: RunConfig, table: pd.DataFrame) -> np.ndarray:
+    """Return the row numbers of the faces of the ages that are asked for."""
+    everyone = np.arange(len(table))
+    return everyone[table["age"].between(*config.age_range)] if config.age_range else everyone
 
 
 def _tests(config: RunConfig, table: pd.DataFrame, together: np.ndarray) -> np.ndarray:
@@ -83,6 +101,8 @@ def _tests(config: RunConfig, table: pd.DataFrame, together: np.ndarray) -> np.n
         tests = (table["fold"] == config.fold).to_numpy()
         if not tests.any():
             raise UserError(f"fold: expected one of {sorted(table['fold'].dropna().unique())}, got {config.fold}")
+        if lost := sorted(set(OFFICIAL) - set(table["fold"].dropna())):
+            raise UserError(f"protocol: official needs the folds 0 to 4, got no face of {lost}; see gra data check")
         return tests
     if config.protocol == "leave_one_out":
         persons = pd.unique(together)  # in the order of their first face
@@ -100,8 +120,9 @@ def _tests(config: RunConfig, table: pd.DataFrame, together: np.ndarray) -> np.n
 
 def fold_count(config: RunConfig, table: pd.DataFrame) -> int:
     """Return how many folds the protocol of `config` has on these faces."""
+    everyone = _wanted(config, table)
     if config.protocol == "official":
-        return table["fold"].nunique()
+        return table["fold"].iloc[everyone].nunique()
     if config.protocol == "leave_one_out":
-        return len(np.unique(groups(table)))
+        return len(np.unique(groups(table)[everyone]))
     return config.folds

@@ -1,45 +1,43 @@
-"""Runs on disk: `record.json`, `predictions.csv`, `history.csv` in a folder named after the run.
+"""Runs on disk: `record.json`, `predictions.csv.bz2`, `history.csv` in a folder named after the run.
 
-Plain enough to read in ten years: JSON and CSV, no pickle. A record appears last and whole. `SHA256SUMS` beside them
-(for `sha256sum --check`) tells whether a file is as it was written.
+Plain enough to read in ten years: JSON and CSV, no pickle; see `gralib.packed`. The faces that the runs of a store
+were tested on are described once, in its folder `faces`. A record appears last and whole. `SHA256SUMS` beside it (for
+`sha256sum --check`) tells whether a file is as it was written, the faces' table among them: so predictions of one
+data set are never joined to the faces of another.
 """
 
-import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
+from gralib import packed
 from gralib.config import RunConfig, explain
-from gralib.errors import UserError, from_root, writing
+from gralib.errors import UserError, from_root
+from gralib.files import write_bytes, write_text
 
 KEPT = "reports/records"
 """Records that are committed with the project."""
 STORE = "runs"
 """Runs made here, with their weights; not committed."""
 SUMS = "SHA256SUMS"
+FACES = "faces"
+"""Folder of a store for the faces' tables."""
 
 
-class Score(BaseModel):
-    """A score with its 95 % interval over `n` faces, and what the constant predictor reaches on the same faces.
-
-    No interval where a single group was tested, as when one person is left out.
-    """
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
-
-    value: float
-    low: float | None
-    high: float | None
-    n: int
-    floor: float
+Constants = dict[str, float | str | list[float]]
+"""What the training faces say on their own, by name; see `gralib.experiment.constants_of`."""
+RECORD, PREDICTIONS, HISTORY = "record.json", f"predictions{packed.ENDING}", "history.csv"
+ORIENTATION = f"orientation{packed.ENDING}"
+"""Beside the records of some runs, see `gralib.orientation`."""
 
 
 class Record(BaseModel):
@@ -47,23 +45,25 @@ class Record(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
 
-    schema_version: Literal[2]
+    schema_version: Literal[3]
     """Raised when the fields change."""
     run_id: str
     config: RunConfig
-    fingerprint: str
+    fingerprint: Annotated[str, StringConstraints(pattern="^[0-9a-f]{16}$")]
     synthetic: bool
     account: list[dict[str, Any]]
     faces: dict[str, int]
     leakage: list[dict[str, Any]]
-    scores: dict[str, Score]
-    constants: dict[str, float | str]
+    constants: Constants
     """What the constant predictor says of everybody: of the training faces the median age in years and remainder, or
-    the most frequent class, by name of the label."""
+    the most frequent class, by name of the label; `category_means` is what they average in each age category."""
     chosen_epoch: int
     trainable_parameters: int
     parameters: int
     gates: dict[str, float]
+    """Gamma of every gate, by name, as the network answers with it."""
+    gate_reach: float
+    """How far a gate's scalar could have moved from 0, see `gralib.nadam.reach`."""
     seconds: float
     faces_per_second: float
     environment: dict[str, Any]
@@ -71,32 +71,77 @@ class Record(BaseModel):
 
 
 class Run:
-    """A finished run read back from its folder."""
+    """A finished run read back from its folder; its tables are read when asked for, once."""
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self.record = _read_record(folder / "record.json")
+        self.record = _read_record(folder / RECORD)
         expected = self.record.config.run_id(self.record.fingerprint)
         if not expected == self.record.run_id == folder.name:
             names = f"folder {folder.name}, run_id {self.record.run_id}"
-            raise UserError(f"{folder}/record.json: expected {expected} for its settings and data, got {names}")
-        check(folder)
+            raise UserError(f"{folder / RECORD}: expected {expected} for its settings and data, got {names}")
+        _ = self.files
+
+    @property
+    def files(self) -> list[str]:
+        """Names of its files, seen from its folder, each as it was written.
+
+        Raises:
+            UserError: a file is missing or was changed, a name is none of a run's, or there are no checksums.
+        """
+        try:
+            lines = (self.folder / SUMS).read_text().splitlines()
+            sums = {name: digest for digest, name in (line.split("  ") for line in lines)}
+        except (OSError, ValueError):
+            raise UserError(f"{self.folder / SUMS}: expected the checksums written with the run") from None
+        wanted = {RECORD, PREDICTIONS, HISTORY, _faces_of(self.record)}
+        if strange := sorted(set(sums) - wanted - {ORIENTATION}):
+            raise UserError(f"{self.folder / SUMS}: expected names of a run's files, got {strange[0]!r}")
+        for name in sorted(wanted | set(sums)):
+            found = _digest(path := _path(self.folder, name))
+            if found != sums.get(name):
+                raise UserError(f"{path}: changed since it was written; expected SHA-256 {sums.get(name)}, got {found}")
+        return list(sums)
+
+    @cached_property
+    def _stored(self) -> tuple[np.ndarray, pd.DataFrame]:
+        """Row numbers of the test faces in the faces' table, and the outputs by name."""
+        path, count = self.folder / PREDICTIONS, self.record.faces["test"]
+        try:
+            rows, outputs = packed.unpack_predictions(self.record.config, path.read_bytes())
+        except (OSError, ValueError) as error:
+            raise UserError(f"{path}: expected {count} rows of numbers, one a test face; got {error}") from None
+        if len(rows) != count:
+            raise UserError(f"{path}: expected {count} rows of numbers, one a test face; got {len(rows)} rows")
+        return rows, outputs
+
+    @property
+    def rows(self) -> np.ndarray:
+        """Row numbers of the test faces in the faces' table, (n,), ascending."""
+        return self._stored[0]
+
+    @property
+    def tested(self) -> pd.DataFrame:
+        """The test faces, one a row: path, age in years, age_group, gender, group (number), race."""
+        path = _path(self.folder, _faces_of(self.record))
+        try:
+            return packed.faces_at(path.read_bytes(), self.rows.tobytes()).copy(deep=False)
+        except (OSError, ValueError, IndexError) as error:
+            raise UserError(f"{path}: expected the faces of {self.record.run_id}; {error}") from None
 
     @property
     def predictions(self) -> pd.DataFrame:
-        """One row a test face: path, group, the truth, and the network's outputs."""
-        table = _read_table(self.folder / "predictions.csv", {"path": str, "group": str})
-        outputs = table.filter(regex="^[pr]_").apply(pd.to_numeric, errors="coerce")
-        if len(table) != self.record.faces["test"] or outputs.empty or not np.isfinite(outputs.to_numpy()).all():
-            expected = f"expected {self.record.faces['test']} rows of numbers, one a test face"
-            found = f"{len(table)} rows, {int((~np.isfinite(outputs.to_numpy())).sum())} outputs that are no number"
-            raise UserError(f"{self.folder}/predictions.csv: {expected}; got {found}")
-        return table
+        """One row a test face: path, age in years, age_group, gender, group, and the network's outputs by name."""
+        return pd.concat([self.tested.drop(columns="race"), self._stored[1]], axis=1)
 
-    @property
+    @cached_property
     def history(self) -> pd.DataFrame:
         """One row an epoch: losses, and gamma of every gate after it."""
-        return _read_table(self.folder / "history.csv", {})
+        path = self.folder / HISTORY
+        try:
+            return pd.read_csv(path)
+        except (OSError, ValueError) as error:
+            raise UserError(f"{path}: expected a table written with the run; {error}") from None
 
     @property
     def stuck(self) -> bool:
@@ -109,7 +154,7 @@ def find(run_id: str, stores: Iterable[str | Path] = (STORE, KEPT)) -> Run | Non
     """Return the finished run of that name from the first store that has it, or None."""
     for store in stores:
         folder = from_root(store) / run_id
-        if (folder / "record.json").exists():
+        if (folder / RECORD).exists():
             return Run(folder)
     return None
 
@@ -119,7 +164,7 @@ def gather(stores: Iterable[str | Path] = (KEPT, STORE)) -> tuple[list[Run], lis
     runs: dict[str, Run] = {}
     problems = []
     for store in stores:
-        for path in sorted(from_root(store).glob("*/record.json")):
+        for path in sorted(from_root(store).glob(f"*/{RECORD}")):
             if path.parent.name in runs:
                 continue
             try:
@@ -130,40 +175,70 @@ def gather(stores: Iterable[str | Path] = (KEPT, STORE)) -> tuple[list[Run], lis
                 problems.append(str(error))
         problems += [_failure(path) for path in sorted(from_root(store).glob("*/failed.json"))]
     for folder in sorted(from_root(KEPT).glob("*/")) if KEPT in stores else ():
-        if not (folder / "record.json").exists():
-            problems.append(f"{folder}/record.json: not found; expected the record of this run")
-    return [runs[name] for name in sorted(runs)], problems
+        if folder.name != FACES and not (folder / RECORD).exists():
+            problems.append(f"{folder / RECORD}: not found; expected the record of this run")
+    return [runs[name] for name in sorted(runs)], list(dict.fromkeys(problems))
 
 
-def write(folder: Path, record: Record, predictions: pd.DataFrame, history: pd.DataFrame) -> Run:
-    """Write a finished run; the record comes last, so a run without one is not finished."""
-    texts = {
-        "predictions.csv": predictions.to_csv(index=False, float_format="%.6g"),
-        "history.csv": history.to_csv(index=False, float_format="%.6g"),
-        "record.json": json.dumps(record.model_dump(mode="json"), indent=1) + "\n",
+def write_faces(store: Path, dataset: str, fingerprint: str, table: pd.DataFrame) -> None:
+    """Write the faces that the runs of a store were made on, unless they are there.
+
+    Args:
+        store: folder of the runs.
+        dataset: name of the loader.
+        fingerprint: of pixels and labels.
+        table: one row a face, with the columns `gralib.packed.FACES`; those it lacks stay empty.
+
+    Raises:
+        UserError: the store describes these faces otherwise.
+    """
+    path, data = store / FACES / _faces_name(dataset, fingerprint), packed.pack(table.reindex(columns=packed.FACES))
+    if path.exists() and path.read_bytes() != data:
+        raise UserError(f"{path}: differs from these faces as they are now; expected the same, remove one")
+    if not path.exists():
+        write_bytes(path, data)
+
+
+def _faces_name(dataset: str, fingerprint: str) -> str:
+    return f"{dataset}-{fingerprint}{packed.ENDING}"
+
+
+def _faces_of(record: Record) -> str:
+    """Return where the faces' table of a run is, seen from its folder."""
+    return f"../{FACES}/{_faces_name(record.config.dataset, record.fingerprint)}"
+
+
+def write(folder: Path, record: Record, rows: np.ndarray, outputs: np.ndarray, history: pd.DataFrame) -> Run:
+    """Write a finished run; the record comes last, so a run without one is not finished.
+
+    Args:
+        folder: named after the run, in a store that has the faces' table (`write_faces`).
+        record: what is known of it.
+        rows: (n,) row numbers of the test faces in the faces' table, ascending.
+        outputs: (n, outputs) of the network.
+        history: one row an epoch.
+    """
+    files = {
+        PREDICTIONS: packed.pack_predictions(record.config, rows, outputs),
+        HISTORY: history.to_csv(index=False, float_format="%.6g").encode(),
+        RECORD: (json.dumps(record.model_dump(mode="json"), indent=1) + "\n").encode(),
     }
-    sums = "".join(f"{hashlib.sha256(text.encode()).hexdigest()}  {name}\n" for name, text in texts.items())
-    for name, text in ({SUMS: sums} | texts).items():
-        write_text(folder / name, text)
+    faces = _faces_of(record)
+    digests = {faces: _digest(_path(folder, faces))} | {name: sha256(data).hexdigest() for name, data in files.items()}
+    write_text(folder / SUMS, "".join(f"{digest}  {name}\n" for name, digest in digests.items()))
+    for name, data in files.items():
+        write_bytes(folder / name, data)
     (folder / "failed.json").unlink(missing_ok=True)
     return Run(folder)
 
 
-def check(folder: Path) -> None:
-    """Compare the files of a run with the checksums written with them.
+def _path(folder: Path, name: str) -> Path:
+    """Return where a file of a run is; that of the faces need not pass through the run's folder, which may be new."""
+    return Path(os.path.normpath(folder / name))
 
-    Raises:
-        UserError: a file is missing or not as it was written, or there are no checksums.
-    """
-    try:
-        lines = {name: digest for digest, name in (t.split("  ") for t in (folder / SUMS).read_text().splitlines())}
-    except (OSError, ValueError):
-        raise UserError(f"{folder / SUMS}: expected the checksums written with the run") from None
-    for name in sorted({"record.json", "predictions.csv", "history.csv"} | set(lines)):
-        path = folder / name
-        found = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "no file"
-        if found != lines.get(name):
-            raise UserError(f"{path}: changed since it was written; expected SHA-256 {lines.get(name)}, got {found}")
+
+def _digest(path: Path) -> str:
+    return sha256(path.read_bytes()).hexdigest() if path.is_file() else "no file"
 
 
 def write_failure(folder: Path, config: RunConfig, reason: str) -> None:
@@ -181,26 +256,27 @@ def _failure(path: Path) -> str:
         return f"{path}: expected why a run failed, got something else"
 
 
-def add(folder: Path, name: str, text: str) -> None:
+def add(folder: Path, name: str, data: bytes) -> None:
     """Write one more file beside a finished run, and its checksum among the others."""
-    write_text(folder / name, text)
+    write_bytes(folder / name, data)
     others = [line for line in (folder / SUMS).read_text().splitlines() if not line.endswith(f"  {name}")]
-    write_text(folder / SUMS, "\n".join([*others, f"{hashlib.sha256(text.encode()).hexdigest()}  {name}"]) + "\n")
+    write_text(folder / SUMS, "\n".join([*others, f"{sha256(data).hexdigest()}  {name}"]) + "\n")
 
 
 def keep(run: Run, store: str | Path = KEPT) -> Path:
-    """Copy a run's tables and record to the committed store and return the folder.
+    """Copy a run's tables, its record and the faces' table to the committed store and return the run's folder there.
 
     Raises:
-        UserError: the store has a run of that name with other content.
+        UserError: the store has a run or faces of that name with other content.
     """
     target = from_root(store) / run.folder.name
-    names = [line.split("  ", 1)[1] for line in (run.folder / SUMS).read_text().splitlines()]
-    for name in (SUMS, *names):
-        text = (run.folder / name).read_text()
-        if name != SUMS and (target / name).exists() and (target / name).read_text() != text:
-            raise UserError(f"{target / name}: differs from {run.folder / name}; expected the same run, remove one")
-        write_text(target / name, text)
+    here, there = ({name: _path(folder, name) for name in run.files} for folder in (run.folder, target))
+    for name in here:
+        if there[name].is_file() and there[name].read_bytes() != here[name].read_bytes():
+            raise UserError(f"{there[name]}: differs from {here[name]}; expected the same run, remove one")
+    write_bytes(target / SUMS, (run.folder / SUMS).read_bytes())
+    for name in sorted(here, key=lambda name: name == RECORD):  # the record last
+        write_bytes(there[name], here[name].read_bytes())
     return target
 
 
@@ -220,50 +296,23 @@ def merge(folder: str | Path, store: str | Path = KEPT) -> tuple[list[str], list
         raise UserError(f"{folder}: expected a folder of runs, such as runs/ or reports/records/; found none")
     here = {run.folder.name: found for run in runs if (found := find(run.folder.name, (store,)))}
     for run in runs:
-        for name in ("predictions.csv", "history.csv") if run.folder.name in here else ():
-            if (run.folder / name).read_bytes() != (here[run.folder.name].folder / name).read_bytes():
-                problems.append(f"{run.folder / name}: conflict: differs from {here[run.folder.name].folder / name}")
+        faces = _faces_of(run.record)
+        for name in (faces, PREDICTIONS, HISTORY) if run.folder.name in here else (faces,):
+            theirs, ours = (_path(folder, name) for folder in (run.folder, from_root(store) / run.folder.name))
+            if ours.is_file() and theirs.read_bytes() != ours.read_bytes():
+                problems.append(f"{theirs}: conflict: differs from {ours}")
     if problems:
-        raise UserError("; ".join(problems))
+        raise UserError("; ".join(dict.fromkeys(problems)))
     new = [run for run in runs if run.folder.name not in here]
     for run in new:
         keep(run, store)
     return [run.folder.name for run in new], sorted(here)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file of text whole or not at all, its folder too if missing."""
-    write_bytes(path, text.encode())
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, its folder too if missing."""
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = tempfile.NamedTemporaryFile("wb", dir=path.parent, prefix=f".{path.name}-", delete=False)  # noqa: SIM115
-        try:
-            with part:
-                part.write(data)
-                part.flush()
-                os.fsync(part.fileno())
-            Path(part.name).chmod(0o644)
-            Path(part.name).replace(path)
-        except BaseException:
-            Path(part.name).unlink(missing_ok=True)
-            raise
-
-
 def _read_record(path: Path) -> Record:
     try:
-        return Record.model_validate_json(path.read_text())
+        return Record.model_validate_json(path.read_bytes())
     except ValidationError as error:
         raise UserError(f"{path}: {explain(error)}") from None
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
-
-
-def _read_table(path: Path, dtype: dict[str, type]) -> pd.DataFrame:
-    try:
-        return pd.read_csv(path, dtype=dtype)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: expected a table written with the run; {error}") from None

@@ -53,6 +53,7 @@ def build(out: str | Path = "reports") -> Path:
         "untested": appendix.untested(
             judged["claims"], {r.record.config.dataset for r in runs if not r.record.synthetic}
         ),
+        "changes": yaml.safe_load(from_root("reports/changes.yaml").read_text()),
         "contradictions": yaml.safe_load(from_root("reports/contradictions.yaml").read_text()),
         "methods": appendix.methods(literature),
         "sections": sections,

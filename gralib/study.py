@@ -14,7 +14,8 @@ from gralib import scores
 from gralib.config import TASKS, TITLES, Dataset, Task, configure
 from gralib.experiment import join_ages, measures, outputs_of, score
 from gralib.manifest import GENDERS
-from gralib.records import Run, Score
+from gralib.records import Run
+from gralib.scores import Score
 from gralib.tasks import LABEL, class_names, targets
 
 DECADE = 10

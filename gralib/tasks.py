@@ -20,6 +20,12 @@ def class_names(config: RunConfig) -> list[str]:
     return list(ages.GROUP_NAMES) if config.task == "age_group" else ages.category_names(config.age_width)
 
 
+def output_names(config: RunConfig) -> list[str]:
+    """Return the outputs' columns in a table of predictions: p_ and the class, or r_ and the category."""
+    prefix = "r_" if config.task == "age_regression" else "p_"
+    return [f"{prefix}{name}" for name in class_names(config)]
+
+
 def heads(config: RunConfig) -> tuple[Task, ...]:
     """Return the tasks that a network learns at once: one, but for the multi-output MobileNet of Savchenko (2019)."""
     other: Task = "gender" if config.task != "gender" else next(t for t in TASKS[config.dataset] if t != "gender")

@@ -83,12 +83,9 @@ def made_up(faces):
         count = len(tasks.class_names(config))
         outputs = np.random.default_rng(config.seed).dirichlet(np.ones(count), len(test))
         outputs += skill * (ideal(config, faces.table.iloc[test]) - outputs)
-        predictions = experiment.prediction_table(config, faces, test, outputs)
-        constants = experiment.constants_of(config, faces.table.iloc[train])
-        found = experiment.measures(config, predictions, constants)
         history = pd.DataFrame({"epoch": [1, 2, 3], "train_loss": [3.0, 2, 1], "validation_loss": [3.0, 1, 2]})
         record = records.Record(
-            schema_version=2,
+            schema_version=3,
             run_id=config.run_id(faces.fingerprint),
             config=config,
             fingerprint=faces.fingerprint,
@@ -96,11 +93,11 @@ def made_up(faces):
             account=faces.account.to_dict(orient="records"),
             faces={"train": len(train), "validation": len(validation), "test": len(test)},
             leakage=[{"shared with training": "byte-identical picture", "test faces concerned": 0, "test faces": 1}],
-            scores=experiment.score(found, predictions["group"]),
-            constants=constants,
+            constants=experiment.constants_of(config, faces.table.iloc[train]),
             chosen_epoch=2,
             trainable_parameters=7,
             parameters=9,
+            gate_reach=0.5,
             gates={"stage1_module1": 0.4},
             seconds=1,
             faces_per_second=10,
@@ -109,6 +106,7 @@ def made_up(faces):
             finished="2026-01-01T00:00:00+00:00",
         )  # fmt: skip
         gates = pd.DataFrame({f"gate_stage{i}_module1": [0.5, 0.45, 0.4 - i / 100] for i in (1, 2, 3)})
-        return records.write(store / record.run_id, record, predictions, history.join(gates))
+        experiment.write_faces(store, faces)
+        return records.write(store / record.run_id, record, test, outputs, history.join(gates))
 
     return make

@@ -1,6 +1,6 @@
 """Broken inputs by the thousand: trees of the five layouts, damaged by seed, read by the loaders as a user's would be.
 
-Each must end in rows that are kept, repaired or set aside, or in one line of error; `hostile` counts how they ended.
+Each must end in rows that are kept, repaired or excluded, or in one line of error; `hostile` counts how they ended.
 """
 
 import io

@@ -59,5 +59,24 @@ def test_decades_are_the_default():
     assert ages.decode(3, 0.7) == pytest.approx(37)
 
 
+@pytest.mark.parametrize("width", [1, 5, 7, 10, 20, 117])
+def test_the_middle_of_a_category_is_the_mean_of_its_whole_years(width):
+    years = np.arange(117)
+    category, _ = ages.encode(years, width)
+    expected = [years[category == c].mean() for c in range(ages.category_count(width))]
+    assert ages.middles(width).tolist() == pytest.approx(expected)
+
+
+def test_middles_by_hand():
+    assert ages.middles()[3] == 34.5, "30 to 39"
+    assert ages.middles()[11] == 113, "110 to 116"
+    assert ages.middles(1)[30] == 30
+
+
+def test_a_category_stands_for_the_mean_of_its_faces():
+    means = ages.category_means([31, 31, 37, 60])
+    assert means.tolist() == [4.5, 14.5, 24.5, 33, 44.5, 54.5, 60, 74.5, 84.5, 94.5, 104.5, 113]
+
+
 def test_groups_stand_for_their_middles():
     assert ages.group_ages().tolist() == [1, 5, 10, 17.5, 28.5, 40.5, 50.5, 80]

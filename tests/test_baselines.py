@@ -8,7 +8,7 @@ from gralib import classical, tasks
 from gralib.baselines import BASELINES
 from gralib.config import configure
 from gralib.errors import UserError
-from gralib.experiment import run
+from gralib.experiment import run, scores_of
 from gralib.network import gra_net
 from gralib.training import initialise, prepare
 
@@ -25,7 +25,7 @@ def test_reads_faces_and_starts_from_its_seed_alone(name):
     model = BASELINES[name]([2], 4)
     starts = []
     for seed in (0, 1, 0):
-        initialise(model, seed)
+        initialise(model, configure("smoke", recipe="keras", network=name, seed=seed))
         starts.append(np.concatenate([np.asarray(w).ravel() for w in model.trainable_weights]))
     assert np.array_equal(starts[0], starts[2])
     drawn = np.concatenate([np.full(int(np.prod(w.shape)), w.name.endswith("kernel")) for w in model.trainable_weights])
@@ -65,6 +65,15 @@ def test_dropout_starts_over_with_every_run():
     assert losses[0] == losses[1]
 
 
+def test_the_state_of_dropout_depends_on_the_seed():
+    states = []
+    for seed in (0, 1, 0):
+        model = prepare(configure("smoke", network="levi_hassner", batch_size=16, seed=seed), 4)
+        states.append([np.asarray(v).tolist() for v in model.variables if v.name == "seed_generator_state"])
+    assert len(states[0]) == 2 and states[0][0] != states[0][1]
+    assert states[0] == states[2] and all(a != b for a, b in zip(states[0], states[1], strict=True))
+
+
 def test_no_rival_for_the_remainder():
     with pytest.raises(UserError, match="network: expected gra_net for age_regression, got savchenko"):
         configure("smoke", network="savchenko", task="age_regression")
@@ -73,7 +82,7 @@ def test_no_rival_for_the_remainder():
 def test_gradients_and_a_linear_classifier_beat_the_constant_predictor(faces, tmp_path):
     config = configure("smoke", network="hog", train_faces=300)
     done = run(config, faces, tmp_path, progress="none")
-    score = done.record.scores["accuracy"]
+    score = scores_of(done)["accuracy"]
     assert score.value > score.floor + 0.1
     assert done.record.trainable_parameters == 1765
     assert done.record.chosen_epoch == done.history.set_index("epoch")["validation_loss"].idxmin()

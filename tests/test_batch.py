@@ -1,6 +1,7 @@
 """The batch as it would go to a cluster: what its jobs are and ask for. `make test-cluster` runs it on one."""
 
 import re
+import shlex
 import subprocess
 import sys
 
@@ -31,6 +32,18 @@ def test_one_grid_alone_is_its_runs_and_its_notebook():
     result = planned("grids", "--config", "preset=smoke", "grid=depth", "seeds=1")
     assert result.returncode == 0, result.stdout + result.stderr
     assert set(re.findall(r"^rule (grid_\w+):", result.stdout, re.M)) == {"grid_depth", "grid_part"}
+
+
+def test_a_quote_in_a_path_is_part_of_it(tmp_path):
+    folder = tmp_path / "it's"
+    folder.mkdir()
+    (folder / "001A02.JPG").touch()
+    result = planned("-p", "--config", "dataset=fgnet", f"root={folder}", "preset=smoke")
+    assert result.returncode == 0, result.stdout + result.stderr
+    calls = re.findall(r"^Shell command: (gra (?:data|run|notebook fgnet) .*)$", result.stdout, re.M)
+    called = [shlex.split(call) for call in calls]
+    found = {word.removeprefix("data_root=") for words in called for word in words if str(folder) in word}
+    assert (len(called), found) == (4, {str(folder)})
 
 
 @pytest.mark.parametrize(

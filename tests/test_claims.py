@@ -8,7 +8,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from gralib import claims, compare, grids, orientation, report
+from gralib import claims, compare, experiment, grids, orientation, packed, records, report
 from gralib.errors import UserError
 
 SEED_TEXT = ROOT.parent / "shared" / "seed" / "seminar-report.txt"
@@ -173,19 +173,19 @@ def test_the_report_shows_verdicts_and_grids(made, made_up, whole_grids, tmp_pat
 
 
 def test_turned_faces_are_shown_turned_and_a_grid_that_does_not_fit_is_named(
-    made, made_up, whole_grids, tmp_path, monkeypatch
+    made, made_up, faces, whole_grids, tmp_path, monkeypatch
 ):
     runs = [r for g in ("trainable", 1.0) for r in made("gate_ablation", {"gate": g}, 2, 0.4)]
     runs += [r for n in ("gra_net", "residual") for r in made("rivals", {"network": n}, 2, 0.3)]
     for i, run in enumerate(runs[:4]):
-        table = run.predictions[["path", "group"]]
-        hits = np.random.default_rng(i).random((len(table), len(orientation.columns()))) < (0.9 if i < 2 else 0.5)
+        hits = np.random.default_rng(i).random((len(run.rows), len(orientation.columns()))) < (0.9 if i < 2 else 0.5)
         hits[:, 0] = True
-        table.join(pd.DataFrame(hits.astype(int), columns=list(orientation.columns()))).to_csv(
-            run.folder / "orientation.csv", index=False
-        )
-    rival = runs[-1].folder / "predictions.csv"
-    pd.read_csv(rival).iloc[::-1].to_csv(rival, index=False)
+        table = pd.DataFrame(hits.astype(int), columns=list(orientation.columns()))
+        records.add(run.folder, records.ORIENTATION, packed.pack_rows(run.rows, table))
+    last = runs[-1]
+    others = np.setdiff1d(np.arange(len(faces)), last.rows)[: len(last.rows)]
+    outputs = experiment.outputs_of(last.record.config, last.predictions)
+    runs[-1] = records.write(last.folder, last.record, others, outputs, last.history)
     monkeypatch.setattr("gralib.records.gather", lambda: (list(dict.fromkeys(runs)), []))
     report.build(tmp_path / "out")
     for name in ("index.html", "README.md"):

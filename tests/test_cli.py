@@ -1,6 +1,7 @@
 """The command `gra`, as a user meets it."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -11,8 +12,6 @@ from gralib import grids
 
 
 def gra(*words, **environment):
-    import os
-
     return subprocess.run(
         [sys.executable, "-c", "from gralib.cli import main; main()", *words],
         capture_output=True,
@@ -92,6 +91,16 @@ def test_data_check_accounts_for_every_file(drawn, tmp_path):
             ["run", "--task", "gender", "--preset", "smoke", "--progress", "loud"],
             "progress: expected bar, lines or none",
         ),
+        (["run", "--task", "gender", "--set", "preset=smoke"], "preset: expected no --set for it; --preset decides it"),
+        (["run", "--task", "gender", "--set", "dataset=afad"], "dataset: expected no --set for it; --dataset decides"),
+        (["run", "--task", "gender", "--set", "width=2", "--set", "width=3"], "width: expected one value, got two"),
+        (["grid", "depth", "--set", "preset=smoke"], "preset: expected no --set for it; --preset decides it"),
+        (["grid", "depth", "--set", "seed=1"], "seed: expected no --set for it; --seeds decides it"),
+        (["grid", "depth", "--set", "gate=0.5"], "gate: expected no --set for it; the grid depth decides it"),
+        (["grid", "depth", "--set", "name=1"], "name: unknown; the fields are recipe, preset, dataset"),
+        (["grid", "depth", "--dataset", "utkfaces"], "dataset: expected 'fgnet', 'afad', 'wikipedia', 'utkface' or"),
+        (["notebook", "utkface", "-p", "seed=1", "-p", "seed=2"], "seed: expected one value, got two"),
+        (["data", "check", "utkface", "--root", "~nobody-of-that-name/x"], "x: expected a path; no such home"),
         (["keep", "nothing"], "nothing: no finished run of that name"),
     ],
 )
@@ -101,6 +110,33 @@ def test_a_mistake_ends_in_one_line(words, message):
     assert message in result.stderr
     assert result.stderr.startswith("gra: ")
     assert result.stderr.count("\n") == 1
+
+
+def test_a_home_in_quotes_is_a_home(drawn, tmp_path):
+    (tmp_path / "it's faces").symlink_to(drawn)
+    result = gra("data", "check", "utkface", "--root", "~/it's faces", "--json",
+                 HOME=str(tmp_path), GRA_ROOT=str(tmp_path))  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["synthetic"]
+
+
+def test_what_nobody_foresaw_is_one_line_too_and_its_place_is_shown_when_asked_for(tmp_path):
+    code = "from gralib import cli, records; records.find = lambda *_: 1 / 0; cli.main()"
+    plain, shown = (
+        subprocess.run([sys.executable, "-c", code, "keep", "x", *more], cwd=ROOT, capture_output=True, text=True)
+        for more in ([], ["--debug"])
+    )
+    assert plain.returncode == shown.returncode == 1
+    expected = "gra: ZeroDivisionError: division by zero; nobody foresaw this: call it again with --debug to see where"
+    assert plain.stderr == expected + "\n"
+    assert "Traceback" in shown.stderr and "keep_command" in shown.stderr
+
+
+def test_figures_are_drawn_whatever_windows_the_environment_asks_for():
+    code = "from gralib import cli; cli.app = lambda args: __import__('gralib.figures'); cli.main()"
+    env = {**os.environ, "MPLBACKEND": "foo"}
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True)
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 def test_a_grid_says_beforehand_what_is_left(drawn, tmp_path):

@@ -1,6 +1,7 @@
 """UTKFace from names to pixels: genuine irregular names, damaged files, archives, the cache."""
 
 import io
+import os
 import shutil
 import tarfile
 import zipfile
@@ -8,14 +9,15 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
-from gralib import faces as faces_room
+from gralib import decoding
+from gralib import faces as faces_module
 from gralib.datasets import load
 from gralib.datasets.utkface import read_name
 from gralib.errors import UserError
 from gralib.faces import decode, open_faces
-from gralib.manifest import Manifest, Row
+from gralib.manifest import Manifest, Row, excluded
 from gralib.sources import open_source
 
 
@@ -32,11 +34,11 @@ from gralib.sources import open_source
         ("39_1_20170116174525125.jpg.chip.jpg", (39, None, "repaired")),
         ("61_1_20170109142408075.jpg.chip.jpg", (61, None, "repaired")),
         ("61_1_20170109150557335.jpg.chip.jpg", (61, None, "repaired")),
-        ("117_0_0_20170112213500903.jpg.chip.jpg", (None, None, "set aside")),
-        ("20_3_0_20170112213500903.jpg.chip.jpg", (None, None, "set aside")),
-        ("portrait.jpg", (None, None, "set aside")),
-        ("_0_0_20170112213500903.jpg.chip.jpg", (None, None, "set aside")),
-        ("SYNTHETIC.txt", (None, None, "set aside")),
+        ("117_0_0_20170112213500903.jpg.chip.jpg", (None, None, "excluded")),
+        ("20_3_0_20170112213500903.jpg.chip.jpg", (None, None, "excluded")),
+        ("portrait.jpg", (None, None, "excluded")),
+        ("_0_0_20170112213500903.jpg.chip.jpg", (None, None, "excluded")),
+        ("SYNTHETIC.txt", (None, None, "excluded")),
     ],
 )
 def test_names(name, expected):
@@ -78,7 +80,7 @@ def test_damaged_files_are_set_aside_by_reason_and_the_good_ones_load(folder, tm
     assert faces.pixels.dtype == np.uint8
     reasons = faces.account.set_index("reason")["files"].to_dict()
     assert reasons["picture damaged or cut short"] == 1
-    assert reasons["not a picture inside"] == 2
+    assert reasons["not a picture inside"] == reasons["empty file"] == 1
     assert reasons["name without age, gender, race and date"] == 1
     assert reasons["not a picture"] == 1
     assert faces.account.query("status == 'found'")["files"].item() == 7 == faces.account["files"].sum() / 2
@@ -114,9 +116,9 @@ def test_the_cache_is_used_again_and_made_anew_when_a_picture_changes(folder, tm
 
 def test_other_pixels_of_the_same_files_have_another_fingerprint(folder, tmp_path, monkeypatch):
     first = open_faces("utkface", folder, cache=tmp_path / "one", progress=False)
-    decoded = faces_room.decode
+    decoded = faces_module.decode
     monkeypatch.setattr(
-        faces_room, "decode", lambda *given: 255 - done if isinstance(done := decoded(*given), np.ndarray) else done
+        faces_module, "decode", lambda *given: 255 - done if isinstance(done := decoded(*given), np.ndarray) else done
     )
     other = open_faces("utkface", folder, cache=tmp_path / "other", progress=False)
     pd.testing.assert_frame_equal(other.table, first.table)
@@ -205,9 +207,10 @@ def test_the_synthetic_twin_has_the_flaws_of_the_real_set(faces):
 )
 def test_the_manifest_refuses_what_breaks_its_rules(folder, change, message):
     row, source = Row("a.jpg", age=3.0, gender="male"), open_source(folder)
-    Manifest.of("utkface", source, [row])
+    others = [excluded(name, "of no interest") for name in source.names]
+    Manifest.of("utkface", source, [row, *others])
     with pytest.raises(UserError, match=message):
-        Manifest.of("utkface", source, [row._replace(**change)])
+        Manifest.of("utkface", source, [row._replace(**change), *others])
     with pytest.raises(UserError, match="expected columns"):
         Manifest("utkface", source, pd.DataFrame([{"path": "a.jpg"}]))
 
@@ -222,10 +225,46 @@ def test_the_quick_way_through_a_jpeg_gives_the_pixels_of_the_slow_one(monkeypat
     picture.save(held, "JPEG", quality=88)
     quick = decode(held.getvalue(), crop)
 
-    def refuse(*_):
-        raise ValueError
-
-    monkeypatch.setattr(faces_room, "_decode_jpeg", refuse)
+    monkeypatch.setattr(decoding, "_decode_jpeg", lambda *_: None)
     slow = decode(held.getvalue(), crop)
     assert isinstance(quick, np.ndarray) or quick == slow == "crop outside the picture"
     np.testing.assert_array_equal(quick, slow)
+
+
+def test_a_file_without_a_row_is_refused_by_name(folder):
+    source = open_source(folder)
+    rows = [excluded(name, "of no interest") for name in source.names]
+    assert len(Manifest.of("utkface", source, rows).rows) == len(source.names)
+    assert len(Manifest.of("utkface", source, rows[1:], tables=[rows[0].path]).rows) == len(source.names) - 1
+    with pytest.raises(UserError, match=rf"{rows[-1].path}: expected a row for every file, got none for 1$"):
+        Manifest.of("utkface", source, rows[:-1])
+
+
+def test_a_folder_that_may_not_be_read_is_a_row(folder, monkeypatch):
+    (folder / "locked").mkdir()
+    scan = os.scandir
+
+    def guarded(path):
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    rows = load("utkface", folder).rows.set_index("path")["reason"]
+    assert rows["locked"] == "folder that cannot be read: Permission denied" and len(rows) == 8
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_every_orientation_is_stood_upright_as_pillow_does(orientation, kind):
+    rng = np.random.default_rng(orientation)
+    blocks = np.kron(rng.integers(0, 256, (4, 4, 3)), np.ones((16, 16, 1))).astype("uint8")
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    held = io.BytesIO()
+    Image.fromarray(blocks).save(held, kind, exif=exif, quality=95)
+    with Image.open(held) as picture:
+        upright = ImageOps.exif_transpose(picture).convert("RGB").resize((32, 32), Image.Resampling.BILINEAR)
+    assert np.abs(decode(held.getvalue()).astype(int) - np.asarray(upright)).max() <= 2
+    whole, corner = decode(held.getvalue()), decode(held.getvalue(), "0 0 64 64")
+    np.testing.assert_array_equal(whole, corner)

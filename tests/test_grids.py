@@ -1,5 +1,10 @@
 """Grids: the settings they vary, runs they share, labels flipped as asked, going on where it stopped."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -96,6 +101,46 @@ def test_a_grid_goes_on_with_what_is_left(faces, drawn, tmp_path):
     assert [run.record.config for run in again] == configs
     assert problems == []
     assert again[0].record.finished == runs[0].record.finished, "what was finished was not done again"
+
+
+SLOW = """
+import os, sys, time
+from pathlib import Path
+from types import SimpleNamespace
+from gralib import grids
+def slow(config, root, store):
+    time.sleep(0.5)
+    Path(store, config.run_id("x")).touch()
+if __name__ == "__main__":
+    grids._one = slow
+    grids.finished = lambda *_: {}
+    grids.run_grid(grids.configs_of("gate_ablation", 3), "", SimpleNamespace(fingerprint="x"), 2, sys.argv[1])
+"""
+
+
+def running(group):
+    """Return how many processes of a group are alive."""
+    listing = subprocess.run(["ps", "-A", "-o", "pgid=,stat="], capture_output=True, text=True, check=True).stdout
+    return sum(line.split()[0] == str(group) and "Z" not in line.split()[1] for line in listing.splitlines())
+
+
+@pytest.mark.parametrize(("how", "whom"), [("SIGINT", "all"), ("SIGTERM", "one"), ("SIGKILL", "one")])
+def test_a_grid_that_is_stopped_stops_at_once_and_leaves_nothing_running(tmp_path, how, whom):
+    (tmp_path / "grid.py").write_text(SLOW)
+    store = tmp_path / "runs"
+    store.mkdir()
+    words = [sys.executable, str(tmp_path / "grid.py"), str(store)]
+    process = subprocess.Popen(words, start_new_session=True, stderr=subprocess.DEVNULL)
+    while len(list(store.iterdir())) < 2:
+        assert process.poll() is None
+        time.sleep(0.02)
+    (os.killpg if whom == "all" else os.kill)(process.pid, signal.Signals[how])
+    assert process.wait(10) != 0
+    until = time.monotonic() + 10
+    while running(process.pid) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert running(process.pid) == 0
+    assert 2 <= len(list(store.iterdir())) <= 4, "of 18"
 
 
 @pytest.mark.xdist_group("grid")

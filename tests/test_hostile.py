@@ -1,5 +1,6 @@
 """Nobody's files can crash a loader, fill the memory, run code, or write where they should not."""
 
+import bz2
 import json
 import re
 import struct
@@ -80,7 +81,7 @@ def test_a_file_that_unpacks_to_gigabytes_is_not_unpacked(tmp_path, monkeypatch)
         pytest.raises(UserError, match=rf"bomb\.zip: {name}: expected a readable file, got larger"),
     ):
         read(name)
-    with pytest.raises(UserError, match=r"bomb\.zip: 1 pictures, none usable; most: not a picture inside"):
+    with pytest.raises(UserError, match=r"bomb\.zip: 1 pictures, none usable; most: file cannot be read: larger"):
         open_faces("utkface", tmp_path / "bomb.zip", tmp_path / "cache", progress=False)
 
 
@@ -121,51 +122,81 @@ def test_a_damaged_checkpoint_starts_the_training_anew(tmp_path, capsys, content
     [
         (
             "record.json",
-            lambda t: t.replace('"schema_version": 2', '"schema_version": 3'),
-            "schema_version: expected 2",
+            lambda t: t.replace('"schema_version": 3', '"schema_version": 2'),
+            "schema_version: expected 3",
         ),
-        ("record.json", lambda t: t.replace('"seconds": 12.0', '"seconds": NaN'), "seconds: "),
-        ("predictions.csv", lambda t: t.rsplit("\n", 2)[0] + "\n", "expected .* rows of numbers, one a test face"),
-        ("predictions.csv", lambda t: t.rsplit(",", 1)[0] + ",\n", "1 outputs that are no number"),
-        ("predictions.csv", lambda t: t.rsplit(",", 1)[0] + ",somebody\n", "1 outputs that are no number"),
-        ("predictions.csv", None, "got no file"),
+        ("record.json", lambda t: re.sub(r'"seconds": [\d.]+', '"seconds": NaN', t), "seconds: "),
+        ("record.json", lambda t: t.replace('"fingerprint": "', '"fingerprint": "../'), "fingerprint: "),
+        ("record.json", lambda t: t.replace("made-up", "made\udcff"), "record.json: Invalid JSON: invalid unicode"),
+        (
+            "predictions.csv.bz2",
+            lambda t: t.rsplit("\n", 2)[0] + "\n",
+            "expected .* rows of numbers, one a test face",
+        ),
+        ("predictions.csv.bz2", lambda t: t.rsplit(",", 1)[0] + ",\n", "1 outputs that are no number"),
+        ("predictions.csv.bz2", lambda t: t.rsplit(",", 1)[0] + ",somebody\n", "1 outputs that are no number"),
+        ("predictions.csv.bz2", lambda t: t.replace("p_female", "p_male"), "columns ..p_male.., not ..p_female.."),
+        ("predictions.csv.bz2", lambda t: t.replace("\n0,", "\n-1,", 1), "whole numbers"),
+        ("predictions.csv.bz2", lambda t: t.replace("\n0,", f"\n{2**63 - 1},", 1), "rows that no table of faces has"),
+        ("predictions.csv.bz2", lambda t: t.replace("\n0,", "\n9999999,", 1), "expected the faces of .*out-of-bounds"),
+        ("predictions.csv.bz2", None, "got no file"),
+        ("history.csv", lambda t: t.replace("train_loss", "loss\udcff"), "expected a table written with the run"),
     ],
 )
 def test_a_record_that_was_tampered_with_is_refused_with_its_path(made_up, tmp_path, name, change, message):
-    run = made_up(tmp_path, "gender")
+    run, other = made_up(tmp_path, "gender"), made_up(tmp_path, "age_category")
     path = run.folder / name
-    text = path.read_text()
-    record = json.loads((run.folder / "record.json").read_text())
-    if name == "record.json" and '"seconds": 12.0' not in text:
-        text = text.replace(f'"seconds": {json.dumps(record["seconds"])}', '"seconds": 12.0')
     if change:
+        text = unzipped(path)
         assert change(text) != text
-        records.add(run.folder, name, change(text))  # with a checksum that agrees
+        data = change(text).encode(errors="surrogateescape")
+        records.add(
+            run.folder, name, bz2.compress(data) if name.endswith("bz2") else data
+        )  # with a checksum that agrees
     else:
         path.unlink()
     runs, problems = records.gather([tmp_path])
-    assert not runs and len(problems) == 1
-    assert str(path) in problems[0]
-    assert re.search(message, problems[0]), problems[0]
+    assert [found.folder for found in runs] == [other.folder] and len(problems) == 1
+    assert (str(path) if "the faces of" not in message else run.folder.name) in problems[0]
+    assert re.search(message, problems[0]) and "\n" not in problems[0], problems[0]
+
+
+def unzipped(path):
+    """The text of a file of a run."""
+    data = path.read_bytes()
+    return (bz2.decompress(data) if path.suffix == ".bz2" else data).decode()
 
 
 @pytest.mark.parametrize(
     ("name", "change"),
     [
         ("record.json", lambda t: t.replace('"synthetic": true', '"synthetic": false')),
-        ("record.json", lambda t: re.sub(r'"value": 0\.\d+', '"value": 0.99', t, count=1)),
-        ("predictions.csv", lambda t: t.replace("p_male,p_female", "p_female,p_male")),
+        ("record.json", lambda t: re.sub(r'"chosen_epoch": \d+', '"chosen_epoch": 3', t)),
+        ("predictions.csv.bz2", lambda t: t.replace("p_female", "p_male")),
+        ("../faces", lambda t: t.replace(",male,", ",female,", 1)),
         ("history.csv", lambda t: "".join(t.splitlines(keepends=True)[:2])),
         ("SHA256SUMS", lambda t: t.replace("  history.csv", " history.csv")),
+        ("SHA256SUMS", lambda t: t.replace("  history.csv", "  ../../history.csv")),
     ],
 )
 def test_a_record_edited_by_hand_is_named(made_up, tmp_path, name, change):
     path = made_up(tmp_path, "gender").folder / name
-    assert change(path.read_text()) != path.read_text()
-    path.write_text(change(path.read_text()))
+    path = next((tmp_path / "faces").iterdir()) if name == "../faces" else path
+    text = unzipped(path)
+    assert change(text) != text
+    path.write_bytes(bz2.compress(change(text).encode()) if path.suffix == ".bz2" else change(text).encode())
     runs, problems = records.gather([tmp_path])
-    expected = "expected the checksums" if name == "SHA256SUMS" else "changed since it was written"
-    assert not runs and len(problems) == 1 and problems[0].startswith(f"{path}: {expected}")
+    expected = "expected (the checksums|names of)" if name == "SHA256SUMS" else "changed since it was written"
+    assert not runs and len(problems) == 1 and re.match(f"{path}: {expected}", problems[0])
+
+
+@pytest.mark.parametrize("content", [bz2.compress(bytes(2**20)), bz2.compress(b"a")[:-1], b"", b"text"])
+def test_a_table_that_unpacks_to_gigabytes_or_not_at_all_is_refused(made_up, tmp_path, monkeypatch, content):
+    monkeypatch.setattr("gralib.packed.LARGEST", 2**19)
+    run = made_up(tmp_path, "gender")
+    records.add(run.folder, "predictions.csv.bz2", content)
+    runs, problems = records.gather([tmp_path])
+    assert not runs and problems[0].startswith(f"{run.folder}/predictions.csv.bz2: expected ")
 
 
 def test_a_failed_training_is_marked_named_and_tried_again(faces, tmp_path, monkeypatch, made_up):

@@ -23,7 +23,7 @@ def test_the_unchanged_faces_of_a_probe_score_as_the_record_says(tiny_run, faces
     table = orientation.read(run)
     answers, _ = experiment.measures(run.record.config, run.predictions, run.record.constants)["accuracy"]
     assert table["as they are"].tolist() == answers.tolist()
-    assert table["as they are"].mean() == pytest.approx(run.record.scores["accuracy"].value)
+    assert table["as they are"].mean() == pytest.approx(experiment.scores_of(run)["accuracy"].value)
     assert table["path"].tolist() == run.predictions["path"].tolist()
     assert (table["turn -30"] != table["as they are"]).any()
     records.check(run.folder)

@@ -1,6 +1,8 @@
 """Every notebook is kept clean, and executed from a fresh kernel with tiny parameters, its results asserted."""
 
+import json
 import re
+import sys
 
 import nbformat
 import papermill
@@ -184,7 +186,7 @@ def test_orientation_reads_changed_faces(tmp_path, monkeypatch, drawn):
     tiny = {"data_root": str(drawn), "epochs": 1, "width": 2, "train_faces": 128, "store": str(tmp_path / "runs")}
     done = execute("orientation", tmp_path, monkeypatch, **tiny)
     assert result(done, "\nproblems") == "[]"
-    assert len(list((tmp_path / "runs").glob("*/orientation.csv"))) == 2
+    assert len(list((tmp_path / "runs").glob("*/orientation.csv.bz2"))) == 2
     assert html(done, "precision=3)").count("synthetic") == 2 * 12
     assert figures_of(done) == 2
 
@@ -206,6 +208,32 @@ def test_a_wrong_parameter_handed_to_papermill_fails_at_once(name, parameters, m
     with pytest.raises(PapermillExecutionError) as error:
         papermill.execute_notebook(str(source), str(out), given, kernel_name="python3", progress_bar=False)
     assert message in str(error.value)
+
+
+def story(path, *sources):
+    """Write a notebook of code cells, the first of which holds its parameters."""
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    cells[0].metadata["tags"] = ["parameters"]
+    metadata = {"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), path)
+
+
+def test_the_kernel_is_this_interpreter_whatever_others_call_python3(tmp_path, monkeypatch):
+    (tmp_path / "kernels/python3").mkdir(parents=True)
+    spec = {"argv": ["/usr/bin/false", "{connection_file}"], "display_name": "Python 3", "language": "python"}
+    (tmp_path / "kernels/python3/kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    monkeypatch.setenv("MPLBACKEND", "foo")
+    story(tmp_path / "story.ipynb", "seed: int = 0  # seed", "import sys, matplotlib.pyplot; sys.executable")
+    done = nbformat.read(notebooks.execute(tmp_path / "story.ipynb", {}, tmp_path / "out").with_suffix(".ipynb"), 4)
+    assert done.cells[1].outputs[0].data["text/plain"] == repr(sys.executable)
+
+
+def test_a_kernel_that_dies_is_one_line_and_leaves_nothing(tmp_path):
+    story(tmp_path / "story.ipynb", "seed: int = 0  # seed", "import os; os._exit(1)")
+    with pytest.raises(UserError, match=r"^story\.ipynb: its kernel died, perhaps of too little memory: "):
+        notebooks.execute(tmp_path / "story.ipynb", {}, tmp_path / "out")
+    assert [p.name for p in tmp_path.iterdir()] == ["story.ipynb"]
 
 
 def test_a_cell_that_fails_is_named_and_what_ran_is_kept(tmp_path, monkeypatch):

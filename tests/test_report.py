@@ -20,7 +20,8 @@ def root(tmp_path, monkeypatch):
     """An empty project folder that relative paths start from."""
     monkeypatch.setattr("gralib.errors.ROOT", tmp_path)
     (tmp_path / "reports").mkdir()
-    for name in ("claims.yaml", "contradictions.yaml", "literature.csv", "equations.json", "checklist.yaml"):
+    for name in ("claims.yaml", "contradictions.yaml", "changes.yaml", "literature.csv", "equations.json",
+                 "checklist.yaml"):  # fmt: skip
         shutil.copy(ROOT / "reports" / name, tmp_path / "reports")
     return tmp_path
 
@@ -65,8 +66,8 @@ def test_folds_are_pooled_and_a_random_split_stands_beside_the_honest_one(root, 
     honest, random = studies(records.gather()[0])
     assert honest.folds == random.folds == 3
     row = honest.scores.set_index("score").loc["gender accuracy"]
-    means = [run.record.scores["accuracy"].value for run in honest.runs["gender"]]
-    sizes = [run.record.scores["accuracy"].n for run in honest.runs["gender"]]
+    found = [experiment.scores_of(run)["accuracy"] for run in honest.runs["gender"]]
+    means, sizes = [score.value for score in found], [score.n for score in found]
     assert row["value"] == pytest.approx(np.average(means, weights=sizes))
     assert row["sd of folds"] == pytest.approx(np.std(means, ddof=1))
     assert row["faces"] == sum(sizes)
@@ -97,7 +98,10 @@ def test_every_figure_has_alternative_text(filled, root):
 
 def test_nothing_run_reads_not_run(root):
     report.build(root / "reports")
-    assert "Not run." in (root / "reports/index.html").read_text()
+    html, markdown = ((root / "reports" / name).read_text() for name in ("index.html", "README.md"))
+    for page in (html, markdown):
+        assert "Not run." in page
+        assert "The 152 runs of the first round" in page and "Split and recipe changed." in page
 
 
 def test_an_unfinished_study_names_what_is_missing(root, made_up):
@@ -145,19 +149,19 @@ def damage_json(change):
     def damage(folder):
         record = json.loads((folder / "record.json").read_text())
         change(record)
-        records.add(folder, "record.json", json.dumps(record))  # with a checksum that agrees
+        records.add(folder, "record.json", json.dumps(record).encode())  # with a checksum that agrees
 
     return damage
 
 
 DAMAGE = {
     "cut short": lambda f: (f / "record.json").write_text((f / "record.json").read_text()[:200]),
-    "not a number": damage_json(lambda r: r["scores"]["accuracy"].update(value=float("nan"))),
+    "not a number": damage_json(lambda r: r["gates"].update(stage1_module1=float("nan"))),
     "unknown field": damage_json(lambda r: r.update(opinion="good")),
     "missing field": damage_json(lambda r: r.pop("fingerprint")),
     "another name": damage_json(lambda r: r.update(run_id="somebody-else")),
     "edited settings": damage_json(lambda r: r["config"].update(width=64)),
-    "no predictions": lambda f: (f / "predictions.csv").unlink(),
+    "no predictions": lambda f: (f / "predictions.csv.bz2").unlink(),
     "empty history": lambda f: (f / "history.csv").write_text(""),
 }
 
@@ -180,7 +184,7 @@ def test_records_survive_the_round_trip_and_are_kept_once(filled, root):
     run = filled["gender"]
     assert records.Run(run.folder).record == run.record
     target = records.keep(run)
-    assert {p.name for p in target.iterdir()} == {"SHA256SUMS", "record.json", "predictions.csv", "history.csv"}
+    assert {p.name for p in target.iterdir()} == {"SHA256SUMS", "record.json", "predictions.csv.bz2", "history.csv"}
     records.keep(run)
     (target / "history.csv").write_text("epoch\n1\n")
     with pytest.raises(UserError, match="differs from"):
@@ -192,14 +196,15 @@ def test_records_survive_the_round_trip_and_are_kept_once(filled, root):
 def test_runs_of_another_machine_come_in_whole_or_not_at_all(root, made_up, tmp_path):
     ours, theirs = made_up(root / records.KEPT, "gender"), made_up(tmp_path, "gender")
     later = theirs.record.model_copy(update={"finished": "2027-01-01T00:00:00+00:00", "seconds": 99})
-    records.write(theirs.folder, later, theirs.predictions, theirs.history)
+    outputs = experiment.outputs_of(theirs.record.config, theirs.predictions)
+    records.write(theirs.folder, later, theirs.rows, outputs, theirs.history)
     new = made_up(tmp_path, "age_category")
     assert records.merge(tmp_path) == ([new.folder.name], [ours.folder.name])
     assert records.Run(root / records.KEPT / ours.folder.name).record == ours.record, "what was here stays"
     assert records.merge(tmp_path) == ([], [new.folder.name, ours.folder.name])
     made_up(tmp_path, "age_regression")
-    records.write(theirs.folder, later, theirs.predictions.assign(p_male=0.5, p_female=0.5), theirs.history)
-    with pytest.raises(UserError, match=r"predictions\.csv: conflict: differs from "):
+    records.write(theirs.folder, later, theirs.rows, outputs[:, ::-1], theirs.history)
+    with pytest.raises(UserError, match=r"predictions\.csv\.bz2: conflict: differs from "):
         records.merge(tmp_path)
     assert len(records.gather()[0]) == 2, "nothing came in"
     with pytest.raises(UserError, match="expected a folder of runs"):
@@ -217,7 +222,9 @@ def test_real_faces_come_before_synthetic_ones(filled, root, made_up, monkeypatc
     run = filled["gender"]
     real = run.record.model_copy(update={"synthetic": False, "fingerprint": "0" * 16, "run_id": "x"})
     real = real.model_copy(update={"run_id": real.config.run_id(real.fingerprint)})
-    records.write(root / records.STORE / real.run_id, real, run.predictions, run.history)
+    records.write_faces(root / records.STORE, real.config.dataset, real.fingerprint, run.tested)
+    outputs, rows = experiment.outputs_of(real.config, run.predictions), np.arange(len(run.rows))
+    records.write(root / records.STORE / real.run_id, real, rows, outputs, run.history)
     found = studies(records.gather()[0])
     assert [s.first.record.synthetic for s in found] == [False, True]
     report.build(root / "reports")
@@ -259,8 +266,8 @@ def test_a_run_that_never_learnt_is_named(filled, root):
     assert not run.stuck
     flat = pd.concat([run.history] * 3, ignore_index=True)
     flat = flat.assign(epoch=range(1, len(flat) + 1), train_loss=np.linspace(0.70, 0.69, len(flat)))
-    records.add(run.folder, "history.csv", flat.to_csv(index=False))
-    assert run.stuck
+    records.add(run.folder, "history.csv", flat.to_csv(index=False).encode())
+    assert records.Run(run.folder).stuck
     report.build(root / "reports")
     assert (root / "reports/runs.html").read_text().count("never learnt") == 1
 

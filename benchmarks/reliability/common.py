@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from gralib.backend import CODE
+from gralib.surroundings import CODE
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]

@@ -1,5 +1,8 @@
 """reports/reliability.md from the figures of reliability.json."""
 
+import csv
+from pathlib import Path
+
 import hostile
 import mutants
 from disk import ROOM
@@ -17,6 +20,7 @@ GOALS: dict[str, tuple[str, float]] = {
     "coverage_branches_percent": ("at least", 90), "coverage_files_below_90": ("at most", 0),
     "mutants_unexplained": ("at most", 0),
 }  # fmt: skip
+CASES = Path(__file__).parents[2] / "reports" / "input-cases.csv"
 WHY = {
     "packages_not_audited": "The service that pip-audit asks could not be reached from the machine these figures were "
     "made on, or does not know the packages there. Nothing is known; call it where it answers.",
@@ -62,6 +66,7 @@ def page(result: dict) -> str:
         if name in raw:
             title, *rest = section(raw[name])
             lines += [f"## {title}", "", *rest, f"Measured at commit {raw[name]['commit'][:10]}.", ""]
+    lines += inputs()
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -159,6 +164,20 @@ def bad_data(raw: dict) -> list[str]:
         f"The slowest took {raw['slowest_s']} s, the process {raw['peak_mib']} MiB at its peak.",
         "",
         *table(["what was done: how it ended", "inputs"], [[k, v] for k, v in raw["by kind"].items()]),
+    ]
+
+
+def inputs() -> list[str]:
+    """Say how data sets end as people really have them."""
+    with CASES.open(encoding="utf-8", newline="") as file:
+        head, *rows = csv.reader(file)
+    return [
+        "## Data sets as people have them",
+        "",
+        f"{len(rows)} small inputs after public bug reports and re-uploads (`tests/input_cases.csv`); a test makes "
+        "each and holds it to this table, which `python tests/test_inputs.py` writes.",
+        "",
+        *table(head, rows),
     ]
 
 

@@ -10,6 +10,8 @@ from gralib.manifest import Manifest
 from gralib.sources import open_source
 
 DATASETS = tuple(TASKS)
+PUBLISHED = {"fgnet": 1_002, "afad": 164_432, "wikipedia": 62_328, "utkface": 23_708, "adience": 19_370}
+"""Pictures of each set as published; AFAD-Lite has 59,344."""
 
 
 def find_root(dataset: str, root: str | Path = "") -> Path:

@@ -1,26 +1,65 @@
 """UTKFace: labels in the file names, `[age]_[gender]_[race]_[date].jpg.chip.jpg` (Zhang, Song and Qi 2017).
 
 Gender 0 is male, 1 female. No identities are published. Pictures with one time stamp form a group, since they
-may come from one page or one sitting.
+may come from one page or one sitting. A name that comes again in another folder is the same picture.
+
+The faces cut out are square; the photographs they come from are published too (`part1` to `part3`), under names without
+`.chip`, as some re-uploads of the faces have them. Their shape tells which they are.
 """
 
 import re
+from collections import defaultdict
 
 from gralib.ages import MAX_AGE
-from gralib.manifest import Manifest, Row
-from gralib.sources import Source
+from gralib.datasets.copies import Candidate, once, rank_of, unmarked
+from gralib.datasets.shapes import sizes, some, square
+from gralib.manifest import Manifest, Row, excluded
+from gralib.sources import Source, base, no_picture
 
 FIELDS = re.compile(r"(?P<age>\d+)(_(?P<gender>\d+))?(_(?P<race>\d+))?_(?P<date>\d{8,20})(?!\d)")
-ENDING = re.compile(r"\d(\.jpg\.chip)?\.jpg$")
+RACES = ("White", "Black", "Asian", "Indian", "Others")
+"""As the data set's page names the digits 0 to 4."""
+ENDING = re.compile(
+    r"(?P<odd> ?)((?P<dot>\.?)jpg(\.chip)?)?(?P<addition>.*?)(?P<last>\.?)(jpe?g|png|webp)", re.IGNORECASE | re.DOTALL
+)
+WHOLE = "whole photograph, not a face cut out of one: get the aligned and cropped release"
+SAMPLE = 8
+"""Pictures of a folder whose shape is looked at."""
 
 
 def load(source: Source) -> Manifest:
     """Read every name of the source, one row a file."""
-    rows = []
+    whole = _whole_photographs(source)
+    found = []
     for path in source.names:
-        age, gender, date, status, reason = read_name(path.rsplit("/", 1)[-1])
-        rows.append(Row(path, age=age, gender=gender, group=date, status=status, reason=reason))
-    return Manifest.of("utkface", source, rows)
+        name, rank = unmarked(base(path))
+        age, gender, date, status, reason = read_name(name)
+        row = Row(path, age=age, gender=gender, group=date, race=race_of(name), status=status, reason=reason)
+        match = FIELDS.match(name)
+        ending = ENDING.fullmatch(name[match.end() :]) if match else None
+        row = excluded(path, WHOLE) if path in whole else row
+        found.append(Candidate(row, match and match[0], max(rank, rank_of(ending["addition"]) if ending else 0)))
+    return Manifest.of("utkface", source, once(found))
+
+
+def _whole_photographs(source: Source) -> set[str]:
+    """Return the pictures of the folders whose names lack `.chip` and whose pictures, most of them, are not square."""
+    folders = defaultdict(list)
+    for path in source.names:
+        if FIELDS.match(base(path)) and not no_picture(path) and ".chip" not in base(path):
+            folders[path.rpartition("/")[0]].append(path)
+    if not folders:
+        return set()
+    with source.reader() as read:
+        shapes = {folder: sizes(read, some(paths, SAMPLE)).values() for folder, paths in folders.items()}
+    wild = {folder for folder, found in shapes.items() if sum(not square(size) for size in found) * 2 > len(found)}
+    return {path for folder in wild for path in folders[folder]}
+
+
+def race_of(name: str) -> str | None:
+    """Return the race that a file name gives: one of `RACES`; None where it lacks a field."""
+    match = FIELDS.match(name)
+    return RACES[int(match["race"])] if match and match["race"] in set("01234") else None
 
 
 def read_name(name: str) -> tuple[float | None, str | None, str | None, str, str]:
@@ -32,10 +71,10 @@ def read_name(name: str) -> tuple[float | None, str | None, str | None, str, str
     """
 
     def aside(reason):
-        return None, None, None, "set aside", reason
+        return None, None, None, "excluded", reason
 
-    if not name.lower().endswith((".jpg", ".jpeg")):
-        return aside("not a picture")
+    if reason := no_picture(name):
+        return aside(reason)
     match = FIELDS.match(name)
     if not match:
         return aside("name without age, gender, race and date")
@@ -47,7 +86,8 @@ def read_name(name: str) -> tuple[float | None, str | None, str | None, str, str
     if gender not in ("0", "1"):
         return aside("gender neither 0 nor 1")
     sex = "male" if gender == "0" else "female"
-    if not ENDING.search(name):
+    ending = ENDING.fullmatch(name[match.end() :])
+    if ending is None or ending["odd"] or "" in (ending["dot"], ending["last"]):
         return float(age), sex, date, "repaired", "odd ending of the name"
     if len(date) != 17:
         return float(age), sex, date, "repaired", "date not of 17 digits"

@@ -1,0 +1,312 @@
+"""Exported networks answer as Keras does, in any setting of the gates, and a strange file is refused in one line."""
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from gralib import ages, cli, export, networkfile, predict, records, tasks, training
+from gralib.config import configure
+from gralib.errors import UserError
+from gralib.network import gate_layers, mask_model
+
+FACES = np.random.default_rng(3).integers(0, 256, (70, 32, 32, 3)).astype("uint8")
+CLOSE = {"rtol": 0, "atol": 1e-4}
+
+
+NETWORKS = {
+    "gender": {},
+    "age_category": {"attention": "channel", "upsampling": "nearest", "age_width": 9, "precision": "mixed_bfloat16"},
+    "age_regression": {"attention": "spatial", "groups": 2, "age_width": 9, "gate": 0.3},
+    "levi_hassner": {"task": "gender", "network": "levi_hassner"},
+    "savchenko": {"task": "gender", "network": "savchenko"},
+    "separable": {"task": "gender", "network": "separable", "mirrored_prediction": True},
+}
+"""What is exported here, by name; together all attentions, upsamplings and baselines of its own layers."""
+
+
+def liven(model):
+    """Draw scales, offsets and gates, and take the statistics of batch norm from some faces, as training would."""
+    rng = np.random.default_rng(0)
+    ranges = {"gamma": (0.8, 1.5), "beta": (-0.3, 0.3), "logit": (0.2, 1.2)}
+    for weight in model.weights:
+        if weight.name in ranges:
+            weight.assign(rng.uniform(*ranges[weight.name], weight.shape))
+    for layer in model._flatten_layers():
+        if hasattr(layer, "momentum"):
+            layer.momentum = 0
+    model(FACES, training=True)
+
+
+@pytest.fixture(scope="module")
+def run_of(tmp_path_factory):
+    """A function that returns what an export needs of a finished run, its weights drawn and livened."""
+
+    def make(task="gender", **changes):
+        config = configure("smoke", task=task, width=4, **changes)
+        record = SimpleNamespace(config=config, run_id=config.run_id("0" * 12), fingerprint="0" * 12, synthetic=True)
+        run = SimpleNamespace(folder=tmp_path_factory.mktemp("run"), record=record)
+        if config.network != "hog":
+            model = training.build(config)
+            liven(model)
+            training._save(run.folder / "weights.npz", model.weights)
+        return run
+
+    return make
+
+
+@dataclass
+class Exported:
+    path: Path
+    run: SimpleNamespace
+    model: keras.Model
+    outputs: np.ndarray
+
+
+@pytest.fixture(scope="module")
+def exported(run_of):
+    """A function that returns an exported network beside Keras' in float32, each made once; gender's with gates."""
+
+    @cache
+    def make(name):
+        run = run_of(**{"task": name, **NETWORKS[name]})
+        config = run.record.config
+        model = training.build(config.model_copy(update={"precision": "float32"}))
+        training.load_weights(model, run.folder)
+        outputs = np.asarray(model(FACES))
+        if config.mirrored_prediction:
+            outputs = (outputs + np.asarray(model(FACES[:, :, ::-1]))) / 2
+        outputs = outputs[:, : len(tasks.class_names(config))]
+        return Exported(export.export(run, gates=name == "gender"), run, model, outputs)
+
+    return make
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_an_exported_network_answers_as_keras_does(exported, name):
+    e = exported(name)
+    network = predict.Network(e.path)
+    assert np.ptp(e.outputs, axis=0).max() > 0.01  # the faces differ
+    np.testing.assert_allclose(network.outputs(FACES), e.outputs, **CLOSE)
+    np.testing.assert_allclose(network.outputs(FACES[:1]), e.outputs[:1], **CLOSE)
+    card, record = network.card, e.run.record
+    assert (card.run_id, card.task, card.fingerprint) == (record.run_id, record.config.task, record.fingerprint)
+    assert card.classes == tasks.class_names(record.config) and card.synthetic
+    assert list(card.gates.values()) == pytest.approx([float(gate.gamma()) for gate in gate_layers(e.model)])
+
+
+def test_a_grouped_kernel_as_a_dense_one():
+    kernel = np.arange(1, 9).reshape(1, 1, 2, 4)  # four channels in two groups to four filters
+    assert export.dense(kernel, 2)[0, 0].tolist() == [[1, 2, 0, 0], [5, 6, 0, 0], [0, 0, 3, 4], [0, 0, 7, 8]]
+
+
+@pytest.mark.parametrize("gammas", [(0, 0, 0), (0.25, 1, 0)])
+def test_one_file_serves_every_gate_and_shows_the_masks(exported, gammas):
+    e = exported("gender")
+    network, names = predict.Network(e.path), ["stage1_module1", "stage2_module1", "stage3_module1"]
+    for gate, gamma in zip(gate_layers(e.model), gammas, strict=True):
+        gate.hold(gamma)
+    expected, masks = (m(FACES) for m in (e.model, mask_model(e.model)))
+    for gate in gate_layers(e.model):
+        gate.hold("trainable")
+    asked = dict(zip(names, gammas, strict=True))
+    np.testing.assert_allclose(network.outputs(FACES, asked), expected, **CLOSE)
+    assert np.abs(np.asarray(expected) - e.outputs).max() > 1e-3
+    found = network.masks(FACES, asked)
+    assert list(found) == names
+    for mask, wanted in zip(found.values(), masks, strict=True):
+        np.testing.assert_allclose(mask, wanted, **CLOSE)
+
+
+def test_age_and_gender_are_read_together(exported):
+    gender, category, regression = (exported(name) for name in ("gender", "age_category", "age_regression"))
+    reader = predict.Reader([regression.path, gender.path, category.path])
+    reading = reader.read(FACES)
+    years = ages.join_soft(category.outputs, regression.outputs, 9)
+    np.testing.assert_allclose(reading.age, years, rtol=0, atol=0.05)  # 1e-4 in each of 13 categories up to 117 years
+    assert np.ptp(years) > 1
+    sure = gender.outputs.max(axis=1)
+    clear = sure > 0.501
+    wanted = np.where(gender.outputs[:, 0] > 0.5, "male", "female")
+    assert clear.sum() > 60 and (reading.gender == wanted)[clear].all()
+    np.testing.assert_allclose(reading.gender_probability, sure, **CLOSE)
+    assert reading.age_group is None and reader.synthetic
+    one = reader.read(FACES[:1])
+    assert one.gender[0] == reading.gender[0] and abs(one.age[0] - reading.age[0]) < 0.05
+    assert len(reader.read(FACES[:0]).age) == 0
+
+
+def test_a_reader_says_what_it_lacks(exported, tmp_path):
+    category, regression = exported("age_category").path, exported("age_regression").path
+    with pytest.raises(UserError, match="expected networks of age_category and age_regression, got age_category alone"):
+        predict.Reader([category])
+    with pytest.raises(UserError, match="one network a task, got a second of age_category"):
+        predict.Reader([category, category])
+    other = tmp_path / "other.onnx"
+    other.write_bytes(with_card(regression, age_width=7))
+    with pytest.raises(UserError, match=r"age_width: expected the same of both age networks, got \[9, 7\]"):
+        predict.Reader([category, other])
+
+
+def test_faces_and_gates_are_checked(exported):
+    network = predict.Network(exported("gender").path)
+    with pytest.raises(UserError, match=r"faces: expected \(n, 32, 32, 3\) uint8, got \(32, 32, 3\) uint8"):
+        network.outputs(FACES[0])
+    with pytest.raises(UserError, match="float64"):
+        network.outputs(FACES / 255)
+    with pytest.raises(UserError, match="gates: stage1_module1: expected a number from 0 to 1, got -1"):
+        network.outputs(FACES, {"stage1_module1": -1})
+    with pytest.raises(UserError, match="got stage9"):
+        network.masks(FACES, {"stage9": 0.5})
+    plain = predict.Network(exported("age_regression").path)
+    with pytest.raises(UserError, match="see --gates; got stage1_module1"):
+        plain.outputs(FACES, {"stage1_module1": 0.5})
+    with pytest.raises(UserError, match="masks: this network file has none"):
+        plain.masks(FACES)
+
+
+def test_what_cannot_be_exported_is_said(run_of, exported, monkeypatch):
+    with pytest.raises(UserError, match="expected a network with gates, got separable"):
+        export.export(exported("separable").run, gates=True)
+    with pytest.raises(UserError, match="expected a run of a network, got hog"):
+        export.export(run_of(network="hog"))
+    run = run_of(network="separable", seed=2)
+    (run.folder / "weights.npz").unlink()
+    with pytest.raises(UserError, match="the weights are not on this machine"):
+        export.export(run)
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    e = exported("separable")
+    with pytest.raises(UserError, match="KERAS_BACKEND: expected tensorflow for an export, got jax"):
+        export.onnx_of(e.model, export._card(e.run, e.model), False)
+
+
+def test_a_file_that_answers_otherwise_is_not_written(run_of, monkeypatch):
+    run = run_of(network="separable", seed=3)
+    monkeypatch.setattr(predict.Network, "outputs", lambda self, faces: np.zeros((len(faces), 2), "float32"))
+    with pytest.raises(UserError, match=r"within 0\.0001 of Keras', got .* apart; not written"):
+        export.export(run)
+    assert not (run.folder / "network.onnx").exists()
+
+
+def test_reading_needs_no_keras(exported, tmp_path):
+    np.save(tmp_path / "faces.npy", FACES[:2])
+    code = (
+        "import sys, numpy as np; from gralib.predict import Reader; "
+        f"print(Reader([{str(exported('gender').path)!r}]).read(np.load({str(tmp_path / 'faces.npy')!r})).gender); "
+        "print(*{'keras', 'tensorflow', 'pandas', 'onnx'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    answers, heavy = done.stdout.splitlines()
+    assert answers.startswith("['") and heavy == ""
+
+
+def refused(path, data):
+    """Return the one line with which a file of these bytes is refused."""
+    path.write_bytes(data)
+    with pytest.raises(UserError) as error:
+        predict.Network(path)
+    assert str(error.value).startswith(f"{path}: ") and len(str(error.value)) < 2000
+    return str(error.value)
+
+
+def test_every_damage_is_noticed(exported, tmp_path):
+    whole = exported("gender").path.read_bytes()
+    for place in np.random.default_rng(0).integers(0, len(whole), 40):
+        data = bytearray(whole)
+        data[place] ^= 1 << int(place) % 8
+        assert "damaged" in refused(tmp_path / "x.onnx", bytes(data))
+    for data in (b"", b"x", whole[:-1], whole[:1000], whole + b"x", b"\x08" * 200):
+        assert "damaged" in refused(tmp_path / "x.onnx", data)
+    with pytest.raises(UserError, match=r"gone\.onnx: No such file"):
+        predict.Network(tmp_path / "gone.onnx")
+
+
+def test_a_huge_file_is_not_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(networkfile, "LARGEST", 2**20)
+    assert "at most 1 MiB, got 3 MiB" in refused(tmp_path / "x.onnx", bytes(3 * 2**20))
+
+
+def hostile(nodes, initializers=(), **changes):
+    """A sealed model of some nodes from pixels to outputs."""
+    pixels = helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["batch", 32, 32, 3])
+    outputs = helper.make_tensor_value_info("outputs", TensorProto.FLOAT, None)
+    graph = helper.make_graph(nodes, "g", [pixels], [outputs], list(initializers))
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15)], **changes)
+    return networkfile.seal(model.SerializeToString())
+
+
+def outside():
+    tensor = helper.make_tensor("w", TensorProto.FLOAT, [1], [1.0])
+    tensor.ClearField("float_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="../../etc/passwd")
+    return tensor
+
+
+def test_files_that_lead_elsewhere_are_refused(tmp_path):
+    path = tmp_path / "x.onnx"
+    add = helper.make_node("Add", ["pixels", "w"], ["outputs"])
+    body = helper.make_graph([helper.make_node("Identity", ["pixels"], ["y"])], "b", [], [])
+    branch = helper.make_node("Relu", ["pixels"], ["outputs"], inside=body)
+    constant = helper.make_node("Relu", ["pixels"], ["outputs"], value=outside())
+    function = helper.make_function("local", "f", ["x"], ["y"], [helper.make_node("Relu", ["x"], ["y"])], [])
+    relu = helper.make_node("Relu", ["pixels"], ["outputs"])
+    custom = helper.make_node("Relu", ["pixels"], ["outputs"], domain="my.ops")
+    random = helper.make_node("RandomNormalLike", ["pixels"], ["outputs"])
+    assert "'my.ops.Relu'" in refused(path, hostile([custom]))
+    assert "'RandomNormalLike'" in refused(path, hostile([random]))
+    assert "weights in another file" in refused(path, hostile([add], [outside()]))
+    assert "weights in another file" in refused(path, hostile([constant]))
+    assert "a graph inside an operator" in refused(path, hostile([branch]))
+    assert "functions of its own" in refused(path, hostile([relu], functions=[function]))
+
+
+def test_a_model_of_somebody_else_and_a_card_that_lies_are_refused(exported, tmp_path):
+    path = tmp_path / "x.onnx"
+    relu = helper.make_node("Relu", ["pixels"], ["outputs"])
+    assert "Invalid JSON" in refused(path, hostile([relu]))
+    assert "ONNX network" in refused(path, networkfile.seal(b"\xff" * 30))
+    assert "onnxruntime can run" in refused(path, networkfile.seal(b""))
+    for change, message in (
+        ({"classes": ["male", "female", "other"]}, "expected 3 outputs as its card says"),
+        ({"gates": {"stage1_module1": 0.5}}, "expected gate_stage1_module1, mask_stage1_module1 as its card says"),
+    ):
+        assert message in refused(path, with_card(exported("gender").path, **change))
+
+
+def with_card(path, **changes):
+    """The bytes of a network file with another card, sealed."""
+    proto = onnx.load(path)
+    card = networkfile.Card.model_validate_json(proto.metadata_props[0].value)
+    del proto.metadata_props[:]
+    helper.set_model_props(proto, {networkfile.KEY: card.model_copy(update=changes).model_dump_json()})
+    return networkfile.seal(proto.SerializeToString())
+
+
+def test_other_readers_of_onnx_take_the_file(exported):
+    proto = onnx.load(exported("gender").path)
+    onnx.checker.check_model(proto)
+    assert [v.name for v in proto.graph.input] == ["pixels", *(f"gate_stage{i}_module1" for i in (1, 2, 3))]
+    assert [v.name for v in proto.graph.output] == ["outputs", *(f"mask_stage{i}_module1" for i in (1, 2, 3))]
+    assert {p.key for p in proto.metadata_props} == {"gralib", "sha256"}
+
+
+def test_the_command_says_what_it_wrote_and_what_it_lacks(exported, tmp_path, monkeypatch, capsys):
+    run, path = exported("separable").run, tmp_path / "a.onnx"
+    monkeypatch.setattr(records, "find", lambda name, stores: run if name == run.record.run_id else None)
+    monkeypatch.setattr(sys, "argv", ["gra", "export", run.record.run_id, "--out", str(path)])
+    with pytest.raises(SystemExit) as done:
+        cli.main()
+    assert not done.value.code and capsys.readouterr().out.strip() == str(path)
+    np.testing.assert_allclose(predict.Network(path).outputs(FACES), exported("separable").outputs, **CLOSE)
+    monkeypatch.setattr(sys, "argv", ["gra", "export", "nobody"])
+    with pytest.raises(SystemExit, match="gra: nobody: no finished run of that name in "):
+        cli.main()
