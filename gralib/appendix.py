@@ -183,6 +183,19 @@ def checklist() -> list[dict[str, Any]]:
     return yaml.safe_load(from_root("reports/checklist.yaml").read_text())
 
 
+def label_floor(folder: Path) -> list[dict[Any, Any]]:
+    """Return what `gra data repeats` measured of the labels of repeated photographs, one row a quantity, if it did.
+
+    Shares as per cent, ages in years.
+    """
+    path = folder / "tables/label-floor.csv"
+    rows = pd.read_csv(path).to_dict(orient="records") if path.exists() else []
+    for row in rows:
+        factor, form = (1, "{:.2f}") if "years" in row["quantity"] else (100, "{:.1f} %")
+        row |= {name: form.format(factor * row[name]) for name in ("value", "low", "high")}
+    return rows
+
+
 def face_figures(folder: Path) -> list[dict[str, str]]:
     """Return pictures of drawn faces that the notebooks left for the report (pictures of people never are)."""
     captions = {

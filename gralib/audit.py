@@ -1,60 +1,63 @@
 """The leakage audit: what the test faces of a split share with the faces that train or choose the epoch."""
 
-import imagehash
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from PIL import Image
-from tqdm import tqdm
 
 from gralib.protocols import Split
+from gralib.repeats import LOOSER, RULE, under
 
-NEAR = 4
-"""Two pictures whose perceptual hashes differ in at most this many of 64 bits count as near-identical."""
 COLUMNS = ["shared with training", "test faces concerned", "test faces"]
 CHECKS = {"byte-identical picture": "digest", "same group": "group", "same subject": "subject"}
 
 
-def leakage(table: pd.DataFrame, split: Split) -> pd.DataFrame:
-    """Count the test faces whose file, group or subject is also among those that train or choose the epoch.
+def leakage(table: pd.DataFrame, pairs: pd.DataFrame, split: Split) -> pd.DataFrame:
+    """Count the test faces that share something with those that train or choose the epoch.
+
+    Args:
+        table: the faces, see `gralib.faces.Faces`; `pairs` likewise.
+        pairs: the near-identical ones.
+        split: who trains, validates and tests.
 
     Returns:
-        One row a check that the data set allows: what is shared, test faces concerned, test faces.
+        One row a check that the data set allows: what is shared, test faces concerned, test faces. Near-identical
+        pictures come last, by the rule that keeps photographs together and by a looser one.
     """
     seen = np.concatenate([split.train, split.validation])
-    rows = []
+    found = {}
     for name, column in CHECKS.items():
         if table[column].notna().any():
             known = set(table[column].iloc[seen].dropna())
-            rows.append((name, int(table[column].iloc[split.test].isin(known).sum()), len(split.test)))
+            found[name] = table[column].iloc[split.test].isin(known)
+    for rule in (RULE, LOOSER):
+        found[f"near-identical picture ({rule})"] = _alike(under(pairs, rule), len(table), seen)[split.test]
+    rows = [(name, int(concerned.sum()), len(split.test)) for name, concerned in found.items()]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def perceptual_hashes(pixels: np.ndarray, progress: bool = True) -> NDArray[np.uint64]:
-    """Return the 64-bit perceptual hash (pHash, library imagehash) of each face, (n,)."""
-    faces = tqdm(pixels, desc="hashing faces", unit="face", disable=not progress)
-    bits = np.stack([imagehash.phash(Image.fromarray(face)).hash.ravel() for face in faces])
-    return np.packbits(bits, axis=1).view(np.uint64)[:, 0]
-
-
-def near_identical(hashes: NDArray[np.uint64], split: Split, near: int = NEAR) -> NDArray[np.bool_]:
-    """Return for each test face whether a face that trains or chooses differs in at most `near` bits of its hash."""
-    seen = np.unique(hashes[np.concatenate([split.train, split.validation])])
-    return np.array([np.bitwise_count(seen ^ h).min() <= near for h in hashes[split.test]])
-
-
-def audit(table: pd.DataFrame, hashes: NDArray[np.uint64], split: Split) -> pd.DataFrame:
-    """Return `leakage` and one more line: near-identical pictures."""
-    near = int(near_identical(hashes, split).sum())
-    line = pd.DataFrame([("near-identical picture", near, len(split.test))], columns=COLUMNS)
-    return pd.concat([leakage(table, split), line], ignore_index=True)
+def _alike(pairs: pd.DataFrame, n: int, seen: np.ndarray) -> NDArray[np.bool_]:
+    """Return for each of n faces whether one that is `seen` is paired with it, or with the face it is a copy of."""
+    first, second = pairs["first"].to_numpy(), pairs["second"].to_numpy()
+    copies = pairs["difference"].to_numpy() == 0
+    original = np.arange(n)
+    original[second[copies]] = first[copies]
+    known = np.zeros(n, dtype=bool)
+    known[original[seen]] = True
+    alike = known.copy()
+    alike[first[known[second]]] = True
+    alike[second[known[first]]] = True
+    return alike[original]
 
 
 def contradictions(table: pd.DataFrame) -> dict[str, int]:
-    """Count groups of byte-identical pictures, and those whose labels disagree, by label."""
-    same = table[table["digest"].duplicated(keep=False)].groupby("digest")
-    found = {"groups of identical pictures": same.ngroups, "pictures in them": int(same.size().sum())}
+    """Count photographs with several files, and those whose labels disagree, by label.
+
+    Args:
+        table: the faces, with columns picture (see `gralib.repeats`), age, age_group and gender.
+    """
+    same = table[table["picture"].duplicated(keep=False)].groupby("picture")
+    found = {"photographs with several files": same.ngroups, "files of them": int(same.size().sum())}
     for label in ("age", "age_group", "gender"):
         if table[label].notna().any():
-            found[f"groups that disagree on {label.replace('_', ' ')}"] = int((same[label].nunique() > 1).sum())
+            found[f"photographs that disagree on {label.replace('_', ' ')}"] = int((same[label].nunique() > 1).sum())
     return found

@@ -37,6 +37,7 @@ def data_check(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Read every file, decode every picture once, and account for all of them."""
+    from gralib.audit import contradictions
     from gralib.datasets import PUBLISHED, find_root, load
     from gralib.faces import open_faces
     from gralib.manifest import account, summary
@@ -48,7 +49,8 @@ def data_check(
     try:
         faces = open_faces(name, place, progress=not as_json)
         counts = faces.account
-        found |= {"faces": summary(faces.table), "fingerprint": faces.fingerprint, "synthetic": faces.synthetic}
+        people = summary(faces.table) | contradictions(faces.table)
+        found |= {"faces": people, "fingerprint": faces.fingerprint, "synthetic": faces.synthetic}
     except UserError as error:
         trouble = str(error)
     if as_json:
@@ -68,6 +70,16 @@ def data_check(
             print(f"{'synthetic' if faces.synthetic else 'real'} faces, fingerprint {faces.fingerprint}")
     if trouble:
         raise UserError(f"{trouble}; how to get the pictures: gra data how-to {name}")
+
+
+@data.command("repeats")
+def data_repeats(root: Root = "") -> None:
+    """Measure UTKFace's repeated photographs: how their labels disagree (table), what the rule rests on (figure)."""
+    from gralib import label_floor
+    from gralib.datasets import find_root
+    from gralib.faces import open_faces
+
+    print(*label_floor.write(open_faces("utkface", find_root("utkface", root))), sep="\n")
 
 
 @data.command("how-to")

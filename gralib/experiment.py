@@ -99,7 +99,7 @@ def _train(config: RunConfig, faces: Faces, folder: Path, threads: int | None, p
         synthetic=faces.synthetic,
         account=_rows(faces.account),
         faces={"train": len(train), "validation": len(validation), "test": len(test)},
-        leakage=_rows(leakage(faces.table, Split(train, validation, test))),
+        leakage=_rows(leakage(faces.table, faces.pairs, Split(train, validation, test))),
         constants=constants_of(config, faces.table.iloc[train]),
         chosen_epoch=learnt.chosen_epoch,
         trainable_parameters=learnt.trainable_parameters,

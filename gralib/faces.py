@@ -98,7 +98,7 @@ def _opened(dataset: str, folder: Path) -> Faces:
     """Return what the cache holds in `folder`. Raises cache.Damaged if that is not what was once written."""
     meta = store.checked(folder, *FILES)
     table = pd.read_csv(folder / "table.csv", dtype=DTYPES, keep_default_na=False, na_values=[""])
-    pairs = pd.read_csv(folder / "pairs.csv")
+    pairs = pd.read_csv(folder / "pairs.csv", dtype=repeats.COLUMNS)
     counts = pd.read_csv(folder / "account.csv", keep_default_na=False)
     pixels = np.load(folder / "pixels.npy", mmap_mode="r", allow_pickle=False)
     parts = (meta["rule"], meta["files"]["table.csv"], meta["files"]["pixels.npy"])

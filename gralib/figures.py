@@ -221,7 +221,7 @@ def leakage(audits: dict[str, pd.DataFrame], label: str) -> Axes:
         ax.barh(y, share, height=height * 0.9, color=colour, label=name, align="edge")
         for where, value in zip(y, share, strict=True):
             ax.text(value + 1, where + height / 2, f"{value:.1f} %", va="center", fontsize=9)
-    ax.set_yticks(np.arange(len(checks)) + 0.4, checks)
+    ax.set_yticks(np.arange(len(checks)) + 0.4, [check.replace(" (", "\n(") for check in checks])
     ax.invert_yaxis()
     ax.set(xlabel="share of the test faces, %", xlim=(0, 115), xticks=range(0, 101, 25))
     ax.legend(frameon=False, loc="lower right")

@@ -2,7 +2,8 @@
 
 Two pictures count as one photograph if a perceptual hash (pHash; Krawetz 2011, "Looks like it", hackerfactor.com) and
 the mean difference of their pixels both say so. `RULE` is read off `reports/figures/near-identical.svg`: among pairs
-within 4 bits those of one photograph and those of two leave a gap between 6 and 20 of 255. `LOOSER` is for the audit.
+within 4 bits those of one photograph and those of two leave a gap between 6 and 20 of 255. The rule is its near end, so
+that what it links is one photograph; `LOOSER` is its middle, for the audit: what it finds besides mostly is one, too.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -32,14 +33,17 @@ class Rule(NamedTuple):
 RULE = Rule(4, 6.0)
 """Pictures so alike are one photograph and never split."""
 LOOSER = Rule(6, 12.0)
-"""Pictures so alike are counted by the audit; most are one photograph after further editing."""
+"""Pictures so alike are counted by the audit."""
 BANDS = 4
 """Hashes within `2 * BANDS - 1` bits agree in one of so many bands of 16 bits, but for one bit at most."""
 MOST = 500
 """A hash is compared with so many of a bucket, nearest in brightness; 164,000 photographs need 300."""
-MATCHES = 20
-"""Of these, so many are compared pixel by pixel. Both bounds are for series of blank or drawn pictures."""
+MATCHES = 64
+"""So many of like hash are then compared with it pixel by pixel. Both bounds are for series of blank or drawn pictures;
+no photograph of the real sets comes near the second."""
 CHUNK = 1 << 21
+COLUMNS = {"first": "int64", "second": "int64", "bits": "int64", "difference": "float64"}
+"""Of `pairs`."""
 
 
 def hashes(pixels: np.ndarray) -> NDArray[np.uint64]:
@@ -76,15 +80,15 @@ def pairs(pixels: np.ndarray, rule: Rule = LOOSER) -> pd.DataFrame:
     alone, first = _firsts([sha256(face.tobytes()).digest() for face in pixels])
     copies = np.flatnonzero(first != np.arange(len(pixels)))
     a, b, bits = _alike(pixels, alone, rule)
-    apart = _differences(pixels, a, b)
+    apart = differences(pixels, a, b)
     near = apart < rule.difference
     found = {
         "first": np.concatenate([first[copies], a[near]]),
         "second": np.concatenate([copies, b[near]]),
-        "bits": np.concatenate([np.zeros(len(copies), int), bits[near]]),
+        "bits": np.concatenate([np.zeros(len(copies)), bits[near]]),
         "difference": np.concatenate([np.zeros(len(copies)), apart[near]]),
     }
-    return pd.DataFrame(found).sort_values(["first", "second"], ignore_index=True)
+    return pd.DataFrame(found).astype(COLUMNS).sort_values(["first", "second"], ignore_index=True)
 
 
 def under(found: pd.DataFrame, rule: Rule) -> pd.DataFrame:
@@ -111,40 +115,49 @@ def _firsts(keys: Sequence | pd.Series) -> tuple[np.ndarray, np.ndarray]:
 
 def _alike(pixels: np.ndarray, rows: np.ndarray, rule: Rule) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return pairs of `rows` whose hashes differ in at most `rule.bits`, and in how many; smaller row first."""
-    codes, brightness = (
-        hashes(pixels)[rows],
-        _in_parts(lambda part: pixels[part].mean(axis=(1, 2, 3)), len(pixels))[rows],
-    )
+    codes = hashes(pixels)[rows]
+    brightness = _in_parts(lambda part: pixels[part].mean(axis=(1, 2, 3)), len(pixels))[rows]
     found = [np.empty((2, 0), np.int64)]
-    for a, b in _candidates(codes, brightness, rule.difference):
+    matches = np.zeros(len(rows), np.int64)
+    for band, a, b in _candidates(codes, brightness, rule.difference, matches):
         close = np.bitwise_count(codes[a] ^ codes[b]) <= rule.bits
         a, b = a[close], b[close]
+        by_band = np.bitwise_count((codes[a] ^ codes[b]).view(np.uint16).reshape(-1, BANDS))
+        new = ~(by_band[:, :band] <= 1).any(axis=1)  # else found by an earlier band
+        a, b = a[new], b[new]
         count = np.arange(len(a))
         begins = np.maximum.accumulate(np.where(np.diff(a, prepend=-1) != 0, count, 0))
-        found.append(np.sort([a, b], axis=0)[:, count - begins < MATCHES])
-    a, b = np.unique(np.concatenate(found, axis=1), axis=1)
+        kept = matches[a] + count - begins < MATCHES
+        matches += np.bincount(a[kept], minlength=len(rows))
+        found.append(np.sort([a[kept], b[kept]], axis=0))
+    a, b = np.concatenate(found, axis=1)
     return rows[a], rows[b], np.bitwise_count(codes[a] ^ codes[b]).astype(np.int64)
 
 
 def _candidates(
-    codes: NDArray[np.uint64], brightness: np.ndarray, reach: float
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield pairs of faces, by number, that agree in a band but for one bit at most, and nearly in brightness."""
-    for band in codes.view(np.uint16).reshape(len(codes), BANDS).T.astype(np.int64):
+    codes: NDArray[np.uint64], brightness: np.ndarray, reach: float, matches: np.ndarray
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Yield pairs of faces, by number, that agree in a band but for one bit at most, and nearly in brightness.
+
+    Each pair comes once a band at most, and all of its first face together. A face with enough `matches`, which the
+    caller counts meanwhile, is not compared any more.
+    """
+    for number, band in enumerate(codes.view(np.uint16).reshape(len(codes), BANDS).T.astype(np.int64)):
         order = np.argsort(1024 * band + brightness, kind="stable")
         band, light = band[order], brightness[order]
         place = 1024 * band + light
         for flip in (0, *(1 << bit for bit in range(16))):
-            near = np.flatnonzero(band <= band ^ flip)  # each pair from one side
+            near = np.flatnonzero((band <= band ^ flip) & (matches[order] < MATCHES))  # each pair from one side
             other = 1024 * (band[near] ^ flip) + light[near]
             start = np.searchsorted(place, other - reach) if flip else near + 1
             counts = np.clip(np.searchsorted(place, other + reach) - start, 0, MOST)
             for part in np.split(np.arange(len(near)), np.flatnonzero(np.diff(np.cumsum(counts) // CHUNK)) + 1):
                 within = np.arange(counts[part].sum()) - np.repeat(np.cumsum(counts[part]) - counts[part], counts[part])
-                yield order[np.repeat(near[part], counts[part])], order[np.repeat(start[part], counts[part]) + within]
+                ends = order[np.repeat(near[part], counts[part])], order[np.repeat(start[part], counts[part]) + within]
+                yield number, *ends
 
 
-def _differences(pixels: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def differences(pixels: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return the mean absolute difference of the pictures `a` and `b`, pair by pair."""
     return _in_parts(
         lambda part: np.abs(pixels[a[part]] - pixels[b[part]].astype(np.int16)).mean(axis=(1, 2, 3)), len(a)

@@ -93,6 +93,7 @@ def section(study: Study, folder: Path, literature: pd.DataFrame) -> dict[str, A
             for task in study.runs
             if (table := tables[f"calibration-{task.replace('_', '-')}"]) is not None
         ],
+        "labels": appendix.label_floor(folder) if record.config.dataset == "utkface" and not record.synthetic else [],
         "figures": _figures(study, tables, folder),
         "tasks": [
             {

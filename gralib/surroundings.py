@@ -40,12 +40,14 @@ THREADS = (
 )  # fmt: skip
 """Variables that say on how many threads a library computes; all get the run's number."""
 FAMILIES = (
-    "TF_", "XLA_", "JAX_", "KERAS_", "ONEDNN_", "DNNL_", "MKL_", "OPENBLAS_", "BLIS_", "OMP_", "GOMP_", "KMP_", "NPY_",
-    "CUBLAS_", "CUDNN_",
+    "TF_AUTO", "TF_CONV", "TF_CUBLAS", "TF_CUDA", "TF_CUDNN", "TF_DISABLE", "TF_ENABLE", "TF_FP16", "TF_GPU", "TF_JIT",
+    "TF_MATMUL", "TF_MKL", "TF_ONEDNN", "TF_SET", "TF_USE", "TF_XLA", "XLA_", "JAX_", "KERAS_", "ONEDNN_", "DNNL_",
+    "MKL_", "OPENBLAS_", "BLIS_", "OMP_", "GOMP_", "KMP_", "NPY_", "CUBLAS_", "CUDNN_",
 )  # fmt: skip
-"""Beginnings of variables that the libraries below us read: what is left of them goes into the record."""
-HARMLESS = ("_HOME", "_DIR", "_PATH", "_LOG_LEVEL", "_BACKEND", "_PLATFORMS", "_ALLOW_GROWTH")
-"""Ends of such variables that name places, messages, or what the record says elsewhere."""
+"""Beginnings of variables that the libraries below us read: what is left of them goes into the record. Never all of
+TF_, which Terraform shares for passwords."""
+HARMLESS = ("_HOME", "_DIR", "_PATH", "_LOG_LEVEL", "_BACKEND", "_PLATFORMS", "_ALLOW_GROWTH", "_LIB_OK", "_AT_FORK")
+"""Ends of such variables that name places, messages, or what the record says elsewhere; scikit-learn sets the last."""
 
 
 def hold_variables(threads: int) -> None:
@@ -67,10 +69,10 @@ def hold_variables(threads: int) -> None:
 
 
 def variables() -> dict[str, str]:
-    """Return the variables of `FAMILIES` that others set and we left as they are."""
+    """Return the variables of `FAMILIES` that others set and we left as they are, words that name a place left out."""
     ours = {*HELD, *THREADS}
     return {
-        name: value
+        name: " ".join(word for word in value.split() if "/" not in word)
         for name, value in sorted(os.environ.items())
         if name.startswith(FAMILIES) and not name.endswith(HARMLESS) and name not in ours
     }

@@ -10,6 +10,7 @@ import pytest
 import tiny
 
 from gralib import backend
+from gralib.faces import open_faces
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
@@ -49,6 +50,12 @@ def real_utkface():
     if not path.exists():
         pytest.skip("the real UTKFace pictures are not on this machine")
     return path
+
+
+@pytest.fixture(scope="session")
+def real_faces(real_utkface, tmp_path_factory):
+    """The same, decoded."""
+    return open_faces("utkface", real_utkface, cache=tmp_path_factory.mktemp("real"), progress=False)
 
 
 @pytest.fixture(scope="session")
