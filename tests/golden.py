@@ -21,9 +21,11 @@ from PIL import Image
 from gralib import compare, orientation
 from gralib.config import configure
 from gralib.datasets import adience, fgnet, wikipedia
+from gralib.decoding import decode
 from gralib.experiment import measures, outputs_of
-from gralib.faces import decode
-from gralib.records import Run, write_text
+from gralib.files import write_text
+from gralib.manifest import Row
+from gralib.records import Run
 from gralib.scores import interval
 from gralib.study import studies
 
@@ -74,7 +76,9 @@ def pictures() -> dict[str, str]:
         "JPEG whole (AFAD, UTKFace)": decode(photo),
         "JPEG with an EXIF orientation": decode(turned),
         "FG-NET by landmarks": decode(photo, fgnet.crop(landmarks)),
-        "Wikipedia by face location": decode(photo, wikipedia._crop("wiki/1.jpg", np.array([31.4, 20, 130.6, 119]))),
+        "Wikipedia by face location": decode(
+            photo, wikipedia._cut(Row("1.jpg"), np.array([31.4, 20, 130.6, 119])).crop
+        ),
         "Adience frame": decode((HERE / "frame.jpg").read_bytes(), adience.CENTRE),
         "turned by 15 degrees": orientation.change(decode(held.getvalue())[None], "turn", 15)[0],
         "moved by -3 pixels": orientation.change(decode(held.getvalue())[None], "move", -3)[0],

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from gralib import grids
-from gralib.experiment import PREFIX, constants_of
+from gralib.experiment import constants_of
 from gralib.manifest import GENDERS
-from gralib.tasks import class_names
+from gralib.tasks import output_names
 
 
 def people(ages, genders="mf", groups=None, names=None):
@@ -35,18 +35,27 @@ def certain(classes, count):
     return np.eye(count)[np.asarray(classes)]
 
 
+def middles(width):
+    """Return a number of years in the middle of each category, 5, 15, 25 and so on for decades."""
+    return [width * (number + 0.5) for number in range(116 // width + 1)]
+
+
 def run(config, faces, outputs, constants=None, fingerprint="by-hand", **record):
-    """Return a run as `gralib.records.Run` shows it: made of `outputs` for `faces`; constants are of these faces."""
-    names = [f"{PREFIX[config.task]}{name}" for name in class_names(config)]
+    """Return a run as `gralib.records.Run` shows it: made of `outputs` for `faces`.
+
+    Constants are of these faces if none are given, but for what a category stands for: half its width above its start.
+    """
+    means = {"category_means": middles(config.age_width)} if config.task == "age_category" else {}
+    table = pd.DataFrame(np.asarray(outputs, dtype=float), columns=output_names(config))
     return SimpleNamespace(
         record=SimpleNamespace(
             config=config,
             run_id=config.run_id(fingerprint),
             fingerprint=fingerprint,
-            constants=constants_of(config, faces) if constants is None else constants,
+            constants={**means, **constants} if constants else {**constants_of(config, faces), **means},
             **{"synthetic": False, **record},
         ),
-        predictions=faces.reset_index(drop=True).join(pd.DataFrame(np.asarray(outputs, dtype=float), columns=names)),
+        predictions=faces.reset_index(drop=True).join(table),
         stuck=False,
     )
 

@@ -1,5 +1,7 @@
 """What must hold whatever the numbers are: a probe agrees with its record, shuffled labels teach nothing."""
 
+from dataclasses import replace
+
 import hand
 import numpy as np
 import pandas as pd
@@ -23,7 +25,7 @@ def test_the_unchanged_faces_of_a_probe_score_as_the_record_says(tiny_run, faces
     table = orientation.read(run)
     answers, _ = experiment.measures(run.record.config, run.predictions, run.record.constants)["accuracy"]
     assert table["as they are"].tolist() == answers.tolist()
-    assert table["as they are"].mean() == pytest.approx(run.record.scores["accuracy"].value)
+    assert table["as they are"].mean() == pytest.approx(experiment.scores_of(run)["accuracy"].value)
     assert table["path"].tolist() == run.predictions["path"].tolist()
     assert (table["turn -30"] != table["as they are"]).any()
     records.check(run.folder)
@@ -36,9 +38,7 @@ def test_a_label_column_that_is_shuffled_teaches_nothing(faces, tmp_path):
     shuffled[known] = np.random.default_rng(0).permutation(shuffled[known])
     runs = []
     for i, labels in enumerate((faces.table["gender"], shuffled)):
-        told = experiment.Faces(
-            faces.dataset, faces.pixels, faces.table.assign(gender=labels), faces.account, f"f{i}", True
-        )
+        told = replace(faces, table=faces.table.assign(gender=labels), fingerprint=f"{i:016x}")
         runs.append(experiment.run(config, told, tmp_path, progress="none"))
     right, wrong = (side([[run]], "accuracy").estimate for run in runs)
     assert wrong.low <= side([[runs[1]]], "accuracy").floor.mean() <= wrong.high
@@ -52,10 +52,9 @@ def test_the_test_faces_labels_do_not_reach_the_training(faces, tmp_path):
     other = faces.table.copy()
     other.loc[test, "gender"] = other["gender"].iloc[test].map({"male": "female", "female": "male"})
     runs = [
-        experiment.run(config, experiment.Faces("utkface", faces.pixels, table, faces.account, f"f{i}", True), tmp_path,
-                       progress="none")
+        experiment.run(config, replace(faces, table=table, fingerprint=f"{i:016x}"), tmp_path, progress="none")
         for i, table in enumerate((faces.table, other))
-    ]  # fmt: skip
+    ]
     first, second = (experiment.outputs_of(config, run.predictions) for run in runs)
     assert np.array_equal(first, second)
     pd.testing.assert_frame_equal(runs[0].history, runs[1].history)

@@ -33,6 +33,15 @@ def test_ages_at_a_categorys_edges(age, width, category, inside):
     assert low <= age < high + 1
 
 
+def test_a_category_stands_for_what_its_training_faces_average():
+    config = configure("laptop", task="age_category")
+    constants = experiment.constants_of(config, hand.people([20, 21, 22, 60]))
+    means = constants["category_means"]
+    assert (means[2], means[6], means[3], means[11]) == (21, 60, 34.5, 113)
+    found = measured(made("age_category", [25, 60], hand.certain([2, 6], 12), constants))
+    assert found["category_mae_years"][0] == [4, 0]
+
+
 def test_a_certain_category_is_decoded_by_its_middle():
     found = measured(made("age_category", [20, 25, 30, 116], hand.certain([2, 2, 2, 11], 12)))
     assert found["category_accuracy"][0] == [1, 1, 0, 1]
@@ -97,8 +106,10 @@ def test_constants_are_the_training_faces_median_and_commonest():
     train = hand.people([1, 2, 24, 27, 99], "fffmm")
     assert experiment.constants_of(configure("laptop", task="gender"), train) == {"gender": "female"}
     found = experiment.constants_of(configure("laptop", task="age_category"), train)
+    assert found.pop("category_means")[:4] == [1.5, 14.5, 25.5, 34.5]
     assert found == {"age": 24, "category": 0, "remainder": pytest.approx(0.4)}
     wide = experiment.constants_of(configure("laptop", task="age_regression", age_width=117), train)
+    assert wide.pop("category_means") == [pytest.approx(153 / 5)]
     assert wide == {"age": 24, "category": 0, "remainder": pytest.approx(24 / 117)}
 
 
@@ -131,4 +142,4 @@ def test_the_record_of_a_score_has_value_interval_and_constant():
     found = experiment.score({"x": (np.array([1.0, 2, 5, 6]), np.array([0.0, 1, 0, 1]))}, faces["group"])["x"]
     assert (found.value, found.low, found.high, found.n, found.floor) == (3.5, 1.5, 5.5, 4, 0.5)
     alone = experiment.score({"x": (np.array([1.0, 2]), np.array([1.0, 1]))}, faces["group"][:2])["x"]
-    assert (alone.value, alone.low, alone.high) == (1.5, None, None)
+    assert (alone.value, np.isnan(alone.low), np.isnan(alone.high)) == (1.5, True, True)

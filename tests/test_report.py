@@ -272,8 +272,8 @@ def test_every_run_has_its_provenance_and_the_claims_their_evidence(filled, root
 def test_a_run_is_stuck_whose_loss_never_falls_by_more_than_5_percent(losses, stuck, filled):
     run = filled["gender"]
     history = pd.DataFrame({"epoch": range(1, len(losses) + 1), "train_loss": losses, "validation_loss": 9.0})
-    records.add(run.folder, "history.csv", history.to_csv(index=False))
-    assert run.stuck is stuck
+    records.add(run.folder, "history.csv", history.to_csv(index=False).encode())
+    assert records.Run(run.folder).stuck is stuck
 
 
 def test_a_run_that_never_learnt_is_named(filled, root):

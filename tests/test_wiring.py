@@ -1,6 +1,7 @@
 """What the configuration says reaches the training: a recorder stands where the network or the method would be."""
 
-import hand
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pandas as pd
@@ -9,7 +10,6 @@ import pytest
 from gralib import classical, experiment, tasks, training
 from gralib.batches import Batches
 from gralib.config import configure
-from gralib.faces import Faces
 from gralib.protocols import split
 
 SIDES = np.zeros((2000, 32, 32, 3), np.uint8)
@@ -74,19 +74,17 @@ def test_without_noise_the_labels_are_the_data_sets_and_test_faces_are_kept_out(
     assert validation.tolist() == parts.validation[known[parts.validation]].tolist()
 
 
-@pytest.fixture(scope="module")
-def lopsided():
-    """120 faces whose test side has another commonest gender and another median age than the training side."""
-    n = 120
-    table = hand.people(np.full(n, 20.0), "f").assign(group=None, subject=None, fold=np.nan)
-    table["digest"] = table["path"]
-    parts = split(configure("smoke", network="hog"), table)
-    table.loc[parts.test, ["age", "gender"]] = 70.0, "male"
-    table.loc[parts.validation, ["age", "gender"]] = 90.0, "male"
-    table.loc[parts.train[::3], ["age", "gender"]] = 33.0, "male"
-    table.loc[parts.test[::4], ["age", "gender"]] = 20.0, "female"
-    pixels = np.random.default_rng(0).integers(0, 256, (n, 32, 32, 3)).astype("uint8")
-    return Faces("utkface", pixels, table, pd.DataFrame({"files": [n]}), "lopsided", True)
+@pytest.fixture
+def lopsided(faces):
+    """The faces with labels made up, so that the test side has another commonest gender and another median age."""
+    table = faces.table.assign(age=20.0, gender="female")
+    parts = split(configure("smoke", network="hog", train_faces=160), table)
+    for rows, age, gender in (
+        (parts.test, 70.0, "male"), (parts.validation, 90.0, "male"), (parts.train[::3], 33.0, "male"),
+        (parts.test[::4], 20.0, "female"),
+    ):  # fmt: skip
+        table.loc[rows, ["age", "gender"]] = age, gender
+    return replace(faces, table=table, fingerprint="1" * 16)
 
 
 @pytest.mark.parametrize(
@@ -94,9 +92,11 @@ def lopsided():
     [("gender", {"gender": "female"}), ("age_category", {"age": 20, "category": 2, "remainder": 0})],
 )
 def test_constants_are_those_of_the_training_faces_alone(task, constants, lopsided, tmp_path):
-    config = configure("smoke", task=task, network="hog")
+    config = configure("smoke", task=task, network="hog", train_faces=160)
     done = experiment.run(config, lopsided, tmp_path, progress="none")
-    assert done.record.constants == constants
+    found = dict(done.record.constants)
+    assert task == "gender" or found.pop("category_means")[2:4] == [20, 33]
+    assert found == constants
     _, floor = experiment.measures(config, done.predictions, done.record.constants)[
         "accuracy" if task == "gender" else "category_mae_years"
     ]
@@ -151,8 +151,8 @@ def test_training_prepares_for_the_whole_batches_of_its_faces(faces, monkeypatch
 def test_weights_start_uniform_within_glorots_limit():
     model = training.prepare(separable(seed=3), 4)
     again, other = (training.build(separable()) for _ in range(2))
-    training.initialise(again, 3)
-    training.initialise(other, 4)
+    training.initialise(again, separable(seed=3))
+    training.initialise(other, separable(seed=4))
     kernels = [w for w in model.weights if w.name.endswith("kernel")]
     assert len(kernels) == 14
     for kernel in kernels:
@@ -202,7 +202,7 @@ def test_half_of_the_faces_are_mirrored_others_in_every_epoch_step_and_seed():
 
 
 def test_without_augmentation_faces_train_as_they_are():
-    pixels, rows = batches(configure("smoke", batch_size=100, augment=False), 0)
+    pixels, rows = batches(configure("smoke", batch_size=100, mirror="none", shift=0), 0)
     assert np.array_equal(pixels, SIDES[rows])
 
 
@@ -217,6 +217,7 @@ class Script:
         layers = [keras.layers.Rescaling(1 / 255), keras.layers.Flatten(), keras.layers.Dense(2, activation="softmax")]
         self.model = keras.Sequential([keras.Input((32, 32, 3)), *layers])
         self.model.compile(keras.optimizers.SGD(0.01), "binary_crossentropy")
+        self.model.optimizer.averaging = 0.0
         self.losses, self.epochs, self.weights = iter(losses), [], []
         monkeypatch.setattr(training, "prepare", lambda config, steps: self.model)
         monkeypatch.setattr(training, "loss_of", self.loss_of)
@@ -251,7 +252,7 @@ def test_the_epoch_of_the_lowest_loss_is_kept_and_what_trains_is_the_training_si
     known = faces.table["gender"].notna().to_numpy()
     test, train = (rows[known[rows]] for rows in (parts.test, parts.train))
     outputs = experiment.outputs_of(config, done.predictions)
-    np.testing.assert_allclose(outputs, script.model.predict(faces.pixels[test], verbose=0), atol=2e-6)
+    np.testing.assert_allclose(outputs, script.model.predict(faces.pixels[test], verbose=0), atol=1e-3)
     assert [epoch for epoch, *_ in script.epochs] == [0, 1, 2]
     for _, rows, truth in script.epochs:
         assert rows.tolist() == train.tolist()
@@ -279,7 +280,7 @@ def test_the_strength_of_the_lowest_loss_is_kept(faces, monkeypatch, tmp_path):
     monkeypatch.setattr(classical, "loss_of", lambda *_: 0.0)
     alone, *_ = classical.fit(config, faces.pixels, faces.table, train, parts.validation[known[parts.validation]])
     expected = classical.predict(config, alone, classical.features(faces.pixels[test]), 2)
-    np.testing.assert_allclose(experiment.outputs_of(config, done.predictions), expected, atol=2e-6)
+    np.testing.assert_allclose(experiment.outputs_of(config, done.predictions), expected, atol=1e-3)
 
 
 def test_the_arithmetic_is_the_configured_one():
