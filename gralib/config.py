@@ -141,7 +141,7 @@ class RunConfig(BaseModel):
     """Of the arithmetic inside the network (a Keras dtype policy); weights and loss are float32 in both."""
     mirror: Literal["none", "random", "alternating"] = "random"
     """Mirror the training faces: half of them drawn anew in every epoch, or each in every other epoch. Not stated in
-    the paper, which names an ImageDataGenerator (7.1)."""
+    the paper, which names a generator of Keras (7.1)."""
     shift: int = Field(2, ge=0, le=16)
     """Pixels by which a training face is moved at most. Not stated in the paper."""
     zoom: Number = Field(0.0, ge=0, lt=1)

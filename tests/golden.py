@@ -67,7 +67,7 @@ def differences(stored: Any, found: Any, kind: str = "number", where: str = "") 
 
 def pictures() -> dict[str, str]:
     """Return the SHA-256 of faces decoded: PNG and JPEG, turned, the crop of each data set; and turned pixels."""
-    photo, turned = ((HERE / f"{name}.jpg").read_bytes() for name in ("photo", "turned"))
+    photo, turned = ((HERE / f"synthetic-{name}.jpg").read_bytes() for name in ("photo", "turned"))
     landmarks = np.stack([np.linspace(70, 130, 68), np.linspace(40, 110, 68) % 31 * 2 + 40], axis=1)
     held = io.BytesIO()
     Image.fromarray(ramp(96, 80)).save(held, "PNG")
@@ -79,7 +79,7 @@ def pictures() -> dict[str, str]:
         "Wikipedia by face location": decode(
             photo, wikipedia._cut(Row("1.jpg"), np.array([31.4, 20, 130.6, 119])).crop
         ),
-        "Adience frame": decode((HERE / "frame.jpg").read_bytes(), adience.CENTRE),
+        "Adience frame": decode((HERE / "synthetic-frame.jpg").read_bytes(), adience.CENTRE),
         "turned by 15 degrees": orientation.change(decode(held.getvalue())[None], "turn", 15)[0],
         "moved by -3 pixels": orientation.change(decode(held.getvalue())[None], "move", -3)[0],
     }

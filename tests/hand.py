@@ -47,7 +47,7 @@ def run(config, faces, outputs, constants=None, fingerprint="by-hand", **record)
     """
     means = {"category_means": middles(config.age_width)} if config.task == "age_category" else {}
     table = pd.DataFrame(np.asarray(outputs, dtype=float), columns=output_names(config))
-    return SimpleNamespace(
+    made = SimpleNamespace(
         record=SimpleNamespace(
             config=config,
             run_id=config.run_id(fingerprint),
@@ -56,8 +56,13 @@ def run(config, faces, outputs, constants=None, fingerprint="by-hand", **record)
             **{"synthetic": False, **record},
         ),
         predictions=faces.reset_index(drop=True).join(table),
+        tested=faces.reset_index(drop=True),
         stuck=False,
     )
+    made.same_faces = lambda other: (
+        other.record.fingerprint == fingerprint and other.predictions["path"].equals(made.predictions["path"])
+    )
+    return made
 
 
 def gender_run(config, faces, right, **options):

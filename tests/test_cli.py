@@ -97,7 +97,7 @@ def test_data_check_accounts_for_every_file(drawn, tmp_path):
         (["grid", "depth", "--set", "preset=smoke"], "preset: expected no --set for it; --preset decides it"),
         (["grid", "depth", "--set", "seed=1"], "seed: expected no --set for it; --seeds decides it"),
         (["grid", "depth", "--set", "gate=0.5"], "gate: expected no --set for it; the grid depth decides it"),
-        (["grid", "depth", "--set", "name=1"], "name: unknown; the fields are recipe, preset, dataset"),
+        (["grid", "depth", "--set", "name=1"], "name: unknown; the fields are version, preset, recipe, dataset"),
         (["grid", "depth", "--dataset", "utkfaces"], "dataset: expected 'fgnet', 'afad', 'wikipedia', 'utkface' or"),
         (["notebook", "utkface", "-p", "seed=1", "-p", "seed=2"], "seed: expected one value, got two"),
         (["data", "check", "utkface", "--root", "~nobody-of-that-name/x"], "x: expected a path; no such home"),
@@ -158,7 +158,7 @@ def test_finished_runs_of_a_grid_are_named_and_kept(drawn, tmp_path, made_up):
     assert result.returncode == 0, result.stderr
     assert "orientation: 4 runs, 4 done, 0 left: about 0 minutes" in result.stderr
     names = result.stdout.split()
-    assert sorted(names) == sorted(p.name for p in (tmp_path / "runs").iterdir() if p.is_dir())
+    assert sorted(names) == sorted(p.name for p in (tmp_path / "runs").glob("*-*"))
     kept = gra("keep", *names[:2], GRA_ROOT=str(tmp_path))
     assert kept.stdout.split() == [str(tmp_path / "reports/records" / name) for name in names[:2]], kept.stderr
     assert all((tmp_path / "reports/records" / name / "record.json").exists() for name in names[:2])

@@ -154,7 +154,7 @@ def test_a_whole_checkpoint_without_its_weights_is_trained_anew(weights, tiny, f
         path.write_bytes(weights)
     again = experiment.run(tiny.record.config, faces, store=tmp_path, progress="none")
     assert f"{path}: not there or damaged; this training starts anew" in capsys.readouterr().err
-    for name in ("predictions.csv", "history.csv"):
+    for name in ("predictions.csv.bz2", "history.csv"):
         assert (again.folder / name).read_bytes() == (tiny.folder / name).read_bytes()
 
 

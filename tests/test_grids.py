@@ -91,7 +91,7 @@ def test_a_grid_goes_on_with_what_is_left(faces, drawn, tmp_path):
     configs = grids.configs_of("gate_ablation", 1, **tiny)[:2]
     assert grids.finished(configs, faces, tmp_path) == {}
     assert np.isnan(grids.minutes_left(configs, {}, 2))
-    laptop = grids.configs_of("depth", 2)
+    laptop = grids.configs_of("depth", 2, train_faces=6000, epochs=5)
     assert 1 < grids.minutes_left(laptop, {}, 2) / len(laptop) < 10, "committed runs of the same size tell"
     runs, problems = grids.run_grid(configs[:1], drawn, faces, 1, tmp_path)
     assert (len(runs), problems) == (1, [])

@@ -51,7 +51,7 @@ def plain(faces, tmp_path_factory):
 def same(run, other):
     """Tell whether two runs agree to the last bit."""
     files = [(run.folder / name).read_bytes() == (other.folder / name).read_bytes()
-             for name in ("predictions.csv", "history.csv")]  # fmt: skip
+             for name in ("predictions.csv.bz2", "history.csv")]  # fmt: skip
     with np.load(run.folder / "weights.npz") as ours, np.load(other.folder / "weights.npz") as theirs:
         return all(files) and all((ours[name] == theirs[name]).all() for name in ours.files)
 
