@@ -38,7 +38,7 @@ class Interval:
     high_90: float
     se: float
     p: float
-    """Two-sided, against 0, for a single look."""
+    """Two-sided, for a single look."""
     folds: int
 
     @property
@@ -61,12 +61,13 @@ def fold_means(values: Mapping[int, float], folds: int) -> NDArray[np.float64]:
     return np.array([np.mean(by_fold[fold]) for fold in sorted(by_fold)])
 
 
-def interval(means: ArrayLike, shares: Sequence[float] = (1.0,)) -> Interval:
+def interval(means: ArrayLike, shares: Sequence[float] = (1.0,), null: float = 0.0) -> Interval:
     """Return the mean of the folds' means with its intervals.
 
     Args:
         means: (folds,) paired differences.
         shares: information at each look up to this one, as shares of the last look's; see `bounds`.
+        null: the difference that `p` is against.
 
     Raises:
         ValueError: no mean. A single fold has no interval: its ends are NaN.
@@ -79,7 +80,7 @@ def interval(means: ArrayLike, shares: Sequence[float] = (1.0,)) -> Interval:
         return Interval(value, nan, nan, nan, nan, nan, nan, 1)
     se = float(values.std(ddof=1) / sqrt(len(values)))
     half, half_90 = (reach(df, tuple(shares), level) * se for level in (LEVEL, 0.90))
-    p = float(2 * t.sf(abs(value) / se, df)) if se else float(value == 0)
+    p = float(2 * t.sf(abs(value - null) / se, df)) if se else float(value == null)
     return Interval(value, value - half, value + half, value - half_90, value + half_90, se, p, len(values))
 
 

@@ -187,7 +187,7 @@ def test_what_a_method_reads_stays_in_the_address():
     assert two_heads != two_heads.model_copy(update={"age_width": 5}), "its other head is the age category"
     noisy = configure("laptop", network="hog", label_noise=0.3)
     assert noisy != noisy.model_copy(update={"seed": 1}), "the seed draws the wrong labels"
-    assert ignored(configure("laptop")) == {"preset", "recipe", "version", "age_width"}
+    assert ignored(configure("laptop")) == {"preset", "recipe", "version", "age_width", "noise"}
     assert set(RunConfig.model_fields) >= TRAINING
 
 

@@ -1,0 +1,291 @@
+"""The protocol: per claim what is compared, on which seeds, and what decides; written down before the runs.
+
+`reports/protocol.yaml` holds it. The list of runs is made from it, in the order that decides most first.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from gralib.config import PROTOCOLS, Dataset, RunConfig, Task, configure, shape
+from gralib.errors import UserError, from_root
+from gralib.grids import JOINS
+from gralib.verdicts import RuleKind
+
+PLACE = "reports/protocol.yaml"
+WAVE = 5
+"""Seeds that all claims get before any gets more."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Condition(_Strict):
+    """One side of a comparison; in the file its `settings` stand beside the rest."""
+
+    settings: dict[str, Any] = {}
+    """Of a run, beside the recipe."""
+    join: str = ""
+    """How an age is made of the two age networks, a key of `gralib.grids.JOINS`."""
+    faces: dict[str, tuple[Any, ...]] = {}
+    """Only these test faces: a column with two ages, ends included, or with names."""
+    constant: bool = False
+    """The best constant of the training faces of the pair's first condition."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or "settings" in given:
+            return given
+        own = {key: given[key] for key in ("join", "faces", "constant") if key in given}
+        return {**own, "settings": {key: value for key, value in given.items() if key not in own}}
+
+    @model_validator(mode="after")
+    def _known(self) -> "Condition":
+        if unknown := sorted(set(self.settings) - set(RunConfig.model_fields)):
+            raise ValueError(f"{unknown[0]}: expected a setting of a run, join, faces or constant")
+        if self.join not in ("", *JOINS):
+            raise ValueError(f"join: expected one of {', '.join(JOINS)}, got {self.join!r}")
+        return self
+
+
+class Contrast(_Strict):
+    """A comparison: pairs of conditions whose mean difference is judged."""
+
+    what: str
+    pairs: tuple[tuple[Condition, Condition], ...] = Field(min_length=1)
+    dataset: Dataset = "utkface"
+    task: Task = "gender"
+    score: str = "accuracy"
+    """See `gralib.outcomes.SCORES`."""
+    rule: RuleKind
+    margin: float = Field(0.0, ge=0)
+    """In shares of faces, or years."""
+    above_constant: bool = False
+    """Leave out pairs of which a condition is, over the seeds, no better than the constant predictor."""
+    seeds: tuple[int, ...] = ()
+    """Its own, where the claim's do not fit."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Contrast":
+        if (self.margin > 0) != (self.rule in ("superiority", "non-inferiority")):
+            raise ValueError(f"margin: expected one above 0 for superiority and non-inferiority alone, got {self.margin}")
+        return self
+
+
+class Rule(_Strict):
+    """How a claim is judged: the primary decides, parts stand beside it."""
+
+    id: str
+    estimand: str
+    rule: RuleKind | None = None
+    """'exact' or 'none', for a claim without runs."""
+    primary: Contrast | None = None
+    parts: tuple[Contrast, ...] = ()
+    seeds: tuple[int, ...] = ()
+    looks: tuple[int, ...] = ()
+    """After how many of the seeds a verdict may fall; the last is all of them."""
+    recipe: str = "tuned"
+    keras_seeds: tuple[int, ...] = ()
+    """Seeds of the primary under recipe `keras`, shown beside it."""
+    exploratory: bool = False
+    """Whether something of it was seen before this rule."""
+    planned: bool = True
+    why: str = ""
+    """Why it is not planned."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Rule":
+        if (self.rule in ("exact", "none")) == (self.primary is not None):
+            raise ValueError(f"{self.id}: expected a primary, or rule: exact or none")
+        if self.primary and (not self.looks or self.looks[-1] != len(self.seeds) or self.looks != _rising(self.looks)):
+            raise ValueError(f"{self.id}: looks: expected to rise to {len(self.seeds)}, the seeds, got {self.looks}")
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"{self.id}: seeds: expected each once")
+        if not self.planned and not self.why:
+            raise ValueError(f"{self.id}: why: expected the reason why it is not planned")
+        return self
+
+    @property
+    def contrasts(self) -> tuple[Contrast, ...]:
+        """The primary, then the parts."""
+        return (self.primary, *self.parts) if self.primary else ()
+
+
+class Extra(_Strict):
+    """Runs that no verdict needs."""
+
+    what: str
+    dataset: Dataset = "utkface"
+    tasks: tuple[Task, ...]
+    seeds: tuple[int, ...]
+    settings: dict[str, Any] = {}
+    conditions: tuple[Condition, ...]
+
+
+class Choice(_Strict):
+    """A choice behind the rules."""
+
+    choice: str
+    reason: str
+
+
+class Amendment(_Strict):
+    """A change of rules after the first run."""
+
+    date: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
+    claims: tuple[str, ...]
+    reason: str
+
+
+class General(_Strict):
+    """What all claims share."""
+
+    preset: str
+    settings: dict[str, Any]
+    folds: dict[Dataset, int]
+    rates: dict[str, float]
+    """Rates of the methods for which another than the recipe's was the best on validation faces."""
+    order: tuple[str, ...]
+    """Claims with runs, those that decide most first."""
+    choices: tuple[Choice, ...]
+    amendments: tuple[Amendment, ...]
+
+
+class Protocol(_Strict):
+    """The whole file."""
+
+    general: General
+    pilot: Extra
+    others: tuple[Extra, ...]
+    claims: tuple[Rule, ...]
+
+    @model_validator(mode="after")
+    def _agrees(self) -> "Protocol":
+        ids = [rule.id for rule in self.claims]
+        if len(set(ids)) < len(ids):
+            raise ValueError("claims: expected each id once")
+        trained = {rule.id for rule in self.claims if rule.primary}
+        if set(self.general.order) != trained:
+            raise ValueError(f"order: expected every claim with runs once; differs in {trained ^ set(self.general.order)}")
+        if unknown := {c for a in self.general.amendments for c in a.claims} - set(ids):
+            raise ValueError(f"amendments: expected ids of claims, got {unknown}")
+        return self
+
+    @cached_property
+    def rules(self) -> dict[str, Rule]:
+        """The rules by id."""
+        return {rule.id: rule for rule in self.claims}
+
+    def runs_of(self, contrast: Contrast, condition: Condition, seed: int, recipe: str) -> list[RunConfig]:
+        """Return the runs behind one condition and seed: one, or both age networks where they are joined."""
+        tasks = JOINS[condition.join] if condition.join else (contrast.task,)
+        return [self._config(contrast.dataset, task, condition.settings, seed, recipe) for task in tasks]
+
+    def _config(self, dataset: Dataset, task: Task, settings: dict[str, Any], seed: int, recipe: str) -> RunConfig:
+        own = {**PROTOCOLS[dataset], **self.general.settings}
+        if (network := settings.get("network", "gra_net")) in self.general.rates and recipe == "tuned":
+            own["learning_rate"] = self.general.rates[network]
+        place = {"dataset": dataset, "task": task, "seed": seed, "fold": seed % self.general.folds[dataset]}
+        return configure(self.general.preset, recipe, **{**own, **place, **settings})
+
+    def _of(self, contrast: Contrast, seeds: tuple[int, ...], recipe: str) -> Iterator[RunConfig]:
+        for seed in seeds:
+            for condition in (side for pair in contrast.pairs for side in pair if not side.constant):
+                yield from self.runs_of(contrast, condition, seed, recipe)
+
+    def _extra(self, extra: Extra) -> list[RunConfig]:
+        return [
+            self._config(extra.dataset, task, {**extra.settings, **condition.settings}, seed, "tuned")
+            for seed in extra.seeds for condition in extra.conditions for task in extra.tasks
+        ]  # fmt: skip
+
+    def wave(self, claim: str, number: int) -> list[RunConfig]:
+        """Return the runs of a claim's next five seeds, each once; those of one compiled network follow one another."""
+        rule, part = self.rules[claim], slice(number * WAVE, (number + 1) * WAVE)
+        if not rule.planned:
+            return []
+        runs = [r for c in rule.contrasts if not c.seeds for r in self._of(c, rule.seeds[part], rule.recipe)]
+        order = list(dict.fromkeys(shape(run) for run in runs))
+        return sorted(dict.fromkeys(runs), key=lambda run: order.index(shape(run)))
+
+    def configs(self, claim: str) -> list[RunConfig]:
+        """Return all runs that a claim's verdict may need, those of its first seeds first, each once."""
+        rule = self.rules[claim]
+        runs = [run for number in range(_waves(rule)) for run in self.wave(claim, number)]
+        if rule.planned:
+            runs += [run for c in rule.contrasts for run in self._of(c, c.seeds, rule.recipe)]
+        return list(dict.fromkeys(runs))
+
+    @property
+    def stages(self) -> int:
+        """How many stages the runs come in: a look may fall after each of them."""
+        return max(_waves(rule) for rule in self.claims) + 1
+
+    def stage(self, number: int, ended: Mapping[str, int] | None = None) -> list[RunConfig]:
+        """Return the runs of a stage, each once: five seeds of every claim in `order`; in the last stage seeds of a
+        part's own, recipe `keras`, and what no verdict needs.
+
+        Args:
+            number: from 0.
+            ended: after how many seeds a claim was decided at an earlier look; its further seeds are left out.
+        """
+        order = self.general.order
+        if number < self.stages - 1:
+            going = [c for c in order if number * WAVE < (ended or {}).get(c, len(self.rules[c].seeds))]
+            return list(dict.fromkeys(run for claim in going for run in self.wave(claim, number)))
+        rules = [self.rules[claim] for claim in order if self.rules[claim].planned]
+        runs = [run for rule in rules for c in rule.contrasts for run in self._of(c, c.seeds, rule.recipe)]
+        runs += [run for rule in rules for run in self._of(rule.contrasts[0], rule.keras_seeds, "keras")]
+        return list(dict.fromkeys([*runs, *(run for extra in self.others for run in self._extra(extra))]))
+
+    def all_configs(self, ended: Mapping[str, int] | None = None) -> list[RunConfig]:
+        """Return all runs, each once, those that decide most first; `ended` as in `stage`."""
+        return list(dict.fromkeys(run for number in range(self.stages) for run in self.stage(number, ended)))
+
+    @cached_property
+    def _scores(self) -> dict[RunConfig, set[str]]:
+        found: dict[RunConfig, set[str]] = {}
+        for rule in self.claims:
+            for contrast in rule.contrasts:
+                for config in self._of(contrast, contrast.seeds or rule.seeds, rule.recipe):
+                    found.setdefault(config, set()).add(contrast.score)
+        return found
+
+    def scores_of(self, config: RunConfig) -> set[str]:
+        """Return the scores that claims ask of a run."""
+        return self._scores.get(config, set())
+
+    def pilot_configs(self) -> list[RunConfig]:
+        """Return the runs that measure the spread, on a split and seeds that no claim uses."""
+        return list(dict.fromkeys(self._extra(self.pilot)))
+
+
+def _waves(rule: Rule) -> int:
+    return -(-len(rule.seeds) // WAVE)
+
+
+def _rising(values: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(sorted(set(values)))
+
+
+def load(path: str | Path = PLACE) -> Protocol:
+    """Read and validate the protocol.
+
+    Raises:
+        UserError: no such file, no YAML, or a rule that does not fit together, on one line.
+    """
+    file = from_root(path)
+    try:
+        return Protocol.model_validate(yaml.safe_load(file.read_text()))
+    except (OSError, yaml.YAMLError) as error:
+        raise UserError(f"{file}: expected the protocol; {' '.join(str(error).split())}") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise UserError(f"{file}: {place}: {first['msg'].removeprefix('Value error, ')}") from None
