@@ -107,25 +107,40 @@ def known_runs(runs: Iterable[Run]) -> dict[RunConfig, Run]:
     return {run.record.config: run for run in runs if not run.record.synthetic}
 
 
-def decide(protocol: Protocol, runs: Iterable[Run], dates: Mapping[str, RuleDate] | None = None) -> pd.DataFrame:
+def decide(
+    protocol: Protocol, runs: Iterable[Run], dates: Mapping[str, RuleDate] | None = None,
+    problems: list[str] | None = None,
+) -> pd.DataFrame:  # fmt: skip
     """Return the decision table: `COLUMNS`, of every claim its primary, its parts, and the primary under `keras`.
 
     Args:
         protocol: the rules.
         runs: finished runs; those that no rule asks for are ignored.
         dates: when each rule was committed, see `gralib.ruledates`.
+        problems: gets a line for each claim whose runs cannot be compared; without it they raise.
 
     A value is by how much the first condition is better than the second, in shares or years. A contrast whose seeds
     are not all there is 'not run'.
     """
     known = known_runs(runs)
-    rows = [row for rule in protocol.claims for row in judge_claim(protocol, rule, known)]
+    rows = [row for rule in protocol.claims for row in _judged(protocol, rule, known, problems)]
     firsts = {rule.id: first_run(protocol, rule, known) for rule in protocol.claims}
     for row in rows:
         date, rule = (dates or {}).get(row["id"]), protocol.rules[row["id"]]
         row |= {"rule_commit": date.commit if date else "unknown", "rule_date": date.date if date else "unknown",
                 "first_run": firsts[rule.id], "exploratory": rule.exploratory}  # fmt: skip
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _judged(protocol: Protocol, rule: Rule, known: Known, problems: list[str] | None) -> list[Row]:
+    try:
+        return judge_claim(protocol, rule, known)
+    except UserError as error:
+        if problems is None:
+            raise
+        problems.append(f"{rule.id}: {error}")
+        return [{"id": rule.id, "role": "primary", "verdict": "not run", "what": rule.estimand,
+                 "finding": "left out, its runs do not fit"}]  # fmt: skip
 
 
 def ended(protocol: Protocol, known: Known) -> dict[str, int]:

@@ -3,8 +3,9 @@
 `reports/protocol.yaml` holds it. The list of runs is made from it, in the order that decides most first.
 """
 
-from collections.abc import Iterator, Mapping
-from functools import cached_property
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -192,7 +193,7 @@ class Protocol(_Strict):
         if (network := settings.get("network", "gra_net")) in self.general.rates and recipe == "tuned":
             own["learning_rate"] = self.general.rates[network]
         place = {"dataset": dataset, "task": task, "seed": seed, "fold": seed % self.general.folds[dataset]}
-        return configure(self.general.preset, recipe, **{**own, **place, **settings})
+        return _configure(self.general.preset, recipe, json.dumps({**own, **place, **settings}))
 
     def _of(self, contrast: Contrast, seeds: tuple[int, ...], recipe: str) -> Iterator[RunConfig]:
         for seed in seeds:
@@ -211,8 +212,8 @@ class Protocol(_Strict):
         if not rule.planned:
             return []
         runs = [r for c in rule.contrasts if not c.seeds for r in self._of(c, rule.seeds[part], rule.recipe)]
-        order = list(dict.fromkeys(shape(run) for run in runs))
-        return sorted(dict.fromkeys(runs), key=lambda run: order.index(shape(run)))
+        order = list(dict.fromkeys(_network(id(run)) for run in runs))
+        return sorted(_once(runs), key=lambda run: order.index(_network(id(run))))
 
     def configs(self, claim: str) -> list[RunConfig]:
         """Return all runs that a claim's verdict may need, those of its first seeds first, each once."""
@@ -220,7 +221,7 @@ class Protocol(_Strict):
         runs = [run for number in range(_waves(rule)) for run in self.wave(claim, number)]
         if rule.planned:
             runs += [run for c in rule.contrasts for run in self._of(c, c.seeds, rule.recipe)]
-        return list(dict.fromkeys(runs))
+        return _once(runs)
 
     @property
     def stages(self) -> int:
@@ -238,15 +239,15 @@ class Protocol(_Strict):
         order = self.general.order
         if number < self.stages - 1:
             going = [c for c in order if number * WAVE < (ended or {}).get(c, len(self.rules[c].seeds))]
-            return list(dict.fromkeys(run for claim in going for run in self.wave(claim, number)))
+            return _once(run for claim in going for run in self.wave(claim, number))
         rules = [self.rules[claim] for claim in order if self.rules[claim].planned]
         runs = [run for rule in rules for c in rule.contrasts for run in self._of(c, c.seeds, rule.recipe)]
         runs += [run for rule in rules for run in self._of(rule.contrasts[0], rule.keras_seeds, "keras")]
-        return list(dict.fromkeys([*runs, *(run for extra in self.others for run in self._extra(extra))]))
+        return _once([*runs, *(run for extra in self.others for run in self._extra(extra))])
 
     def all_configs(self, ended: Mapping[str, int] | None = None) -> list[RunConfig]:
         """Return all runs, each once, those that decide most first; `ended` as in `stage`."""
-        return list(dict.fromkeys(run for number in range(self.stages) for run in self.stage(number, ended)))
+        return _once(run for number in range(self.stages) for run in self.stage(number, ended))
 
     @cached_property
     def _scores(self) -> dict[RunConfig, set[str]]:
@@ -263,7 +264,29 @@ class Protocol(_Strict):
 
     def pilot_configs(self) -> list[RunConfig]:
         """Return the runs that measure the spread, on a split and seeds that no claim uses."""
-        return list(dict.fromkeys(self._extra(self.pilot)))
+        return _once(self._extra(self.pilot))
+
+
+_RUNS: dict[str, RunConfig] = {}
+"""Configurations made here by address: one object a run, as addresses take long to compare."""
+
+
+@lru_cache(maxsize=None)
+def _configure(preset: str, recipe: str, fields: str) -> RunConfig:
+    """Return the configuration of a run: the same object whatever it was asked by."""
+    config = configure(preset, recipe, **json.loads(fields))
+    return _RUNS.setdefault(config.canonical(), config)
+
+
+def _once(runs: Iterable[RunConfig]) -> list[RunConfig]:
+    """Return runs made by `_configure` in order, each once."""
+    return list({id(run): run for run in runs}.values())
+
+
+@lru_cache(maxsize=None)
+def _network(number: int) -> str:
+    """Return the compiled network that serves the run with that `id`, one of `_RUNS`."""
+    return shape(next(run for run in _RUNS.values() if id(run) == number)).canonical()
 
 
 def _waves(rule: Rule) -> int:
@@ -274,6 +297,11 @@ def _rising(values: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(sorted(set(values)))
 
 
+def parse(text: str) -> Any:
+    """Return what a YAML text holds, read by the C library where it is there."""
+    return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
 def load(path: str | Path = PLACE) -> Protocol:
     """Read and validate the protocol.
 
@@ -282,7 +310,7 @@ def load(path: str | Path = PLACE) -> Protocol:
     """
     file = from_root(path)
     try:
-        return Protocol.model_validate(yaml.safe_load(file.read_text()))
+        return Protocol.model_validate(parse(file.read_text()))
     except (OSError, yaml.YAMLError) as error:
         raise UserError(f"{file}: expected the protocol; {' '.join(str(error).split())}") from None
     except ValidationError as error:

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from gralib.errors import from_root
-from gralib.protocol import PLACE, Protocol
+from gralib.protocol import PLACE, Protocol, parse
 from gralib.records import Run
 
 SHARED = ("preset", "settings", "folds", "rates")
@@ -34,7 +34,7 @@ def digests(text: str) -> dict[str, str]:
     Of a file that is no protocol (an older form of it) nothing.
     """
     try:
-        content = yaml.safe_load(text)
+        content = parse(text)
         shared = {key: content["general"][key] for key in SHARED}
         rules: Iterable[Mapping[str, Any]] = content["claims"]
         return {rule["id"]: _digest([rule, shared if "primary" in rule else None]) for rule in rules}
