@@ -93,7 +93,7 @@ def read(run: Run) -> pd.DataFrame | None:
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: expected what was measured of blocks; {error}") from None
     if list(table) != COLUMNS:
-        raise UserError(f"{path}: expected columns {', '.join(COLUMNS)}, got {', '.join(table)}")
+        raise UserError(f"{path}: expected columns {', '.join(COLUMNS)}, got {', '.join(map(str, table))}")
     return table
 
 

@@ -5,26 +5,25 @@ seeds that the protocol lists. A run that did not train is counted and never ave
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping
 from math import isfinite, nan
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from gralib.config import RunConfig, explain
+from gralib.config import explain
+from gralib.contrasts import Known, Row, evaluate, known_runs
 from gralib.errors import UserError, from_root
 from gralib.files import write_text
-from gralib.outcomes import SCORES, Outcome, improvement, outcome
-from gralib.protocol import Condition, Contrast, Protocol, Rule
+from gralib.protocol import Protocol
 from gralib.protocol import load as load_protocol
 from gralib.records import Run
 from gralib.ruledates import RuleDate, rule_dates
-from gralib.verdicts import LEVEL, Interval, Verdict, fold_means, holm, interval, judge, settle
+from gralib.rules import Rule
+from gralib.verdicts import LEVEL, Verdict, holm
 
 COLUMNS = [
     "id", "verdict", "role", "recipe", "width", "value", "low", "high", "margin", "seeds", "rule_commit", "first_run",
@@ -35,8 +34,7 @@ COLUMNS = [
 EQUATIONS = "reports/equations.json"
 """Written by `gra equations`: the exact checks."""
 TABLE = "reports/tables/claims.csv"
-Row = dict[str, Any]
-Known = Mapping[RunConfig, Run]
+"""The decision table."""
 
 
 class Claim(BaseModel):
@@ -80,31 +78,6 @@ def write(runs: Iterable[Run], path: str | Path = TABLE) -> Path:
     table = decide(load_protocol(), runs, rule_dates())
     write_text(file, table.to_csv(index=False, float_format="%.6g"))
     return file
-
-
-@dataclass(frozen=True)
-class Point:
-    """One pair of conditions under one seed.
-
-    Attributes:
-        value: by how much the first is better.
-        rooms: by how much each condition is better than the constant predictor; NaN where there is none.
-        variance: of `value`, from the faces alone, those of a group together.
-        trained: whether all runs behind it trained.
-    """
-
-    value: float
-    rooms: tuple[float, float]
-    variance: float
-    faces: int
-    groups: int
-    trained: bool
-    run_ids: tuple[str, ...]
-
-
-def known_runs(runs: Iterable[Run]) -> dict[RunConfig, Run]:
-    """Return the runs that may count, by configuration: those on real faces."""
-    return {run.record.config: run for run in runs if not run.record.synthetic}
 
 
 def decide(
@@ -166,22 +139,28 @@ def judge_claim(protocol: Protocol, rule: Rule, known: Known) -> list[Row]:
     parts = []
     for part in rule.parts:
         seeds = part.seeds or rule.seeds[:look]
-        found = _contrast(protocol, rule, part, known, rule.recipe, seeds, (1.0,) if part.seeds else shares)
+        found = evaluate(protocol, part, known, rule.recipe, seeds, (1.0,) if part.seeds else shares)
         parts.append({**found, "role": "part", "seeds_planned": len(part.seeds or rule.seeds)})
-    for part, p in zip(parts, holm([part.get("p", nan) for part in parts]), strict=True):
-        part["p_holm"] = p
-        if part["verdict"] in ("supported", "contradicted") and p >= 1 - LEVEL and "matters" not in part["finding"]:
-            part |= {"verdict": "inconclusive", "finding": "not after Holm's correction"}
+    for row, p in zip(parts, holm([row.get("p", nan) for row in parts]), strict=True):
+        row["p_holm"] = p
+        if row["verdict"] in ("supported", "contradicted") and p >= 1 - LEVEL and "matters" not in row["finding"]:
+            row |= {"verdict": "inconclusive", "finding": "not after Holm's correction"}
     rows += parts
     if rule.keras_seeds:
-        under = _contrast(protocol, rule, rule.primary, known, "keras", rule.keras_seeds, (1.0,))
+        under = evaluate(protocol, rule.primary, known, "keras", rule.keras_seeds, (1.0,))
         rows.append({**under, "role": "other recipe", "seeds_planned": len(rule.keras_seeds)})
-    return rows
+    return [{"id": rule.id, **row} for row in rows]
 
 
 def _unrun(rule: Rule, role: str) -> list[Row]:
     """Return the rows of a claim that needs no runs, or is not planned."""
-    base: Row = {"id": rule.id, "role": role, "recipe": "", "what": rule.estimand, "rule": rule.rule or "", "finding": ""}
+    base: Row = {
+        "id": rule.id,
+        "role": role,
+        "recipe": "",
+        "what": rule.estimand,
+        "rule": rule.rule or "",
+    }
     if rule.rule != "exact":
         why = rule.why or "nothing to compare with"
         return [{**base, "verdict": "not testable" if rule.rule == "none" else "not run", "finding": why}]
@@ -190,118 +169,25 @@ def _unrun(rule: Rule, role: str) -> list[Row]:
     if not checks:
         return [{**base, "verdict": "not run", "finding": "gra equations writes it"}]
     verdict: Verdict = "supported" if all(check["holds"] for check in checks) else "contradicted"
-    rows = [{**base, "verdict": verdict, "role": "part", "what": c["what"], "value": c["value"]} for c in checks]
+    base |= {"verdict": verdict, "finding": "", "role": "part"}
+    rows = [{**base, "what": c["what"], "value": c["value"]} for c in checks]
     return [{**rows[0], "role": role}, *rows[1:]]
 
 
 def _look(protocol: Protocol, rule: Rule, known: Known) -> tuple[int, Row]:
     """Return after how many seeds the primary is judged, and its row: the first look that decides, or the last made."""
     assert rule.primary is not None
-    found, at = {}, rule.looks[0]
+    found: Row = {}
+    at = rule.looks[0]
     for i, look in enumerate(rule.looks):
         shares = tuple(n / rule.looks[-1] for n in rule.looks[: i + 1])
-        row = _contrast(protocol, rule, rule.primary, known, rule.recipe, rule.seeds[:look], shares)
+        row = evaluate(protocol, rule.primary, known, rule.recipe, rule.seeds[:look], shares)
         if found and row["verdict"] == "not run":
             break
         found, at = row, look
         if row["verdict"] != "inconclusive":
             break
     return at, found
-
-
-def _contrast(
-    protocol: Protocol, rule: Rule, contrast: Contrast, known: Known, recipe: str, seeds: Sequence[int],
-    shares: tuple[float, ...],
-) -> Row:  # fmt: skip
-    """Return the row of one contrast, judged on these seeds."""
-    config = protocol.runs_of(contrast, contrast.pairs[0][0], seeds[0], recipe)[0]
-    row: Row = {"id": rule.id, "recipe": recipe, "width": config.width, "margin": contrast.margin, "rule": contrast.rule,
-                "what": contrast.what, "dataset": contrast.dataset, "score": contrast.score,
-                "unit": SCORES[contrast.score]}  # fmt: skip
-    table = [[_point(protocol, contrast, pair, seed, recipe, known) for pair in contrast.pairs] for seed in seeds]
-    whole = {seed: [p for p in line if p] for seed, line in zip(seeds, table, strict=True) if None not in line}
-    row["seeds_run"] = len(whole)
-    if len(whole) < len(seeds):
-        return {**row, "verdict": "not run", "finding": f"{len(whole)} of {len(seeds)} seeds run"}
-    kept = _pairs_kept(contrast, list(whole.values()))
-    points = {seed: [line[i] for i in kept] for seed, line in whole.items()}
-    good = {seed: line for seed, line in points.items() if all(point.trained for point in line)}
-    row |= {"pairs_left_out": len(contrast.pairs) - len(kept), "not_trained": len(points) - len(good),
-            "run_ids": " ".join(dict.fromkeys(i for line in points.values() for p in line for i in p.run_ids))}  # fmt: skip
-    if not kept or not good:
-        why = "no pair above the constant predictor" if not kept else "no seed whose runs trained"
-        return {**row, "verdict": "not testable", "finding": why, "seeds": 0}
-    return {**row, **_estimate(contrast, good, protocol.general.folds[contrast.dataset], shares)}
-
-
-def _pairs_kept(contrast: Contrast, lines: Sequence[Sequence[Point]]) -> list[int]:
-    """Return which pairs count: all, or those of which both conditions stand above the constant predictor."""
-    every = range(len(contrast.pairs))
-    if not contrast.above_constant:
-        return list(every)
-    return [i for i in every if min(np.mean([line[i].rooms for line in lines if line[i].trained], axis=0)) > 0]
-
-
-def _estimate(contrast: Contrast, good: Mapping[int, Sequence[Point]], folds: int, shares: tuple[float, ...]) -> Row:
-    """Return estimate, intervals and verdict of the seeds that count."""
-    means = fold_means({seed: float(np.mean([p.value for p in line])) for seed, line in good.items()}, folds)
-    null = -contrast.margin if contrast.rule == "non-inferiority" else 0.0
-    found: Interval = interval(means, shares, null)
-    # Of each fold the faces' variance of one seed; faces of two folds are others.
-    once = {seed % folds: line for seed, line in sorted(good.items(), reverse=True)}
-    faces_se = float(np.sqrt(sum(np.mean([p.variance for p in line]) for line in once.values())) / len(once))
-    verdict, finding = judge(contrast.rule, found, contrast.margin)
-    rooms = np.array([p.rooms for line in good.values() for p in line])
-    more = settle(contrast.rule, found, contrast.margin, len(good), faces_se) if verdict == "inconclusive" else nan
-    return {
-        **{key: value for key, value in asdict(found).items() if key != "se"}, "verdict": verdict, "finding": finding,
-        "seeds": len(good), "faces": sum(max(p.faces for p in line) for line in once.values()),
-        "groups": sum(max(p.groups for p in line) for line in once.values()), "faces_se": faces_se,
-        "room": float(np.nanmin(rooms.mean(axis=0))) if np.isfinite(rooms).any() else nan,
-        "detectable": found.detectable, "seeds_to_settle": more,
-    }  # fmt: skip
-
-
-def _point(
-    protocol: Protocol, contrast: Contrast, pair: tuple[Condition, Condition], seed: int, recipe: str, known: Known
-) -> Point | None:
-    """Return one pair under one seed; None where a run or a probe of it is missing."""
-    found: list[tuple[list[Run], Outcome]] = []
-    for condition in pair:
-        source = pair[0] if condition.constant else condition
-        configs = protocol.runs_of(contrast, source, seed, recipe)
-        if not all(config in known for config in configs):
-            return None
-        runs = [known[config] for config in configs]
-        said = outcome(runs, contrast.score, source.join, source.faces)
-        if said is None:
-            return None
-        found.append((runs, Outcome(said.constant, said.constant, said.faces) if condition.constant else said))
-    return _paired(contrast.score, *found)
-
-
-def _paired(score: str, first: tuple[list[Run], Outcome], second: tuple[list[Run], Outcome]) -> Point:
-    """Return the difference of two outcomes, paired by face where both tested the same faces."""
-    (runs, one), (others, two) = first, second
-    rooms = tuple(float(improvement(score, o.values, o.constant).mean()) for o in (one, two))
-    value = float(improvement(score, np.atleast_1d(one.values.mean()), np.atleast_1d(two.values.mean()))[0])
-    variance, faces, groups = nan, 0, 0
-    if one.faces is not None and two.faces is not None:
-        if list(one.faces["path"]) == list(two.faces["path"]):
-            variance = clustered(improvement(score, one.values, two.values), one.faces["group"])
-        else:
-            variance = clustered(one.values, one.faces["group"]) + clustered(two.values, two.faces["group"])
-        both = pd.concat([one.faces, two.faces]).drop_duplicates("path")
-        faces, groups = len(both), both["group"].nunique()
-    used = {run.record.run_id: run for run in (*runs, *others)}
-    return Point(value, rooms, variance, faces, groups, all(r.converged for r in used.values()), tuple(used))  # type: ignore[arg-type]
-
-
-def clustered(values: np.ndarray, groups: pd.Series) -> float:
-    """Return the variance of the mean of per-face values, faces of one group drawn together (NaN for one group)."""
-    sums = pd.Series(values - values.mean()).groupby(groups.to_numpy()).sum()
-    count = len(sums)
-    return float((sums**2).sum() * count / (count - 1) / len(values) ** 2) if count > 1 else nan
 
 
 def said(row: Mapping[str, Any], form: Callable[[float], str]) -> str:
@@ -311,5 +197,7 @@ def said(row: Mapping[str, Any], form: Callable[[float], str]) -> str:
     more = row.get("seeds_to_settle", nan)
     if not isinstance(more, float | int) or more != more:
         return str(row["finding"])
-    needs = f"about {more:.0f} seeds would settle it" if isfinite(more) else "no number of seeds on these faces settles it"
-    return f"{row['finding']} less than {form(row['detectable'])}; {needs}"
+    needs = (
+        f"about {more:.0f} seeds would settle it" if isfinite(more) else "no number of seeds on these faces settles it"
+    )
+    return f"{row['finding']} less than {form(row['detectable'])}; {needs} would settle it"

@@ -252,8 +252,8 @@ def ignored(config: RunConfig) -> set[str]:
 
 
 SHAPE = (
-    "network", "width", "attention", "upsampling", "groups", "modules", "mask_depths", "skips", "masks", "age_width", "task",
-    "dataset", "gate", "precision", "batch_norm_momentum", "averaging", "batch_size",
+    "network", "width", "attention", "upsampling", "groups", "modules", "mask_depths", "skips", "masks", "age_width",
+    "task", "dataset", "gate", "precision", "batch_norm_momentum", "averaging", "batch_size",
 )  # fmt: skip
 """Settings that need a compiled network of their own; for all others weights and rates are set back."""
 

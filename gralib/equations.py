@@ -1,4 +1,4 @@
-"""The claims that need no data, C1 to C3 and C20: checked on the network as it is built, and written down for the report."""
+"""The claims that need no data, C1 to C3 and C20: checked on the network as built, and written down for the report."""
 
 import json
 from pathlib import Path

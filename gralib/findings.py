@@ -8,10 +8,11 @@ import pandas as pd
 
 from gralib import appendix, claims, figures, gridfigures
 from gralib.config import TITLES
-from gralib.errors import UserError
-from gralib.protocol import Rule, load
+from gralib.outcomes import SCORES
+from gralib.protocol import load
 from gralib.records import Run, write_text
 from gralib.ruledates import rule_dates
+from gralib.rules import Rule
 from gralib.study import Study
 from gralib.verdicts import VERDICTS
 
@@ -46,7 +47,7 @@ def rule_in_words(rule: Rule) -> str:
     """Return the rule of a claim's primary as a sentence's end, with its seeds."""
     if rule.primary is None:
         return RULES[rule.rule or "none"]
-    unit = claims.SCORES[rule.primary.score]
+    unit = SCORES[rule.primary.score]
     words = RULES[rule.primary.rule].format(margin=number(rule.primary.margin, unit).lstrip("+"))
     looks = " and ".join(str(look) for look in rule.looks)
     return f"{words}; {len(rule.seeds)} seeds, judged after {looks}"

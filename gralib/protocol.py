@@ -5,146 +5,24 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError, model_validator
 
 from gralib.config import PROTOCOLS, Dataset, RunConfig, Task, configure, shape
 from gralib.errors import UserError, from_root
 from gralib.grids import JOINS
-from gralib.verdicts import RuleKind
+from gralib.rules import Amendment, Choice, Condition, Contrast, Extra, Rule, Strict
 
 PLACE = "reports/protocol.yaml"
 WAVE = 5
 """Seeds that all claims get before any gets more."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Condition(_Strict):
-    """One side of a comparison; in the file its `settings` stand beside the rest."""
-
-    settings: dict[str, Any] = {}
-    """Of a run, beside the recipe."""
-    join: str = ""
-    """How an age is made of the two age networks, a key of `gralib.grids.JOINS`."""
-    faces: dict[str, tuple[Any, ...]] = {}
-    """Only these test faces: a column with two ages, ends included, or with names."""
-    constant: bool = False
-    """The best constant of the training faces of the pair's first condition."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _gather(cls, given: Any) -> Any:
-        if not isinstance(given, dict) or "settings" in given:
-            return given
-        own = {key: given[key] for key in ("join", "faces", "constant") if key in given}
-        return {**own, "settings": {key: value for key, value in given.items() if key not in own}}
-
-    @model_validator(mode="after")
-    def _known(self) -> "Condition":
-        if unknown := sorted(set(self.settings) - set(RunConfig.model_fields)):
-            raise ValueError(f"{unknown[0]}: expected a setting of a run, join, faces or constant")
-        if self.join not in ("", *JOINS):
-            raise ValueError(f"join: expected one of {', '.join(JOINS)}, got {self.join!r}")
-        return self
-
-
-class Contrast(_Strict):
-    """A comparison: pairs of conditions whose mean difference is judged."""
-
-    what: str
-    pairs: tuple[tuple[Condition, Condition], ...] = Field(min_length=1)
-    dataset: Dataset = "utkface"
-    task: Task = "gender"
-    score: str = "accuracy"
-    """See `gralib.outcomes.SCORES`."""
-    rule: RuleKind
-    margin: float = Field(0.0, ge=0)
-    """In shares of faces, or years."""
-    above_constant: bool = False
-    """Leave out pairs of which a condition is, over the seeds, no better than the constant predictor."""
-    seeds: tuple[int, ...] = ()
-    """Its own, where the claim's do not fit."""
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> "Contrast":
-        if (self.margin > 0) != (self.rule in ("superiority", "non-inferiority")):
-            raise ValueError(f"margin: expected one above 0 for superiority and non-inferiority alone, got {self.margin}")
-        return self
-
-
-class Rule(_Strict):
-    """How a claim is judged: the primary decides, parts stand beside it."""
-
-    id: str
-    estimand: str
-    rule: RuleKind | None = None
-    """'exact' or 'none', for a claim without runs."""
-    primary: Contrast | None = None
-    parts: tuple[Contrast, ...] = ()
-    seeds: tuple[int, ...] = ()
-    looks: tuple[int, ...] = ()
-    """After how many of the seeds a verdict may fall; the last is all of them."""
-    recipe: str = "tuned"
-    keras_seeds: tuple[int, ...] = ()
-    """Seeds of the primary under recipe `keras`, shown beside it."""
-    exploratory: bool = False
-    """Whether something of it was seen before this rule."""
-    planned: bool = True
-    why: str = ""
-    """Why it is not planned."""
-
-    @model_validator(mode="after")
-    def _whole(self) -> "Rule":
-        if (self.rule in ("exact", "none")) == (self.primary is not None):
-            raise ValueError(f"{self.id}: expected a primary, or rule: exact or none")
-        if self.primary and (not self.looks or self.looks[-1] != len(self.seeds) or self.looks != _rising(self.looks)):
-            raise ValueError(f"{self.id}: looks: expected to rise to {len(self.seeds)}, the seeds, got {self.looks}")
-        if len(set(self.seeds)) < len(self.seeds):
-            raise ValueError(f"{self.id}: seeds: expected each once")
-        if not self.planned and not self.why:
-            raise ValueError(f"{self.id}: why: expected the reason why it is not planned")
-        return self
-
-    @property
-    def contrasts(self) -> tuple[Contrast, ...]:
-        """The primary, then the parts."""
-        return (self.primary, *self.parts) if self.primary else ()
-
-
-class Extra(_Strict):
-    """Runs that no verdict needs."""
-
-    what: str
-    dataset: Dataset = "utkface"
-    tasks: tuple[Task, ...]
-    seeds: tuple[int, ...]
-    settings: dict[str, Any] = {}
-    conditions: tuple[Condition, ...]
-
-
-class Choice(_Strict):
-    """A choice behind the rules."""
-
-    choice: str
-    reason: str
-
-
-class Amendment(_Strict):
-    """A change of rules after the first run."""
-
-    date: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
-    claims: tuple[str, ...]
-    reason: str
-
-
-class General(_Strict):
+class General(Strict):
     """What all claims share."""
 
     preset: str
@@ -158,7 +36,7 @@ class General(_Strict):
     amendments: tuple[Amendment, ...]
 
 
-class Protocol(_Strict):
+class Protocol(Strict):
     """The whole file."""
 
     general: General
@@ -173,7 +51,9 @@ class Protocol(_Strict):
             raise ValueError("claims: expected each id once")
         trained = {rule.id for rule in self.claims if rule.primary}
         if set(self.general.order) != trained:
-            raise ValueError(f"order: expected every claim with runs once; differs in {trained ^ set(self.general.order)}")
+            raise ValueError(
+                f"order: expected every claim with runs once; differs in {trained ^ set(self.general.order)}"
+            )
         if unknown := {c for a in self.general.amendments for c in a.claims} - set(ids):
             raise ValueError(f"amendments: expected ids of claims, got {unknown}")
         return self
@@ -271,7 +151,7 @@ _RUNS: dict[str, RunConfig] = {}
 """Configurations made here by address: one object a run, as addresses take long to compare."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def _configure(preset: str, recipe: str, fields: str) -> RunConfig:
     """Return the configuration of a run: the same object whatever it was asked by."""
     config = configure(preset, recipe, **json.loads(fields))
@@ -283,7 +163,7 @@ def _once(runs: Iterable[RunConfig]) -> list[RunConfig]:
     return list({id(run): run for run in runs}.values())
 
 
-@lru_cache(maxsize=None)
+@cache
 def _network(number: int) -> str:
     """Return the compiled network that serves the run with that `id`, one of `_RUNS`."""
     return shape(next(run for run in _RUNS.values() if id(run) == number)).canonical()
@@ -291,10 +171,6 @@ def _network(number: int) -> str:
 
 def _waves(rule: Rule) -> int:
     return -(-len(rule.seeds) // WAVE)
-
-
-def _rising(values: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(sorted(set(values)))
 
 
 def parse(text: str) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from gralib.contrasts import known_runs
 from gralib.errors import from_root
 from gralib.protocol import PLACE, Protocol, parse
 from gralib.records import Run
@@ -82,8 +83,6 @@ def check(protocol: Protocol, runs: Iterable[Run], path: str | Path = PLACE) -> 
     unknown here, where its date is not after the run's end. A younger rule fails, unless its claim is marked as
     exploratory and an amendment names it.
     """
-    from gralib.claims import known_runs
-
     dates, known = rule_dates(path), known_runs(runs)
     out = []
     for rule in protocol.claims:

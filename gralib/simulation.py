@@ -71,7 +71,7 @@ def halves(values: NDArray[np.float64], noise: Noise, z: float) -> dict[str, NDA
 
 
 def coverage(repeats: int = 20_000, seed: int = 0) -> pd.DataFrame:
-    """Return how often each candidate's 95 % interval holds the truth: noise, seeds, candidate, coverage, half width."""
+    """Return how often each candidate's 95 % interval holds the truth, and half its width, by noise and seeds."""
     rng, rows = np.random.default_rng(seed), []
     for noise in NOISES:
         for seeds in (5, 10, 20):

@@ -28,7 +28,7 @@ GRID = np.linspace(-8.0, 8.0, 4001)
 class Interval:
     """A mean of paired differences with its intervals: `low` to `high` at 95 %, and at 90 %.
 
-    With several looks these are repeated confidence intervals: together they hold the truth at all looks in 95 % (90 %).
+    With several looks these are repeated confidence intervals: together they hold the truth in 95 % (90 %).
     """
 
     value: float

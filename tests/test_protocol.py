@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 from conftest import ROOT
@@ -53,7 +54,7 @@ def test_runs_come_once_those_that_decide_most_first(protocol):
 def test_runs_of_one_compiled_network_follow_one_another(protocol):
     for claim in ("C4", "C7", "C11"):
         shapes = [shape(run) for run in protocol.wave(claim, 0)]
-        changes = 1 + sum(a != b for a, b in zip(shapes, shapes[1:], strict=False))
+        changes = 1 + sum(a != b for a, b in pairwise(shapes))
         assert changes == len(set(shapes))
 
 
