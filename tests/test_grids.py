@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -130,7 +131,8 @@ def test_a_grid_that_is_stopped_stops_at_once_and_leaves_nothing_running(tmp_pat
     store = tmp_path / "runs"
     store.mkdir()
     words = [sys.executable, str(tmp_path / "grid.py"), str(store)]
-    process = subprocess.Popen(words, start_new_session=True, stderr=subprocess.DEVNULL)
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # tests in the background ignore it, and hand that on
+    process = subprocess.Popen(words, start_new_session=True, stderr=subprocess.DEVNULL, preexec_fn=heard)
     while len(list(store.iterdir())) < 2:
         assert process.poll() is None
         time.sleep(0.02)

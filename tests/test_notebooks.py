@@ -122,6 +122,17 @@ def test_model_tour_adds_up_to_33_019_013(tmp_path, monkeypatch):
     assert figures_of(done) == 2
 
 
+@pytest.mark.xdist_group("recipe")
+def test_the_recipe_is_searched_and_judged_without_test_faces(tmp_path, monkeypatch):
+    (tmp_path / "data").mkdir()
+    tiny = {"width": 2, "epochs": 1, "train_faces": 200, "draws": 4, "seeds": 1, "workers": 1}
+    done = execute("recipe", tmp_path, monkeypatch, **tiny)
+    assert "sit out" in result(done, ".assign(data=kind)").splitlines()[3]
+    assert figures_of(done) == 1
+    scores = result(done, "search.scores_of([by_config[config] for config in final]).assign(data=kind)")
+    assert "category_mae_years" in scores and "synthetic faces" in scores
+
+
 STORIES = {
     # scores that must be there, figures, pictures of faces kept for the report
     "utkface": (["gender accuracy", "age MAE, both networks, expected age"], 15, ["faces", "masks", "worst"]),
