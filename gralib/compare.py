@@ -75,11 +75,11 @@ def side(runs: Sequence[Sequence[Run]], measure: str, join: str = "soft") -> Sid
     Raises:
         UserError: runs that tested different faces.
     """
-    first = runs[0][0]
-    for seed_runs in runs:
-        if not seed_runs[0].same_faces(first):
-            raise UserError(f"{seed_runs[0].record.run_id}: other test faces than {first.record.run_id}")
-    found = [_values(seed_runs, measure, join) for seed_runs in runs]
+    tables = [seed_runs[0].predictions for seed_runs in runs]
+    for table, seed_runs in zip(tables, runs, strict=True):
+        if list(table["path"]) != list(tables[0]["path"]):
+            raise UserError(f"{seed_runs[0].record.run_id}: other test faces than {runs[0][0].record.run_id}")
+    found = [values_of(seed_runs, measure, join) for seed_runs in runs]
     ids = tuple(run.record.run_id for seed_runs in runs for run in seed_runs)
     faces = first.tested[["path", "group", "age", "gender"]]
     seeds = tuple(seed_runs[0].record.config.seed for seed_runs in runs)
@@ -87,8 +87,8 @@ def side(runs: Sequence[Sequence[Run]], measure: str, join: str = "soft") -> Sid
     return Side(seeds, values, floor, faces, first.record.fingerprint, ids)
 
 
-def _values(runs: Sequence[Run], measure: str, join: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return value and constant predictor's value of every face."""
+def values_of(runs: Sequence[Run], measure: str, join: str = "soft") -> tuple[np.ndarray, np.ndarray]:
+    """Return value and constant predictor's value of every test face; arguments as of `side`, for one seed."""
     record = runs[0].record
     if measure == "age_mae" and len(runs) == 2:
         table = join_ages(runs[0], runs[1], join)
@@ -102,8 +102,8 @@ def _values(runs: Sequence[Run], measure: str, join: str) -> tuple[np.ndarray, n
 
 
 def less_is_better(measure: str) -> bool:
-    """Tell whether a measure is an error."""
-    return "mae" in measure or "error" in measure
+    """Tell whether a measure is an error or a loss."""
+    return any(word in measure for word in ("mae", "error", "loss"))
 
 
 def gain(first: Side, second: Side, measure: str) -> Estimate:
