@@ -197,7 +197,5 @@ def said(row: Mapping[str, Any], form: Callable[[float], str]) -> str:
     more = row.get("seeds_to_settle", nan)
     if not isinstance(more, float | int) or more != more:
         return str(row["finding"])
-    needs = (
-        f"about {more:.0f} seeds would settle it" if isfinite(more) else "no number of seeds on these faces settles it"
-    )
+    needs = f"about {more:.0f} seeds" if isfinite(more) else "no number of seeds on these faces"
     return f"{row['finding']} less than {form(row['detectable'])}; {needs} would settle it"

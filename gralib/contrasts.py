@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from gralib.config import RunConfig
+from gralib.errors import UserError
 from gralib.outcomes import SCORES, Outcome, improvement, outcome
 from gralib.protocol import Protocol
 from gralib.records import Run
@@ -34,6 +35,7 @@ class Point:
         rooms: by how much each condition is better than the constant predictor; NaN where there is none.
         variance: of `value`, from the faces alone, those of a group together.
         trained: whether all runs behind it trained.
+        data: fingerprints of the data behind it.
     """
 
     value: float
@@ -42,6 +44,7 @@ class Point:
     faces: int
     groups: int
     trained: bool
+    data: set[str]
     run_ids: tuple[str, ...]
 
 
@@ -61,6 +64,8 @@ def evaluate(
     kept = _pairs_kept(contrast, list(whole.values()))
     points = {seed: [line[i] for i in kept] for seed, line in whole.items()}
     good = {seed: line for seed, line in points.items() if all(point.trained for point in line)}
+    if len(set().union(*(point.data for line in points.values() for point in line))) > 1:
+        raise UserError(f"{contrast.what}: expected runs on the same data, got those of several copies")
     used = dict.fromkeys(i for line in points.values() for point in line for i in point.run_ids)
     row |= {"pairs_left_out": len(contrast.pairs) - len(kept), "not_trained": len(points) - len(good),
             "run_ids": " ".join(used)}  # fmt: skip
@@ -75,7 +80,8 @@ def _pairs_kept(contrast: Contrast, lines: Sequence[Sequence[Point]]) -> list[in
     every = range(len(contrast.pairs))
     if not contrast.above_constant:
         return list(every)
-    return [i for i in every if min(np.mean([line[i].rooms for line in lines if line[i].trained], axis=0)) > 0]
+    rooms = {i: [line[i].rooms for line in lines if line[i].trained] for i in every}
+    return [i for i in every if rooms[i] and min(np.mean(rooms[i], axis=0)) > 0]
 
 
 def _estimate(contrast: Contrast, good: Mapping[int, Sequence[Point]], folds: int, shares: tuple[float, ...]) -> Row:
@@ -130,7 +136,8 @@ def _paired(score: str, first: tuple[list[Run], Outcome], second: tuple[list[Run
         both = pd.concat([one.faces, two.faces]).drop_duplicates("path")
         faces, groups = len(both), both["group"].nunique()
     used = {run.record.run_id: run for run in (*runs, *others)}
-    return Point(value, rooms, variance, faces, groups, all(r.converged for r in used.values()), tuple(used))  # type: ignore[arg-type]
+    data = {run.record.fingerprint for run in used.values()}
+    return Point(value, rooms, variance, faces, groups, all(r.converged for r in used.values()), data, tuple(used))  # type: ignore[arg-type]
 
 
 def clustered(values: np.ndarray, groups: pd.Series) -> float:

@@ -97,7 +97,7 @@ class Run:
             sums = {name: digest for digest, name in (line.split("  ") for line in lines)}
         except (OSError, ValueError):
             raise UserError(f"{self.folder / SUMS}: expected the checksums written with the run") from None
-        wanted = {RECORD, PREDICTIONS, HISTORY, _faces_of(self.record)}
+        wanted = {RECORD, PREDICTIONS, HISTORY, faces_of(self.record)}
         if strange := sorted(set(sums) - wanted - {ORIENTATION, BLOCKS}):
             raise UserError(f"{self.folder / SUMS}: expected names of a run's files, got {strange[0]!r}")
         for name in sorted(wanted | set(sums)):
