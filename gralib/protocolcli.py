@@ -43,6 +43,8 @@ def run_command(dataset: Dataset = "utkface", root: Root = "", workers: Workers 
 
     protocol, place = load(), find_root(dataset, root)
     faces = open_faces(dataset, place)
+    if faces.synthetic:
+        raise UserError(f"{place}: expected real faces, as drawn ones earn no verdict; name them with --root")
     for number in range(1 if pilot else protocol.stages):
         known = claims.known_runs(records.gather()[0])
         asked = protocol.pilot_configs() if pilot else protocol.stage(number, claims.ended(protocol, known))

@@ -1,16 +1,22 @@
 """The protocol: rules as data, the runs made from it, and rules that come before their runs."""
 
 import json
+import shutil
 import subprocess
 from collections import Counter
 from itertools import pairwise
+from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 from conftest import ROOT
+from typer.testing import CliRunner
 
-from gralib import ruledates
+from gralib import grids, protocolcli, records, ruledates, simulation
+from gralib.cli import app
 from gralib.config import RunConfig, shape
 from gralib.errors import UserError
+from gralib.outcomes import probe_of
 from gralib.protocol import Protocol, load, parse
 from gralib.verdicts import bounds
 
@@ -213,3 +219,85 @@ def test_a_shallow_clone_knows_nothing(repository, tmp_path, a_run):
     commit(repository, change("claims.4.estimand", "Another rule."), "More")
     git(tmp_path, "clone", "-q", "--depth", "1", f"file://{repository}", "clone")
     assert "unknown" in checked(tmp_path / "clone", [a_run(None)]).line
+
+
+# The commands.
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project folder with the protocol and no runs, committed."""
+    (tmp_path / "reports").mkdir()
+    for name in ("protocol.yaml", "claims.yaml", "equations.json"):
+        shutil.copy(ROOT / "reports" / name, tmp_path / "reports")
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-q", "-m", "The protocol")
+    monkeypatch.setattr("gralib.errors.ROOT", tmp_path)
+    return tmp_path
+
+
+def gra(*words):
+    return CliRunner().invoke(app, ["protocol", *words])
+
+
+def test_the_runs_are_counted_by_claim(project, protocol, made_up):
+    made_up(project / records.STORE, protocol.wave("C4", 0)[0], synthetic=False)
+    lines = gra("runs").stdout.splitlines()
+    assert f"C4: {len(protocol.configs('C4'))} runs, 1 done" in lines
+    count = len(protocol.all_configs())
+    assert lines[-1].startswith(f"all: {count} runs, each once, 1 done, {count - 1} left: about ")
+
+
+def test_check_prints_a_line_a_claim_and_fails_after_an_edit(project, protocol, made_up):
+    head = git(project, "rev-parse", "HEAD")
+    made_up(project / records.STORE, protocol.wave("C4", 0)[0], synthetic=False, commit=head)
+    good = gra("check")
+    assert good.exit_code == 0 and [line.split(":")[0] for line in good.stdout.splitlines()] == list(protocol.rules)
+    edited = json.dumps(change("claims.3.estimand", "Something else."))
+    (project / "reports/protocol.yaml").write_text(edited)
+    bad = gra("check")
+    assert bad.exit_code == 1 and "FAILS C4" in bad.stdout
+    assert isinstance(bad.exception, UserError) and str(bad.exception).endswith("younger: C4")
+
+
+def test_the_decision_table_is_written_with_the_dates_of_rules(project, protocol, made_up):
+    made_up(project / records.STORE, protocol.wave("C4", 0)[0], synthetic=False)
+    assert gra("table").exit_code == 0
+    table = pd.read_csv(project / "reports/tables/claims.csv")
+    assert set(table["rule_commit"]) == {git(project, "rev-parse", "HEAD")}
+    assert table.drop_duplicates("id")["id"].tolist() == list(protocol.rules)
+    first = table.set_index("id")["first_run"].groupby(level=0).first()
+    assert first["C4"] == "2026-01-01T00:00:00+00:00" and pd.isna(first["C14"])
+
+
+def test_the_simulation_is_written(project, monkeypatch):
+    monkeypatch.setattr(simulation, "table", lambda: pd.DataFrame({"coverage": [0.95]}))
+    assert gra("simulate").exit_code == 0
+    assert (project / protocolcli.SIMULATION).read_text() == "coverage\n0.95\n"
+
+
+def test_runs_are_trained_stage_by_stage_on_real_faces_alone(project, protocol, monkeypatch, drawn):
+    refused = gra("run", "--root", str(drawn))
+    assert "expected real faces" in str(refused.exception)
+    asked = []
+    monkeypatch.setattr("gralib.faces.open_faces", lambda *_: SimpleNamespace(synthetic=False))
+    monkeypatch.setattr(grids, "run_grid", lambda configs, *_: (asked.append(configs) or [], []))
+    assert gra("run", "--root", str(drawn)).exit_code == 0
+    assert asked == [[c for c in protocol.stage(n) if c.dataset == "utkface"] for n in range(protocol.stages)]
+    asked.clear()
+    gra("run", "--pilot", "--root", str(drawn))
+    assert asked == [protocol.pilot_configs()]
+    monkeypatch.setattr(grids, "run_grid", lambda *_: ([], ["one: broke"]))
+    assert "one: broke" in str(gra("run", "--root", str(drawn)).exception)
+
+
+def test_networks_are_looked_into_where_a_score_asks_for_it(protocol):
+    def probes(claim, condition):
+        contrast = protocol.rules[claim].primary
+        run = protocol.runs_of(contrast, contrast.pairs[0][condition], 0, "tuned")[0]
+        return {probe_of(score) for score in protocol.scores_of(run)}
+
+    assert probes("C8", 0) >= {"orientation"} and probes("C8", 1) >= {"orientation"}
+    assert "blocks" in probes("C16", 1) and "blocks" in probes("C19", 0)
+    assert probes("C11", 1) == {""}
