@@ -61,10 +61,18 @@ def rule_dates(path: str | Path = PLACE) -> dict[str, RuleDate]:
     going = set(now)
     for line in log:  # the newest first
         commit, date = line.split()
-        then = digests(_git(file.parent, "show", f"{commit}:./{file.name}"))
+        then = _rules_at(file, commit)
         going = {claim for claim in going if then.get(claim) == now[claim]}
         found |= {claim: RuleDate(commit, date) for claim in going}
     return {claim: found.get(claim, RuleDate("uncommitted", "")) for claim in now} if log else {}
+
+
+def _rules_at(file: Path, commit: str) -> dict[str, str]:
+    """Return the `digests` of a commit; nothing where it took the file away."""
+    try:
+        return digests(_git(file.parent, "show", f"{commit}:./{file.name}"))
+    except subprocess.CalledProcessError:
+        return {}
 
 
 @dataclass(frozen=True)

@@ -140,6 +140,10 @@ def repository(tmp_path):
 
 def commit(folder, content, message):
     (folder / "protocol.yaml").write_text(content if isinstance(content, str) else json.dumps(content))
+    return commit_all(folder, message)
+
+
+def commit_all(folder, message):
     git(folder, "add", ".")
     git(folder, "commit", "-q", "--allow-empty", "-m", message)
     return git(folder, "rev-parse", "HEAD")
@@ -206,6 +210,14 @@ def test_an_amended_rule_passes_only_as_exploratory(repository, a_run):
 def test_a_run_of_an_unknown_commit_is_dated(repository, a_run):
     assert not checked(repository, [a_run("f" * 40)]).fails
     assert checked(repository, [a_run(None, finished="2001-01-01T00:00:00+00:00")]).fails
+
+
+def test_a_protocol_that_was_taken_away_and_came_back_is_as_young_as_its_return(repository, a_run):
+    git(repository, "rm", "-q", "protocol.yaml")
+    gone = commit_all(repository, "Away")
+    back = commit(repository, TEXT, "And back")
+    assert ruledates.rule_dates(repository / "protocol.yaml")["C4"].commit == back
+    assert checked(repository, [a_run(gone)]).fails and not checked(repository, [a_run(back)]).fails
 
 
 def test_without_history_nothing_is_known(tmp_path, a_run):
