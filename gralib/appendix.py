@@ -53,7 +53,7 @@ def provenance(runs: Sequence[Run], folder: Path) -> list[dict[str, Any]]:
             "keras": made["packages"]["keras"], "backend": made["backend"],
             "backend version": made["packages"].get(made["backend"], ""),
             "device": made["device"], "threads": made["threads"], "finished": record.finished,
-            "learnt": not run.stuck, "command": command([run]),
+            "learnt": run.converged, "command": command([run]),
             "record": path.relative_to(folder).as_posix() if path.is_relative_to(folder) else "",
         })  # fmt: skip
     write_text(folder / "tables" / "runs.csv", pd.DataFrame(rows).to_csv(index=False))
@@ -171,7 +171,7 @@ def literature_of(dataset: Dataset, table: pd.DataFrame) -> list[dict[Any, Any]]
 def untested(claims: Sequence[dict[str, Any]], datasets: set[str]) -> list[dict[str, str]]:
     """Return what could not be tested and why: claims without a verdict, data sets without a run on real faces."""
     rows = [
-        {"what": f"{c['claim'].id}: {c['claim'].claim}", "why": c["claim"].test.why or "its runs are missing"}
+        {"what": f"{c['claim'].id}: {c['claim'].claim}", "why": c["why"]}
         for c in claims if c["verdict"] in ("not testable", "not run")
     ]  # fmt: skip
     why = "no run on its real pictures is recorded; loader, protocol and notebook run on synthetic ones in its layout"

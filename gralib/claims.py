@@ -1,60 +1,44 @@
-"""From records to verdicts: every claim of the paper with a rule that was written down before the result.
+"""From records to verdicts: the decision table, one row a comparison, by the rules of the protocol.
 
-`reports/claims.yaml` states claims and rules; here is the code of the rules. Only real faces and the presets `laptop`
-and `paper` count. With several presets the larger one does.
+`reports/claims.yaml` has the paper's words, `reports/protocol.yaml` the rules. Only real faces count, and only the
+seeds that the protocol lists. A run that did not train is counted and never averaged in: its seed is left out.
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from math import isfinite, nan
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from gralib import grids, orientation
-from gralib.compare import Side, describe, gain, gain_on_floor, side
-from gralib.config import PROTOCOLS, TITLES, Dataset, configure, explain
+from gralib.config import explain
+from gralib.contrasts import Known, Row, evaluate, known_runs
 from gralib.errors import UserError, from_root
+from gralib.files import write_text
+from gralib.protocol import Protocol
+from gralib.protocol import load as load_protocol
 from gralib.records import Run
-from gralib.scores import Estimate, interval_over_masks, interval_over_seeds
-from gralib.study import split_effect, studies
+from gralib.ruledates import RuleDate, rule_dates
+from gralib.rules import Rule
+from gralib.verdicts import LEVEL, Verdict, holm
 
-Verdict = Literal["reproduced", "partly", "not reproduced", "not testable", "not run"]
 COLUMNS = [
-    "id", "verdict", "what", "data set", "value", "low", "high", "paper", "seeds", "run ids",
-    "difference", "finding", "stuck runs",
+    "id", "verdict", "role", "recipe", "width", "value", "low", "high", "margin", "seeds", "rule_commit", "first_run",
+    "exploratory", "finding", "what", "dataset", "score", "unit", "low_90", "high_90", "p", "p_holm", "seeds_planned",
+    "seeds_run", "not_trained", "pairs_left_out", "folds", "faces", "groups", "room", "faces_se", "detectable",
+    "seeds_to_settle", "rule", "rule_date", "run_ids",
 ]  # fmt: skip
-PRESETS = ("paper", "laptop")
 EQUATIONS = "reports/equations.json"
-"""Written by `gra equations`: the exact checks of C1 to C3."""
-Row = dict[str, Any]
-
-
-class Test(BaseModel):
-    """How a claim is tested; what each kind needs is said in claims.yaml."""
-
-    __test__ = False  # not one of pytest's
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: Literal["equation", "differences", "floors", "bands", "split", "orientation", "none"]
-    grid: str = ""
-    dataset: Dataset = "utkface"
-    datasets: tuple[Dataset, ...] = ()
-    measure: str = ""
-    seeds: int = 1
-    pairs: tuple[tuple[dict[str, Any], dict[str, Any]], ...] = ()
-    settings: tuple[dict[str, Any], ...] = ()
-    bands: tuple[tuple[int, int], ...] = ()
-    figure: str = ""
-    """Of the report, for an equation."""
-    why: str = ""
-    verdict: Literal["not run", "not testable"] = "not run"
+"""Written by `gra equations`: the exact checks."""
+TABLE = "reports/tables/claims.csv"
+"""The decision table."""
 
 
 class Claim(BaseModel):
-    """One line of claims.yaml."""
+    """One line of claims.yaml: what the paper says and where."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -62,19 +46,18 @@ class Claim(BaseModel):
     claim: str
     where: str
     words: str
-    measured: str
     paper: str
     stated: float | None = None
     """The paper's value as a number, where it gives one."""
-    rule: str
-    test: Test
+    grid: str = ""
+    """The experiment that shows it; of an exact check the figure of the report."""
 
 
 def load(path: str | Path = "reports/claims.yaml") -> list[Claim]:
     """Read and validate the claims.
 
     Raises:
-        UserError: no such file, no YAML, an unknown or missing field, an id given twice, an unknown grid.
+        UserError: no such file, no YAML, an unknown or missing field, an id given twice.
     """
     file = from_root(path)
     try:
@@ -86,166 +69,133 @@ def load(path: str | Path = "reports/claims.yaml") -> list[Claim]:
     for i, claim in enumerate(claims):
         if claim.id in {c.id for c in claims[:i]}:
             raise UserError(f"{file}: {claim.id}: expected each id once")
-        if claim.test.grid and claim.test.grid not in grids.GRIDS:
-            known = ", ".join(grids.GRIDS)
-            raise UserError(f"{file}: {claim.id}: grid: expected one of {known}, got {claim.test.grid!r}")
     return claims
 
 
-def judge(claims: Sequence[Claim], runs: Iterable[Run]) -> pd.DataFrame:
-    """Return one row a comparison, `COLUMNS`: the verdict of its claim, value with interval, seeds and runs.
+def write(runs: Iterable[Run], path: str | Path = TABLE) -> Path:
+    """Write the decision table of these runs and return the file."""
+    file = from_root(path)
+    table = decide(load_protocol(), runs, rule_dates())
+    write_text(file, table.to_csv(index=False, float_format="%.6g"))
+    return file
 
-    A value of a comparison is a gain: how much better the first is than the second (accuracies in shares, errors in
-    years); its interval is over seeds and groups of faces.
-    Runs that never learnt count like any other and are named. A claim without enough runs is 'not run'.
+
+def decide(
+    protocol: Protocol, runs: Iterable[Run], dates: Mapping[str, RuleDate] | None = None,
+    problems: list[str] | None = None,
+) -> pd.DataFrame:  # fmt: skip
+    """Return the decision table: `COLUMNS`, of every claim its primary, its parts, and the primary under `keras`.
+
+    Args:
+        protocol: the rules.
+        runs: finished runs; those that no rule asks for are ignored.
+        dates: when each rule was committed, see `gralib.ruledates`.
+        problems: gets a line for each claim whose runs cannot be compared; without it they raise.
+
+    A value is by how much the first condition is better than the second, in shares or years. A contrast whose seeds
+    are not all there is 'not run'.
     """
-    real = [r for r in runs if not r.record.synthetic and r.record.config.preset in PRESETS]
-    rows: list[Row] = []
-    stuck = {run.record.run_id for run in real if run.stuck}
-    for claim in claims:
-        found = TESTS[claim.test.kind](claim.test, real, claim.id)
-        verdict = _verdict([row.pop("won") for row in found], claim.test)
-        if not found:
-            found = [{"what": claim.test.why or "not run"}]
-        rows += [{"id": claim.id, "verdict": verdict, "paper": claim.paper, **row} for row in found]
-        for row in rows[-len(found) :]:
-            row["stuck runs"] = " ".join(i for i in str(row.get("run ids", "")).split() if i in stuck)
-            if claim.stated is not None and "value" in row:
-                row["difference"] = row["value"] - claim.stated
+    known = known_runs(runs)
+    rows = [row for rule in protocol.claims for row in _judged(protocol, rule, known, problems)]
+    firsts = {rule.id: first_run(protocol, rule, known) for rule in protocol.claims}
+    for row in rows:
+        date, rule = (dates or {}).get(row["id"]), protocol.rules[row["id"]]
+        row |= {"rule_commit": date.commit if date else "unknown", "rule_date": date.date if date else "unknown",
+                "first_run": firsts[rule.id], "exploratory": rule.exploratory}  # fmt: skip
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _verdict(won: list[bool | None], test: Test) -> Verdict:
-    """All comparisons won, some, none; not run where one is missing; not testable where nothing here could test it."""
-    if test.kind == "none":
-        return test.verdict
-    if not won or None in won:
-        return "not run"
-    return "reproduced" if all(won) else "partly" if any(won) else "not reproduced"
+def _judged(protocol: Protocol, rule: Rule, known: Known, problems: list[str] | None) -> list[Row]:
+    try:
+        return judge_claim(protocol, rule, known)
+    except UserError as error:
+        if problems is None:
+            raise
+        problems.append(f"{rule.id}: {error}")
+        return [{"id": rule.id, "role": "primary", "verdict": "not run", "what": rule.estimand,
+                 "finding": "left out, its runs do not fit"}]  # fmt: skip
 
 
-def _equation(test: Test, runs: list[Run], claim: str) -> list[Row]:
+def ended(protocol: Protocol, known: Known) -> dict[str, int]:
+    """Return after how many seeds each claim was decided that is decided before its last look."""
+    looks = {rule.id: _look(protocol, rule, known) for rule in protocol.claims if rule.primary and rule.planned}
+    return {claim: look for claim, (look, row) in looks.items()
+            if look < protocol.rules[claim].looks[-1] and row["verdict"] in ("supported", "contradicted")}  # fmt: skip
+
+
+def first_run(protocol: Protocol, rule: Rule, known: Known) -> str:
+    """Return when the first run of a claim was finished, "" where it has none."""
+    return min((known[c].record.finished for c in protocol.configs(rule.id) if c in known), default="")
+
+
+def judge_claim(protocol: Protocol, rule: Rule, known: Known) -> list[Row]:
+    """Return the rows of one claim, the primary first."""
+    role = "exploratory" if rule.exploratory else "primary"
+    if rule.primary is None or not rule.planned:
+        return _unrun(rule, role)
+    look, primary = _look(protocol, rule, known)
+    rows = [{**primary, "role": role, "seeds_planned": len(rule.seeds)}]
+    shares = tuple(n / rule.looks[-1] for n in rule.looks[: rule.looks.index(look) + 1])
+    parts = []
+    for part in rule.parts:
+        seeds = part.seeds or rule.seeds[:look]
+        found = evaluate(protocol, part, known, rule.recipe, seeds, (1.0,) if part.seeds else shares)
+        parts.append({**found, "role": "part", "seeds_planned": len(part.seeds or rule.seeds)})
+    for row, p in zip(parts, holm([row.get("p", nan) for row in parts]), strict=True):
+        row["p_holm"] = p
+        if row["verdict"] in ("supported", "contradicted") and p >= 1 - LEVEL and "matters" not in row["finding"]:
+            row |= {"verdict": "inconclusive", "finding": "not after Holm's correction"}
+    rows += parts
+    if rule.keras_seeds:
+        under = evaluate(protocol, rule.primary, known, "keras", rule.keras_seeds, (1.0,))
+        rows.append({**under, "role": "other recipe", "seeds_planned": len(rule.keras_seeds)})
+    return [{"id": rule.id, **row} for row in rows]
+
+
+def _unrun(rule: Rule, role: str) -> list[Row]:
+    """Return the rows of a claim that needs no runs, or is not planned."""
+    base: Row = {
+        "id": rule.id,
+        "role": role,
+        "recipe": "",
+        "what": rule.estimand,
+        "rule": rule.rule or "",
+    }
+    if rule.rule != "exact":
+        why = rule.why or "nothing to compare with"
+        return [{**base, "verdict": "not testable" if rule.rule == "none" else "not run", "finding": why}]
     path = from_root(EQUATIONS)
-    if not path.exists():
-        return []
-    checks = [check for check in json.loads(path.read_text())["checks"] if check["claim"] == claim]
-    return [{"what": c["what"], "value": c["value"], "won": c["holds"], "data set": "none"} for c in checks]
+    checks = [c for c in json.loads(path.read_text())["checks"] if c["claim"] == rule.id] if path.exists() else []
+    if not checks:
+        return [{**base, "verdict": "not run", "finding": "gra equations writes it"}]
+    verdict: Verdict = "supported" if all(check["holds"] for check in checks) else "contradicted"
+    base |= {"verdict": verdict, "finding": "", "role": "part"}
+    rows = [{**base, "what": c["what"], "value": c["value"]} for c in checks]
+    return [{**rows[0], "role": role}, *rows[1:]]
 
 
-def _differences(test: Test, runs: list[Run], claim: str) -> list[Row]:
-    rows = []
-    for first, second in test.pairs:
-        what = f"{describe(first)}, against {describe(second)}"
-        both = _paired(test, runs, first, second)
-        if both is None:
-            rows.append({"what": f"{what}: not run with {test.seeds} seeds", "data set": test.dataset, "won": None})
-        else:
-            rows.append(_row(what, test.dataset, gain(*both, test.measure), both))
-    return rows
+def _look(protocol: Protocol, rule: Rule, known: Known) -> tuple[int, Row]:
+    """Return after how many seeds the primary is judged, and its row: the first look that decides, or the last made."""
+    assert rule.primary is not None
+    found: Row = {}
+    at = rule.looks[0]
+    for i, look in enumerate(rule.looks):
+        shares = tuple(n / rule.looks[-1] for n in rule.looks[: i + 1])
+        row = evaluate(protocol, rule.primary, known, rule.recipe, rule.seeds[:look], shares)
+        if found and row["verdict"] == "not run":
+            break
+        found, at = row, look
+        if row["verdict"] != "inconclusive":
+            break
+    return at, found
 
 
-def _paired(test: Test, runs: list[Run], first: dict, second: dict) -> tuple[Side, Side] | None:
-    """Return both sides of a pair with the seeds that both have, under the larger preset; None if they are too few."""
-    for preset in PRESETS:
-        sides = [grids.by_seed(test.grid, setting, runs, test.dataset, preset) for setting in (first, second)]
-        seeds = sorted(set(sides[0]) & set(sides[1]))
-        if len(seeds) >= test.seeds:
-            one, other = (side([found[seed] for seed in seeds], test.measure) for found in sides)
-            return one, other
-    return None
-
-
-def _floors(test: Test, runs: list[Run], claim: str) -> list[Row]:
-    rows = []
-    for setting in test.settings:
-        both = _paired(test, runs, setting, setting)
-        if both is None:
-            rows.append({"what": f"{describe(setting)}: not run", "data set": test.dataset, "won": None})
-        else:
-            rows.append(_row(describe(setting), test.dataset, gain_on_floor(both[0], test.measure), both[:1]))
-    for dataset in test.datasets:
-        if run := _standard(runs, dataset, "gender"):
-            one = side([[run]], test.measure)
-            rows.append(_row("one network, full training set", dataset, gain_on_floor(one, test.measure), [one]))
-    return rows
-
-
-def _bands(test: Test, runs: list[Run], claim: str) -> list[Row]:
-    run = _standard(runs, test.dataset, "gender")
-    if not run:
-        return []
-    one = side([[run]], test.measure)
-    older, younger = ((one.faces["age"].between(*band)).to_numpy() for band in test.bands)
-    what = "aged {}-{}".format(*test.bands[0]) + ", against aged {}-{}".format(*test.bands[1])
-    e = interval_over_masks(one.values[0], older, younger, one.faces["group"])
-    return [_row(what, test.dataset, e, [one])]
-
-
-def _orientation(test: Test, runs: list[Run], claim: str) -> list[Row]:
-    """Compare what changed faces cost with masks and without (gamma frozen at 1), paired by seed and face."""
-    for preset in PRESETS:
-        found = [
-            {seed: table for seed, (run,) in grids.by_seed(test.grid, setting, runs, test.dataset, preset).items()
-             if (table := orientation.read(run)) is not None}
-            for setting in test.settings
-        ]  # fmt: skip
-        seeds = sorted(set(found[0]) & set(found[1]))
-        if len(seeds) < test.seeds:
-            continue
-        ids = " ".join(
-            grids.by_seed(test.grid, s, runs, test.dataset, preset)[seed][0].record.run_id
-            for s in test.settings for seed in seeds
-        )  # fmt: skip
-        rows = []
-        for kind, step, unit in (("turn", 15, "degrees"), ("move", 3, "pixels")):
-            ours, trunk = (orientation.losses([f[seed] for seed in seeds], kind, step) for f in found)
-            e = interval_over_seeds(trunk - ours, found[0][seeds[0]]["group"])
-            done = {"turn": "turned", "move": "moved"}[kind]
-            what = f"faces {done} by {step} {unit}: accuracy lost less than by the trunk alone"
-            rows.append({**_row(what, test.dataset, e, []), "seeds": len(seeds), "run ids": ids})
-        return rows
-    return []
-
-
-def _split(test: Test, runs: list[Run], claim: str) -> list[Row]:
-    effect = split_effect(studies(runs))
-    rows = []
-    for row in effect.to_dict(orient="records"):
-        if row["measure"] == test.measure and row["study"].startswith(f"{TITLES[test.dataset]},"):
-            better = Estimate(-row["difference"], -row["high"], -row["low"], row["faces"])
-            rows.append({**_row("random split, against honest split", test.dataset, better, []),
-                         "run ids": row["runs"], "seeds": 1})  # fmt: skip
-    return rows
-
-
-def _none(test: Test, runs: list[Run], claim: str) -> list[Row]:
-    return []
-
-
-def _standard(runs: list[Run], dataset: Dataset, task: str) -> Run | None:
-    """Return the run of a data set under its honest protocol with the whole training set, seed 0."""
-    known = {run.record.config: run for run in runs}
-    for preset in PRESETS:
-        config = configure(preset, **{**PROTOCOLS[dataset], "dataset": dataset, "task": task})
-        if config in known:
-            return known[config]
-    return None
-
-
-def _row(what: str, dataset: str, e: Estimate, sides: Sequence[Side]) -> Row:
-    return {
-        "what": what, "data set": dataset, "value": e.value, "low": e.low, "high": e.high,
-        "won": bool(e.low > 0), "finding": e.word, "seeds": len(sides[0].values) if sides else 1,
-        "run ids": " ".join(i for s in sides for i in s.run_ids),
-    }  # fmt: skip
-
-
-TESTS: dict[str, Callable[[Test, list[Run], str], list[Row]]] = {
-    "equation": _equation,
-    "differences": _differences,
-    "floors": _floors,
-    "bands": _bands,
-    "split": _split,
-    "orientation": _orientation,
-    "none": _none,
-}
+def said(row: Mapping[str, Any], form: Callable[[float], str]) -> str:
+    """Return in words what an inconclusive row needs: how many seeds would settle it, should its estimate stay."""
+    if row["verdict"] != "inconclusive":
+        return str(row["finding"])
+    more = row.get("seeds_to_settle", nan)
+    if not isinstance(more, float | int) or more != more:
+        return str(row["finding"])
+    needs = f"about {more:.0f} seeds" if isfinite(more) else "no number of seeds on these faces"
+    return f"{row['finding']} less than {form(row['detectable'])}; {needs} would settle it"

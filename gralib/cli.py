@@ -10,6 +10,7 @@ import typer
 
 from gralib import words
 from gralib.errors import UserError
+from gralib.protocolcli import app as protocol
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -23,6 +24,7 @@ data = typer.Typer(no_args_is_help=True, help="Look at a data set, or draw a syn
 app.add_typer(data, name="data")
 kept = typer.Typer(no_args_is_help=True, help="Records of finished runs, committed in reports/records.")
 app.add_typer(kept, name="records")
+app.add_typer(protocol, name="protocol")
 
 Dataset = Annotated[
     str, typer.Argument(help="Name of the data set: fgnet, afad, wikipedia, utkface or adience.", metavar="NAME")

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from gralib import grids, scores
+from gralib.config import ignored
 from gralib.errors import UserError
 from gralib.experiment import join_ages, measures
 from gralib.records import Run
@@ -48,6 +49,7 @@ class Side:
         faces: one row a face: path, group, age, gender.
         fingerprint: of the data they are from.
         run_ids: of all runs behind it.
+        fixed: whether the method is deterministic: a single run, and no spread over seeds.
     """
 
     seeds: tuple[int, ...]
@@ -56,6 +58,7 @@ class Side:
     faces: pd.DataFrame
     fingerprint: str
     run_ids: tuple[str, ...]
+    fixed: bool = False
 
     @property
     def estimate(self) -> Estimate:
@@ -79,16 +82,17 @@ def side(runs: Sequence[Sequence[Run]], measure: str, join: str = "soft") -> Sid
     for seed_runs in runs:
         if not seed_runs[0].same_faces(first):
             raise UserError(f"{seed_runs[0].record.run_id}: other test faces than {first.record.run_id}")
-    found = [_values(seed_runs, measure, join) for seed_runs in runs]
+    found = [values_of(seed_runs, measure, join) for seed_runs in runs]
     ids = tuple(run.record.run_id for seed_runs in runs for run in seed_runs)
     faces = first.tested[["path", "group", "age", "gender"]]
     seeds = tuple(seed_runs[0].record.config.seed for seed_runs in runs)
     values, floor = (np.stack([f[i] for f in found]) for i in (0, 1))
-    return Side(seeds, values, floor, faces, first.record.fingerprint, ids)
+    fixed = "seed" in ignored(first.record.config)
+    return Side(seeds, values, floor, faces, first.record.fingerprint, ids, fixed)
 
 
-def _values(runs: Sequence[Run], measure: str, join: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return value and constant predictor's value of every face."""
+def values_of(runs: Sequence[Run], measure: str, join: str = "soft") -> tuple[np.ndarray, np.ndarray]:
+    """Return value and constant predictor's value of every test face; arguments as of `side`, for one seed."""
     record = runs[0].record
     if measure == "age_mae" and len(runs) == 2:
         table = join_ages(runs[0], runs[1], join)
@@ -102,23 +106,31 @@ def _values(runs: Sequence[Run], measure: str, join: str) -> tuple[np.ndarray, n
 
 
 def less_is_better(measure: str) -> bool:
-    """Tell whether a measure is an error."""
-    return "mae" in measure or "error" in measure
+    """Tell whether a measure is an error or a loss."""
+    return any(word in measure for word in ("mae", "error", "loss"))
+
+
+def common_seeds(first: Side, second: Side) -> list[int]:
+    """Return the seeds that both have; one that is deterministic has every seed of the other."""
+    if first.fixed or second.fixed:
+        return sorted((second if first.fixed else first).seeds)
+    return sorted(set(first.seeds) & set(second.seeds))
 
 
 def gain(first: Side, second: Side, measure: str) -> Estimate:
     """Return by how much `first` is better than `second`, paired by seed and face, with its interval.
 
-    Seeds that one of them lacks are left out.
+    Seeds that one of them lacks are left out; a deterministic method has one run, which stands for every seed.
 
     Raises:
         UserError: other faces, or no seed that both have.
     """
-    both = sorted(set(first.seeds) & set(second.seeds))
+    both = common_seeds(first, second)
     same = first.fingerprint == second.fingerprint and first.faces["path"].equals(second.faces["path"])
     if not same or not both:
         raise UserError(f"{second.run_ids[0]}: expected the faces and a seed of {first.run_ids[0]}")
-    one, other = (side.values[[side.seeds.index(seed) for seed in both]] for side in (first, second))
+    one, other = (side.values if side.fixed else side.values[[side.seeds.index(seed) for seed in both]]
+                  for side in (first, second))  # fmt: skip
     return _signed(one - other, first.faces["group"], measure)
 
 
@@ -165,7 +177,7 @@ def gains(found: dict[str, Side], measure: str, over: str) -> pd.DataFrame:
     """
     rows = []
     for label, one in found.items():
-        common = len(set(one.seeds) & set(found[over].seeds))
+        common = len(common_seeds(one, found[over]))
         if label == over or not common:
             continue
         e = gain(one, found[over], measure)

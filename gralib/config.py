@@ -88,6 +88,9 @@ class RunConfig(BaseModel):
     """Seed of the split; kept when `seed` changes, so that all seeds of a fold share their test faces."""
     label_noise: Number = Field(0.0, ge=0, lt=1)
     """Share of the labels that train and choose the epoch which are replaced by a wrong one, drawn with `seed`."""
+    noise: Literal["symmetric", "pairwise"] = "symmetric"
+    """Which wrong label: any, all equally likely; or what people mistake: the next age category, and of genders
+    those of children alone."""
     train_faces: int | None = Field(None, ge=16)
     """At most this many training faces, drawn with `split_seed`; all when None. The test set stays whole."""
     held_out: Number = Field(0.1, ge=0, le=0.5)
@@ -111,6 +114,10 @@ class RunConfig(BaseModel):
     """Attention blocks in each stage. Not stated in the paper; as in its first author's published package."""
     mask_depths: Counts = Field((2, 1, 1), min_length=3, max_length=3)
     """Max-poolings in the mask branch of each stage. Not stated in the paper; as in the published package."""
+    skips: bool = True
+    """Skip connections between the two halves of a mask branch (6.3); without them only the way down and up is left."""
+    masks: Literal["each", "one"] = "each"
+    """A mask for every trunk (6.1), or one branch whose mask, resized, serves all blocks at like parameters."""
     age_width: int = Field(10, ge=1, le=117)
     """Years in an age category. Not stated in the paper, nor is the target of the regression inside it (here the
     remainder, one output a category, trained where the category is the true one)."""
@@ -175,6 +182,8 @@ class RunConfig(BaseModel):
             raise ValueError(f"protocol: official is for folds 0 to 4 of adience, got {self.dataset}, fold {self.fold}")
         if self.label_noise and self.age_width == 117 and self.task in ("age_category", "age_regression"):
             raise ValueError(f"label_noise: expected 0 where one age category holds everybody, got {self.label_noise}")
+        if self.masks == "one" and self.groups > 1:
+            raise ValueError(f"masks: expected each with groups {self.groups}, got one")
         if self.age_range and self.age_range[0] > self.age_range[1]:
             raise ValueError(f"age_range: expected the younger age first, got {self.age_range}")
         return self
@@ -205,7 +214,9 @@ class RunConfig(BaseModel):
         return f"{self.dataset}-{self.task.replace('_', '-')}-{method}{seed}{fold}-{digest}"
 
 
-NETWORK = frozenset({"attention", "gate", "gate_rate", "upsampling", "groups", "modules", "mask_depths"})
+NETWORK = frozenset({
+    "attention", "gate", "gate_rate", "upsampling", "groups", "modules", "mask_depths", "skips", "masks",
+})  # fmt: skip
 """Settings of GRA_Net's layout, which no other method reads."""
 TRAINING = frozenset({
     "epochs", "batch_size", "learning_rate", "warmup", "weight_decay", "label_smoothing", "start", "averaging",
@@ -225,6 +236,8 @@ def ignored(config: RunConfig) -> set[str]:
         out |= TRAINING | ({"seed"} if not config.label_noise else set())
     if config.network not in ("gra_net", "residual") and config.start in ("zero", "dirac"):
         out |= {"start"}  # no residual units: the start is Glorot's
+    if not config.label_noise:
+        out |= {"noise"}
     if config.gate != "trainable":
         out |= {"gate_rate"}
     if config.task in ("gender", "age_group") and config.network != "savchenko":
@@ -239,8 +252,8 @@ def ignored(config: RunConfig) -> set[str]:
 
 
 SHAPE = (
-    "network", "width", "attention", "upsampling", "groups", "modules", "mask_depths", "age_width", "task", "dataset",
-    "gate", "precision", "batch_norm_momentum", "averaging", "batch_size",
+    "network", "width", "attention", "upsampling", "groups", "modules", "mask_depths", "skips", "masks", "age_width",
+    "task", "dataset", "gate", "precision", "batch_norm_momentum", "averaging", "batch_size",
 )  # fmt: skip
 """Settings that need a compiled network of their own; for all others weights and rates are set back."""
 

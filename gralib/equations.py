@@ -1,4 +1,4 @@
-"""The claims that need no data, C1 to C3: checked on the network as it is built, and written down for the report."""
+"""The claims that need no data, C1 to C3 and C20: checked on the network as built, and written down for the report."""
 
 import json
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from gralib import backend
+from gralib.ages import category_count
 from gralib.errors import from_root
 from gralib.records import write_text
 
@@ -17,10 +18,10 @@ EXACT, GRADIENT = 1e-6, 1e-5
 
 
 def check(width: int = 8, seed: int = 0) -> list[dict[str, Any]]:
-    """Check Eq. 3 and Fig. 4 (C1), the number of parameters (C2) and Eq. 2 (C3).
+    """Check Eq. 3 and Fig. 4 (C1), the numbers of parameters (C2, C20) and Eq. 2 (C3).
 
     Args:
-        width: channels of the network for C1; C2 always counts the published width of 32.
+        width: channels of the network for C1; C2 and C20 always count the published width of 32.
         seed: of the random inputs.
 
     Returns:
@@ -53,8 +54,10 @@ def check(width: int = 8, seed: int = 0) -> list[dict[str, Any]]:
             for k, f, o in zip(parts[::3], parts[1::3], parts[2::3], strict=True)
         )
         add("C1", f"network, gate {gamma:.0f}: greatest difference from {name}, all blocks", off, off <= EXACT)
-    count = sum(int(np.prod(w.shape)) for w in gra_net().trainable_weights)
-    add("C2", "trainable parameters at width 32, two outputs", count, round(count / 1e6) * 1e6 == PARAMETERS)
+    for claim, outputs, name in (("C2", 2, "two outputs"), ("C20", category_count(), "an output for every decade")):
+        count = sum(int(np.prod(w.shape)) for w in gra_net(outputs).trainable_weights)
+        what = f"trainable parameters at width 32, {name}"
+        add(claim, what, count, round(count / 1e6) * 1e6 == PARAMETERS)
     naive = GatedAttention(0.0)
     gradient = backend.gradient(lambda p: ops.sum(weights * naive([mask, ops.sin(p)])), features)
     off = float(np.abs(gradient - weights * mask * np.cos(features)).max())  # Eq. 2, P(X, phi) = sin(phi)

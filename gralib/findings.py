@@ -1,6 +1,6 @@
 """What the report says of claims: verdicts with every comparison behind them, and the evidence of each."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +8,14 @@ import pandas as pd
 
 from gralib import appendix, claims, figures, gridfigures
 from gralib.config import TITLES
-from gralib.errors import UserError
+from gralib.outcomes import SCORES
+from gralib.protocol import load
 from gralib.records import Run, write_text
+from gralib.ruledates import rule_dates
+from gralib.rules import Rule
 from gralib.study import Study
+from gralib.verdicts import VERDICTS
 
-VERDICTS = ("reproduced", "partly", "not reproduced", "not testable", "not run")
 KINDS = {
     "calculation": "calculations on the network’s equations, no training",
     "sanity": "sanity checks: better than the same answer for all",
@@ -20,12 +23,34 @@ KINDS = {
     "ours": "a claim of our own, not the paper’s",
 }
 """What a claim's test can be, and how the first screen says it."""
+RULES = {
+    "superiority": "supported if the 95 % interval lies above 0; contradicted if it lies below 0, or wholly within "
+                   "{margin} of it; inconclusive otherwise",
+    "non-inferiority": "supported if the 95 % interval lies above minus {margin}; contradicted if it reaches past that "
+                       "and lies below 0; inconclusive otherwise",
+    "sign": "supported if the 95 % interval lies above 0, contradicted if below, inconclusive if it holds 0",
+    "exact": "supported if every check holds, else contradicted",
+    "none": "not testable",
+}  # fmt: skip
 
 
-def kind_of(claim: claims.Claim) -> str:
+def kind_of(claim: claims.Claim, rule: Rule) -> str:
     """Return which of `KINDS` a claim is."""
-    known = {"equation": "calculation", "floors": "sanity"}
-    return "ours" if claim.where == "ours" else known.get(claim.test.kind, "comparison")
+    if claim.where == "ours":
+        return "ours"
+    if rule.primary is None:
+        return "calculation" if rule.rule == "exact" else "comparison"
+    return "sanity" if all(second.constant for _, second in rule.primary.pairs) else "comparison"
+
+
+def rule_in_words(rule: Rule) -> str:
+    """Return the rule of a claim's primary as a sentence's end, with its seeds."""
+    if rule.primary is None:
+        return RULES[rule.rule or "none"]
+    unit = SCORES[rule.primary.score]
+    words = RULES[rule.primary.rule].format(margin=number(rule.primary.margin, unit).lstrip("+"))
+    looks = " and ".join(str(look) for look in rule.looks)
+    return f"{words}; {len(rule.seeds)} seeds, judged after {looks}"
 
 
 def claims_shown(folder: Path, runs: Sequence[Run], problems: list[str]) -> dict[str, Any]:
@@ -33,15 +58,16 @@ def claims_shown(folder: Path, runs: Sequence[Run], problems: list[str]) -> dict
 
     A claim whose runs cannot be compared adds a line to `problems`, and the others go on.
     """
-    stated = claims.load()
-    rows = [row for claim in stated for row in _judged(claim, runs, problems)]
-    verdicts = pd.DataFrame(rows, columns=claims.COLUMNS)
-    write_text(folder / "tables" / "claims.csv", verdicts.to_csv(index=False, float_format="%.6g"))
+    protocol, stated = load(), claims.load()
+    table = claims.decide(protocol, runs, rule_dates(), problems)
+    write_text(folder / "tables" / "claims.csv", table.to_csv(index=False, float_format="%.6g"))
     minutes = {run.record.run_id: run.record.seconds / 60 for run in runs}
-    shown = [_claim(claim, verdicts[verdicts["id"] == claim.id], folder, minutes) for claim in stated]
+    shown = [
+        _claim(claim, protocol.rules[claim.id], table[table["id"] == claim.id], folder, minutes) for claim in stated
+    ]
     used = {run for c in shown for run in c["runs"]}
     columns = ("what", "data", "value", "interval", "seeds")
-    flat = [{"claim": c["claim"].id, "verdict": c["verdict"], **{k: row[k] for k in columns},
+    flat = [{"claim": c["claim"].id, "verdict": row["verdict"], **{k: row[k] for k in columns},
              "the paper": c["claim"].paper, "difference": row["difference"]}
             for c in shown for row in c["rows"]]  # fmt: skip
     appendix.latex("claims", pd.DataFrame(flat), "Claims of the paper and what was measured.", folder)
@@ -50,48 +76,54 @@ def claims_shown(folder: Path, runs: Sequence[Run], problems: list[str]) -> dict
         "verdicts": [name for name in VERDICTS if name in {c["verdict"] for c in shown}],
         "counts": [
             {"says": says, "verdicts": {v: n for v in VERDICTS if (n := sum(c["verdict"] == v for c in mine))}}
-            for kind, says in KINDS.items() if (mine := [c for c in shown if kind_of(c["claim"]) == kind])
+            for kind, says in KINDS.items() if (mine := [c for c in shown if c["kind"] == kind])
         ],
         "trained": appendix.trained_by_set([run for run in runs if run.record.run_id in used]),
     }  # fmt: skip
 
 
-def _judged(claim: claims.Claim, runs: Sequence[Run], problems: list[str]) -> list[dict[Any, Any]]:
-    try:
-        return claims.judge([claim], runs).to_dict(orient="records")
-    except UserError as error:
-        problems.append(f"{claim.id}: {error}")
-        return [{"id": claim.id, "verdict": "not run", "what": "left out, its runs do not fit", "paper": claim.paper}]
-
-
-def _claim(claim: claims.Claim, rows: pd.DataFrame, folder: Path, minutes: dict[str, float]) -> dict[str, Any]:
+def _claim(
+    claim: claims.Claim, rule: Rule, rows: pd.DataFrame, folder: Path, minutes: dict[str, float]
+) -> dict[str, Any]:
     """Return what the pages say of one claim: words, rule, verdict, every comparison as text, evidence and its cost."""
-    lines = []
-    for row in rows.to_dict(orient="records"):
-        known = row["low"] == row["low"]
-        lines.append({
-            "what": row["what"],
-            "data": TITLES.get(row["data set"], ""),
-            "dataset": row["data set"] if row["data set"] in TITLES else "",
-            "value": _number(row["value"], claim.test),
-            "interval": f"{_number(row['low'], claim.test)} to {_number(row['high'], claim.test)}" if known else "",
-            "seeds": "" if row["seeds"] != row["seeds"] else f"{row['seeds']:.0f}",
-            "runs": row["run ids"].split() if isinstance(row["run ids"], str) else [],
-            "stuck": row["stuck runs"].split() if isinstance(row["stuck runs"], str) else [],
-            "finding": row["finding"] if isinstance(row["finding"], str) else "",
-            "difference": _plain(row["difference"], "+") if claim.stated is not None else "",
-        })  # fmt: skip
+    lines = [_line(row, claim) for row in rows.to_dict(orient="records")]
     used = sorted({run for line in lines for run in line["runs"]})
-    return {"claim": claim, "verdict": rows["verdict"].iloc[0], "rows": lines, "evidence": _evidence(claim, folder),
+    first = rows.iloc[0]
+    return {"claim": claim, "kind": kind_of(claim, rule), "verdict": first["verdict"], "rows": lines,
+            "measured": rule.estimand.rstrip("."), "rule": rule_in_words(rule), "why": first["finding"],
+            "dates": f"Rule: commit {first['rule_commit'][:10]}, {first['rule_date']}"
+                     + (f"; first run: {first['first_run']}" if first["first_run"] else "")
+                     + ("; exploratory" if rule.exploratory else ""),
+            "evidence": _evidence(claim, rule, folder),
             "datasets": sorted({line["dataset"] for line in lines} - {""}), "runs": used,
             "minutes": sum(minutes.get(run, 0) for run in used)}  # fmt: skip
 
 
-def _number(value: float, test: claims.Test) -> str:
-    """Return a value as a reader wants it: a count or difference of a calculation, points, or years."""
-    if value != value or test.kind == "equation":
+def _line(row: Mapping[Any, Any], claim: claims.Claim) -> dict[str, Any]:
+    """Return one comparison as text."""
+    unit = row["unit"] if isinstance(row["unit"], str) else ""
+    known, left_out = row["low"] == row["low"], row["not_trained"] if row["not_trained"] == row["not_trained"] else 0
+    under = f" (recipe {row['recipe']})" if row["role"] == "other recipe" else ""
+    more = f"; {left_out:.0f} seeds left out, as a run did not train" if left_out else ""
+    return {
+        "what": row["what"] + under + more,
+        "verdict": row["verdict"],
+        "data": TITLES.get(row["dataset"], ""),
+        "dataset": row["dataset"] if row["dataset"] in TITLES else "",
+        "value": number(row["value"], unit),
+        "interval": f"{number(row['low'], unit)} to {number(row['high'], unit)}" if known else "",
+        "seeds": "" if row["seeds"] != row["seeds"] else f"{row['seeds']:.0f}",
+        "runs": row["run_ids"].split() if isinstance(row["run_ids"], str) else [],
+        "finding": claims.said(row, lambda value: number(value, unit).lstrip("+")),
+        "difference": _plain(row["value"] - claim.stated, "+") if claim.stated is not None else "",
+    }
+
+
+def number(value: float, unit: str) -> str:
+    """Return a difference as a reader wants it: points, years, doublings, or the plain number of a calculation."""
+    if value != value or not unit:
         return _plain(value)
-    return f"{value:+.2f} years" if "mae" in test.measure else f"{100 * value:+.1f} points"
+    return f"{100 * value:+.1f} points" if unit == "shares" else f"{value:+.2f} {unit}"
 
 
 def _plain(value: float, sign: str = "") -> str:
@@ -100,20 +132,15 @@ def _plain(value: float, sign: str = "") -> str:
     return "0" if value == 0 else f"{value:{sign},.0f}" if abs(value) >= 1000 else f"{value:{sign}.2g}"
 
 
-def _evidence(claim: claims.Claim, folder: Path) -> dict[str, str]:
-    """Return the files that show a claim, by what they are: its figure, its numbers, its notebook, run before."""
-    test, real = claim.test, f"{claim.test.dataset}-laptop"
-    grid = test.grid.replace("_", "-")
-    name, notebook = {
-        "bands": (f"{real}-s0-gender-by-age", test.dataset),
-        "split": ("split-effect", test.dataset),
-        "orientation": (f"{real}-orientation", "orientation"),
-    }.get(test.kind, (f"{real}-{grid}", test.grid) if test.grid else ("gender-by-data-set", test.dataset))
-    names = (f"figures/{name}.svg", f"tables/{name}.csv", f"executed/{notebook}.html")
-    if test.kind == "equation":
-        names = (f"figures/{test.figure}", "equations.json", "executed/model_tour.html")
+def _evidence(claim: claims.Claim, rule: Rule, folder: Path) -> dict[str, str]:
+    """Return the files that show a claim, by what they are: its figure, its numbers, its notebook."""
+    if rule.rule == "exact":
+        names = (f"figures/{claim.grid}", "equations.json", "executed/model_tour.html")
+    else:
+        slug = f"figures/utkface-laptop-{claim.grid.replace('_', '-')}.svg"
+        names = (slug, "tables/claims.csv", f"executed/{claim.grid}.html")
     return {what: place for what, place in zip(("figure", "numbers", "notebook"), names, strict=True)
-            if test.kind != "none" and (folder / place).is_file()}  # fmt: skip
+            if claim.grid and (folder / place).is_file()}  # fmt: skip
 
 
 def across(folder: Path, found: Iterable[Study], effect: pd.DataFrame) -> None:

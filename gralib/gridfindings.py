@@ -79,8 +79,8 @@ def _compared(name: str, mine: Sequence[Run], place: Place, folder: Path) -> dic
     axes = gridfigures.settings(rows, grid.measure, grid.title, found["label"])
     figures.save(axes, folder / found["figure"])
     over, better = _gains(name, table)
-    same = rows.loc[(rows["seeds"] > 1) & (rows["sd of seeds"] == 0), "setting"]
-    found["notes"] = [f"{s}: every seed gives the same numbers, so this is one deterministic run." for s in same]
+    fixed = [setting for setting, side in table.items() if side.fixed]
+    found["notes"] = [f"{s}: nothing is drawn by chance, so this is one run without seeds." for s in fixed]
     return {**found, "rows": rows.to_dict(orient="records"), "over": over, "gains": better.to_dict(orient="records"),
             **(_settled(mine, found, folder) if name == "gate_ablation" else {})}  # fmt: skip
 

@@ -15,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from gralib import records
-from gralib.config import PROTOCOLS, TASKS, Dataset, RunConfig, Task, configure, shape
+from gralib.config import PROTOCOLS, TASKS, Dataset, RunConfig, Task, configure, ignored, shape
 from gralib.errors import UserError
 from gralib.faces import Faces
 
@@ -145,13 +145,18 @@ def by_seed(
     name: str, setting: Setting, runs: Iterable[records.Run], dataset: Dataset = "utkface", preset: str = "laptop",
     **fields: Any,
 ) -> dict[int, list[records.Run]]:  # fmt: skip
-    """Return the finished runs of a setting by seed, those seeds left out that lack one."""
+    """Return the finished runs of a setting by seed, those seeds left out that lack one.
+
+    A method that ignores the seed has one run, under its first seed.
+    """
     known = {run.record.config: run for run in runs}
     found = {}
     for seed in sorted({config.seed for config in known}):
         wanted = configs_for(name, setting, seed, dataset, preset, **fields)
         if all(config in known for config in wanted):
             found[seed] = [known[config] for config in wanted]
+            if all("seed" in ignored(config) for config in wanted):
+                break
     return found
 
 

@@ -6,7 +6,8 @@ parameters, the paper's "33 million" (7.1). The three gates of Eq. 3, absent fro
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Literal
 
 import keras
@@ -16,12 +17,16 @@ from gralib.attention import Attention, Gate, GatedAttention, MaskActivation
 from gralib.batchnorm import FusedBatchNorm
 
 Upsampling = Literal["bilinear", "nearest"]
-Head = Literal["softmax", "sigmoid"]
+Head = Literal["softmax", "sigmoid", "linear"]
+
+Masks = Literal["each", "one"]
 
 STAGES = ((4, 1), (8, 2), (16, 2))
 """The three attention stages: output channels in units of `width`, stride of the stage's first unit."""
 TAIL = (32, 32, 32)
 """The residual units after the last stage: output channels in units of `width`."""
+ONE_MASK = 12
+"""Channels, in units of `width`, of a mask branch that serves all blocks: its cost is that of one a stage."""
 MOMENTUM = 0.9
 """Of batch norm's running statistics. Keras' default 0.99 lags behind in the short trainings of small data sets."""
 
@@ -46,11 +51,11 @@ def residual_unit(x, channels: int, bottleneck: int, *, stride: int = 1, groups:
     return layers.Add(name=f"{name}_add")([x, shortcut])
 
 
-def soft_mask_branch(x, depth: int, attention: Attention, upsampling: Upsampling, groups: int, *, name: str):
-    """Bottom-up, top-down branch that ends in a mask K of the input's size (section 6.3, Fig. 6).
+def mask_features(x, depth: int, upsampling: Upsampling, groups: int, skips: bool, *, name: str):
+    """Bottom-up, top-down branch of a mask up to its activation (section 6.3, Fig. 6).
 
     `depth` max-poolings, each followed by a residual unit, then as many upsamplings, each after a residual unit;
-    skip connections join the two halves at equal resolution; two 1x1 convolutions; activation of Eq. 4, 5 or 6.
+    skip connections join the two halves at equal resolution where `skips`; two 1x1 convolutions.
 
     Shapes: (batch, h, w, c) -> (batch, h, w, c); h and w divisible by 2**depth.
     """
@@ -59,25 +64,35 @@ def soft_mask_branch(x, depth: int, attention: Attention, upsampling: Upsampling
     def unit(y, tag):
         return residual_unit(y, channels, channels // 4, groups=groups, name=f"{name}_{tag}")
 
-    skips = []
+    joined = []
     for level in range(1, depth + 1):
         x = layers.MaxPooling2D(2, padding="same", name=f"{name}_pool{level}")(x)
         x = unit(x, f"down{level}")
-        if level < depth:
-            skips.append(unit(x, f"skip{level}"))
+        if skips and level < depth:
+            joined.append(unit(x, f"skip{level}"))
     for level in range(depth, 0, -1):
         x = unit(x, f"up{level}")
         x = layers.UpSampling2D(2, interpolation=upsampling, name=f"{name}_upsample{level}")(x)
-        if level > 1:
-            x = layers.Add(name=f"{name}_join{level - 1}")([x, skips.pop()])
+        if joined:
+            x = layers.Add(name=f"{name}_join{level - 1}")([x, joined.pop()])
     x = layers.Conv2D(channels, 1, name=f"{name}_conv1")(x)
-    x = layers.Conv2D(channels, 1, name=f"{name}_conv2")(x)
-    return MaskActivation(attention, name=f"{name}_activation")(x)
+    return layers.Conv2D(channels, 1, name=f"{name}_conv2")(x)
 
 
-def attention_block(x, depth: int, attention: Attention, gate: Gate, upsampling: Upsampling, groups: int, *, name: str):
+def shared_mask(features, like, name: str):
+    """Bring the features of a mask for all blocks to the size of one block, before the activation.
+
+    Shapes: (batch, h, w, any) and `like` (batch, h/k, w/k, c) -> (batch, h/k, w/k, c).
+    """
+    factor = features.shape[1] // like.shape[1]
+    pooled = layers.AveragePooling2D(factor, name=f"{name}_pool")(features) if factor > 1 else features
+    return layers.Conv2D(like.shape[-1], 1, name=f"{name}_conv")(pooled)
+
+
+def attention_block(x, mask: Callable, attention: Attention, gate: Gate, groups: int, *, name: str):
     """Gated attention block (section 6.2, Fig. 5): trunk F and mask K side by side, joined by the gate of Eq. 3.
 
+    `mask` makes of the block's features and a name those of its mask, same shape: `mask_features` or `shared_mask`.
     One residual unit before the branches (p=1), two in the trunk (t=2), one at each level of the mask (r=1), one
     after the gate (p=1). Shapes: (batch, h, w, c) -> (batch, h, w, c).
     """
@@ -88,8 +103,8 @@ def attention_block(x, depth: int, attention: Attention, gate: Gate, upsampling:
 
     x = unit(x, "before")
     trunk = unit(unit(x, "trunk1"), "trunk2")
-    mask = soft_mask_branch(x, depth, attention, upsampling, groups, name=f"{name}_mask")
-    x = GatedAttention(gate, name=f"{name}_gate")([mask, trunk])
+    k = MaskActivation(attention, name=f"{name}_mask_activation")(mask(x, name=f"{name}_mask"))
+    x = GatedAttention(gate, name=f"{name}_gate")([k, trunk])
     return unit(x, "after")
 
 
@@ -103,6 +118,8 @@ def gra_net(
     modules: Sequence[int] = (1, 1, 1),
     mask_depths: Sequence[int] = (2, 1, 1),
     head: Head = "softmax",
+    skips: bool = True,
+    masks: Masks = "each",
 ) -> keras.Model:
     """Build GRA_Net (Fig. 7): stem, three stages of attention blocks, three residual units, pooling, head.
 
@@ -115,7 +132,10 @@ def gra_net(
         groups: groups of the 3x3 convolutions; more than one makes ResNeXt units (6.1).
         modules: attention blocks in each of the three stages.
         mask_depths: max-poolings in the mask branch of each stage (inputs are 16, 8 and 4 pixels wide).
-        head: 'softmax' for classes, 'sigmoid' for remainders of an age.
+        head: 'softmax' for classes, 'sigmoid' for remainders of an age, 'linear' for an age as a whole.
+        skips: whether skip connections join the two halves of a mask branch (6.3).
+        masks: 'each' gives every block a mask branch of its own (6.1); 'one' has one branch of `ONE_MASK` times
+            `width` channels, on the first stage's features, whose mask is pooled to each block's size.
 
     Returns:
         A `keras.Model` from pixels 0-255 shaped (batch, 32, 32, 3) to (batch, outputs).
@@ -123,7 +143,7 @@ def gra_net(
     Raises:
         ValueError: an argument outside its range, named with what was expected and what came.
     """
-    _check(outputs, width, upsampling, groups, modules, mask_depths, head)
+    _check(outputs, width, upsampling, groups, modules, mask_depths, head, masks)
     pixels = keras.Input((32, 32, 3), name="pixels")
     x = layers.Rescaling(1 / 127.5, offset=-1, name="scale")(pixels)
     x = layers.Conv2D(width, 5, padding="same", name="stem_conv")(x)
@@ -133,8 +153,13 @@ def gra_net(
     for stage, ((multiple, stride), count, depth) in enumerate(zip(STAGES, modules, mask_depths, strict=True), start=1):
         name = f"stage{stage}"
         x = residual_unit(x, multiple * width, x.shape[-1], stride=stride, groups=groups, name=f"{name}_unit")
+        mask = partial(mask_features, depth=depth, upsampling=upsampling, groups=groups, skips=skips)
+        if masks == "one":
+            if stage == 1:
+                shared = mask(layers.Conv2D(ONE_MASK * width, 1, name="mask_widen")(x), name="mask")
+            mask = partial(shared_mask, shared)
         for module in range(1, count + 1):
-            x = attention_block(x, depth, attention, gate, upsampling, groups, name=f"{name}_module{module}")
+            x = attention_block(x, mask, attention, gate, groups, name=f"{name}_module{module}")
     for i, multiple in enumerate(TAIL, start=1):
         x = residual_unit(x, multiple * width, x.shape[-1], groups=groups, name=f"tail{i}")
     x = layers.GlobalAveragePooling2D(name="pool")(x)
@@ -179,7 +204,7 @@ def ledger(model: keras.Model) -> list[tuple[str, tuple[int, ...], int]]:
     return [(name, shape, count) for name, (shape, count) in rows.items()]
 
 
-def _check(outputs, width, upsampling, groups, modules, mask_depths, head) -> None:
+def _check(outputs, width, upsampling, groups, modules, mask_depths, head, masks) -> None:
     def expect(name, ok, expected, got):
         if not ok:
             raise ValueError(f"{name}: expected {expected}, got {got!r}")
@@ -194,4 +219,5 @@ def _check(outputs, width, upsampling, groups, modules, mask_depths, head) -> No
     expect("modules", counts(modules, 1, 8), "three numbers from 1 to 8, one a stage", modules)
     fits = counts(mask_depths, 1, 4) and all(d <= m for d, m in zip(mask_depths, (4, 3, 2), strict=True))
     expect("mask_depths", fits, "three numbers from 1, at most 4, 3 and 2", mask_depths)
-    expect("head", head in ("softmax", "sigmoid"), "softmax or sigmoid", head)
+    expect("head", head in ("softmax", "sigmoid", "linear"), "softmax, sigmoid or linear", head)
+    expect("masks", masks in ("each", "one"), "each or one", masks)

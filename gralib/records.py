@@ -37,7 +37,10 @@ Constants = dict[str, float | str | list[float]]
 """What the training faces say on their own, by name; see `gralib.experiment.constants_of`."""
 RECORD, PREDICTIONS, HISTORY = "record.json", f"predictions{packed.ENDING}", "history.csv"
 ORIENTATION = f"orientation{packed.ENDING}"
-"""Beside the records of some runs, see `gralib.orientation`."""
+BLOCKS = f"blocks{packed.ENDING}"
+"""Beside the records of some runs, see `gralib.orientation` and `gralib.blocks`."""
+SAME = 0.01
+"""A network whose every output has less than this standard deviation over its test faces says the same of all."""
 
 
 class Record(BaseModel):
@@ -95,7 +98,7 @@ class Run:
         except (OSError, ValueError):
             raise UserError(f"{self.folder / SUMS}: expected the checksums written with the run") from None
         wanted = {RECORD, PREDICTIONS, HISTORY, faces_of(self.record)}
-        if strange := sorted(set(sums) - wanted - {ORIENTATION}):
+        if strange := sorted(set(sums) - wanted - {ORIENTATION, BLOCKS}):
             raise UserError(f"{self.folder / SUMS}: expected names of a run's files, got {strange[0]!r}")
         for name in sorted(wanted | set(sums)):
             found = _digest(path := path_of(self.folder, name))
@@ -148,10 +151,12 @@ class Run:
             raise UserError(f"{path}: expected a table written with the run; {error}") from None
 
     @property
-    def stuck(self) -> bool:
-        """Whether training never got anywhere: no training loss is more than 5 % below that of the first epoch."""
-        losses = self.history.get("train_loss", pd.Series(dtype=float))
-        return len(losses) > 2 and bool(losses.min() > 0.95 * losses.iloc[0])
+    def converged(self) -> bool:
+        """Whether the run trained at all: it does not say the same of all its test faces (`SAME`).
+
+        The rule looks at no label, so it favours no side of a comparison.
+        """
+        return bool(self._stored[1].std(ddof=0).max() >= SAME)
 
 
 def find(run_id: str, stores: Iterable[str | Path] = (STORE, KEPT)) -> Run | None:

@@ -20,6 +20,7 @@ import pandas as pd
 from keras import ops
 from tqdm import tqdm
 
+from gralib.ages import MAX_AGE
 from gralib.backend import devices, jit_compile, precision
 from gralib.batches import Batches
 from gralib.config import UNSHAPED, RunConfig, shape
@@ -68,8 +69,17 @@ def _build(config: RunConfig) -> keras.Model:
         groups=config.groups,
         modules=config.modules,
         mask_depths=config.mask_depths,
-        head="sigmoid" if config.task == "age_regression" else "softmax",
+        head=head_of(config),
+        skips=config.skips,
+        masks=config.masks,
     )
+
+
+def head_of(config: RunConfig) -> Literal["softmax", "sigmoid", "linear"]:
+    """Return the activation that a configuration's outputs end in: an age as a whole is a number without ends."""
+    if config.task != "age_regression":
+        return "softmax"
+    return "linear" if config.age_width == MAX_AGE + 1 else "sigmoid"
 
 
 def prepare(config: RunConfig, steps: int) -> keras.Model:

@@ -77,7 +77,7 @@ def made_up(faces):
         truth = tasks.targets(config.model_copy(update={"network": "gra_net"}), table)
         return truth if config.task != "age_regression" else np.repeat(truth[:, 1:], len(tasks.class_names(config)), 1)
 
-    def make(store, task, synthetic=True, skill=0.0, **changes):
+    def make(store, task, synthetic=True, skill=0.0, finished="2026-01-01T00:00:00+00:00", commit=None, **changes):
         """Write the run of a task under the smoke preset with `changes`, or that of a whole configuration.
 
         `skill` from 0 to 1 is how far the outputs lean to the truth.
@@ -90,6 +90,8 @@ def made_up(faces):
         count = len(tasks.class_names(config))
         outputs = np.random.default_rng(config.seed).dirichlet(np.ones(count), len(test))
         outputs += skill * (ideal(config, faces.table.iloc[test]) - outputs)
+        experiment.write_faces(store, faces)
+        constants = experiment.constants_of(config, faces.table.iloc[train])
         history = pd.DataFrame({"epoch": [1, 2, 3], "train_loss": [3.0, 2, 1], "validation_loss": [3.0, 1, 2]})
         record = records.Record(
             schema_version=3,
@@ -100,7 +102,7 @@ def made_up(faces):
             account=faces.account.to_dict(orient="records"),
             faces={"train": len(train), "validation": len(validation), "test": len(test)},
             leakage=[{"shared with training": "byte-identical picture", "test faces concerned": 0, "test faces": 1}],
-            constants=experiment.constants_of(config, faces.table.iloc[train]),
+            constants=constants,
             chosen_epoch=2,
             trainable_parameters=7,
             parameters=9,
@@ -109,11 +111,10 @@ def made_up(faces):
             seconds=1,
             faces_per_second=10,
             environment={"packages": {"keras": "3", "made-up": "0"}, "backend": "made-up", "device": "none",
-                         "threads": 1, "commit": None, "clean": None},
-            finished="2026-01-01T00:00:00+00:00",
+                         "threads": 1, "commit": commit, "clean": None},
+            finished=finished,
         )  # fmt: skip
         gates = pd.DataFrame({f"gate_stage{i}_module1": [0.5, 0.45, 0.4 - i / 100] for i in (1, 2, 3)})
-        experiment.write_faces(store, faces)
         return records.write(store / record.run_id, record, test, outputs, history.join(gates))
 
     return make

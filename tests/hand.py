@@ -1,5 +1,6 @@
 """Runs written by hand: the faces, answers and constants a test names, and nothing trained or read from a disk."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -53,11 +54,12 @@ def run(config, faces, outputs, constants=None, fingerprint="by-hand", **record)
             run_id=config.run_id(fingerprint),
             fingerprint=fingerprint,
             constants={**means, **constants} if constants else {**constants_of(config, faces), **means},
-            **{"synthetic": False, **record},
+            **{"synthetic": False, "finished": "2026-01-01T00:00:00+00:00", **record},
         ),
-        predictions=faces.reset_index(drop=True).join(table),
-        tested=faces.reset_index(drop=True),
-        stuck=False,
+        folder=Path("made by hand, not on a disk"),
+        predictions=faces.reset_index(drop=True).drop(columns="race", errors="ignore").join(table),
+        tested=pd.DataFrame({"race": None}, faces.index).assign(**faces).reset_index(drop=True),
+        converged=True,
     )
     made.same_faces = lambda other: (
         other.record.fingerprint == fingerprint and other.predictions["path"].equals(made.predictions["path"])

@@ -1,69 +1,66 @@
-"""Claims: quoted from the paper, judged by their rules, never by drawn faces."""
+"""Claims: quoted from the paper, judged by the rules of the protocol, never by drawn faces."""
 
-import dataclasses
+import bz2
+import io
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT
+from scipy.stats import t
 
-from gralib import claims, compare, experiment, grids, orientation, packed, records, report
+from gralib import claims, contrasts
 from gralib.errors import UserError
+from gralib.protocol import load
+from gralib.rules import Condition
 
 SEED_TEXT = ROOT.parent / "shared" / "seed" / "seminar-report.txt"
 
 
-@pytest.fixture
-def stated():
-    return {claim.id: claim for claim in claims.load()}
+@pytest.fixture(scope="module")
+def protocol():
+    return load()
 
 
 @pytest.fixture
-def made(made_up, faces, tmp_path):
-    """A function that makes runs of a grid that look real, one for each seed: better networks with more skill."""
+def made(protocol, made_up, tmp_path):
+    """A function that makes runs of a claim's primary that look real, `skill` a number or one by seed."""
 
-    def make(name, setting, seeds, skill, **options):
+    def make(settings, skill, seeds=range(5), claim="C4", **options):
+        contrast = protocol.rules[claim].primary
         found = []
-        for seed in range(seeds):
-            for config in grids.configs_for(name, setting, seed, **{"preset": "laptop", "train_faces": 100, **options}):
-                found.append(made_up(tmp_path / "runs", config, synthetic=False, skill=skill))
+        for seed in seeds:
+            lean = skill(seed) if callable(skill) else skill
+            for config in protocol.runs_of(contrast, Condition(**settings), seed, options.get("recipe", "tuned")):
+                rest = {k: v for k, v in options.items() if k != "recipe"}
+                found.append(made_up(tmp_path / "runs", config, synthetic=False, skill=lean, **rest))
         return found
 
     return make
 
 
-def judge(claim, runs):
-    return claims.judge([claim], runs)
+def row(protocol, claim, runs, role="primary"):
+    rows = claims.judge_claim(protocol, protocol.rules[claim], claims.known_runs(runs))
+    return pd.Series(next(row for row in rows if row["role"] == role))
 
 
-def verdict(claim, runs):
-    (found,) = set(judge(claim, runs)["verdict"])
-    return found
+def test_there_is_a_rule_for_each_claim(protocol):
+    stated = claims.load()
+    assert [claim.id for claim in stated] == [f"C{i}" for i in range(1, 22)] == list(protocol.rules)
 
 
-def test_there_is_a_claim_for_each_number(stated):
-    assert list(stated) == [f"C{i}" for i in range(1, 15)]
-    for claim in stated.values():
-        assert "reproduced" in claim.rule or claim.test.verdict == "not testable"
-
-
-def test_the_words_are_the_papers(stated):
+def test_the_words_are_the_papers():
     if not SEED_TEXT.exists():
         pytest.skip("the text of the paper is not on this machine")
     text = " ".join(SEED_TEXT.read_text().split())
-    for claim in stated.values():
+    for claim in claims.load():
         assert " ".join(claim.words.split()) in text, claim.id
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [
-        ({"verdict": "yes"}, "verdict: unknown|Extra inputs|verdict"),
-        ({"id": "C2"}, "C2: expected each id once"),
-        ({"test": {"kind": "guess"}}, "test.kind: expected 'equation', 'differences'"),
-        ({"test": {"kind": "differences", "grid": "gates"}}, "C1: grid: expected one of gate_ablation"),
-    ],
+    [({"verdict": "yes"}, "verdict: unknown"), ({"id": "C2"}, "C2: expected each id once")],
 )
 def test_a_wrong_claim_is_refused(change, message, tmp_path):
     entries = yaml.safe_load((ROOT / "reports/claims.yaml").read_text())
@@ -76,149 +73,176 @@ def test_a_wrong_claim_is_refused(change, message, tmp_path):
 
 def test_a_file_that_is_no_list_of_claims_is_refused(tmp_path):
     (tmp_path / "claims.yaml").write_text("a: [")
-    with pytest.raises(UserError, match="expected a list of claims"):
-        claims.load(tmp_path / "claims.yaml")
-    with pytest.raises(UserError, match="expected a list of claims"):
-        claims.load(tmp_path / "none.yaml")
+    for name in ("claims.yaml", "none.yaml"):
+        with pytest.raises(UserError, match="expected a list of claims"):
+            claims.load(tmp_path / name)
 
 
-def test_drawn_faces_and_the_smoke_preset_earn_no_verdict(stated, made_up, faces, tmp_path):
-    runs = [made_up(tmp_path, "gender"), made_up(tmp_path / "b", "gender", synthetic=False)]
-    table = claims.judge(list(stated.values()), runs)
-    assert set(table["verdict"][~table["id"].isin(["C1", "C2", "C3"])]) == {"not run", "not testable"}
-    assert table.loc[table["id"] == "C13", "verdict"].item() == "not testable"
+def test_without_runs_calculations_alone_have_a_verdict(protocol):
+    table = claims.decide(protocol, []).drop_duplicates("id").set_index("id")["verdict"]
+    assert (table[["C1", "C2", "C3", "C20"]] == "supported").all()
+    assert table["C13"] == "not testable"
+    assert (table.drop(["C1", "C2", "C3", "C20", "C13"]) == "not run").all()
+    first = "id,verdict,role,recipe,width,value,low,high,margin,seeds,rule_commit,first_run,exploratory"
+    assert ",".join(claims.COLUMNS).startswith(first)
 
 
-@pytest.fixture
-def whole_grids(monkeypatch):
-    """The subset of a grid as the runs made here have it."""
-    monkeypatch.setitem(grids.SUBSET, "laptop", {"train_faces": 100})
+def test_drawn_faces_earn_no_verdict(protocol, made_up, tmp_path):
+    config = protocol.wave("C10", 0)[0]
+    runs = [made_up(tmp_path, config.model_copy(update={"seed": s, "fold": s}), skill=0.9) for s in range(5)]
+    assert row(protocol, "C10", runs)["verdict"] == "not run"
 
 
-@pytest.mark.parametrize(
-    ("naive", "residual", "expected"),
-    [(0.05, 0.05, "reproduced"), (0.05, 0.45, "partly"), (0.45, 0.45, "not reproduced")],
-)
-def test_gates_are_judged_against_naive_and_residual_attention(naive, residual, expected, stated, made, whole_grids):
-    runs = made("gate_ablation", {"gate": "trainable"}, 3, 0.25)
-    assert verdict(stated["C4"], runs) == "not run"
-    runs += made("gate_ablation", {"gate": 0.0}, 3, naive) + made("gate_ablation", {"gate": 0.5}, 3, residual)
-    table = judge(stated["C4"], runs)
-    assert set(table["verdict"]) == {expected}
-    assert set(table["seeds"]) == {3}
-    assert all(len(ids.split()) == 6 for ids in table["run ids"])
-    first = table.iloc[0]
-    assert first["low"] < first["value"] < first["high"]
-    assert (first["value"] > 0) == (naive < 0.25)
+def test_a_gain_a_loss_nothing_and_a_doubt_have_four_words(protocol, made):
+    """C10 against the constant predictor: skill decides; C4 with naive and residual attention beside the gate."""
+    found = set()
+    trainable = made({"gate": "trainable"}, 0.3)
+    for naive, residual in (
+        (0.0, 0.0),  # the gate is better
+        (0.6, 0.6),  # worse
+        (0.3, 0.3),  # the same to the last bit
+        (lambda s: 0.1 if s % 2 else 0.6, 0.3),  # who knows
+    ):
+        runs = [*trainable, *made({"gate": 0.0}, naive), *made({"gate": 0.5}, residual)]
+        one = claims.judge_claim(protocol, early(protocol), claims.known_runs(runs))[0]
+        found.add((one["verdict"], one["finding"]))
+    assert found == {
+        ("supported", "better"), ("contradicted", "worse"), ("contradicted", "no difference that matters"),
+        ("inconclusive", "could not see"),
+    }  # fmt: skip
 
 
-def test_two_seeds_are_too_few_where_three_are_asked_for(stated, made, whole_grids):
-    runs = [r for g in ("trainable", 0.0, 0.5) for r in made("gate_ablation", {"gate": g}, 2, 0.5)]
-    assert verdict(stated["C4"], runs) == "not run"
+def early(protocol):
+    """The rule of C4 with one look, after five seeds."""
+    return protocol.rules["C4"].model_copy(update={"seeds": (0, 1, 2, 3, 4), "looks": (5,)})
 
 
-def test_for_errors_less_is_better(stated, made, whole_grids):
-    runs = [
-        *made("age_decomposition", {"age_width": 10, "join": "both"}, 2, 0.9),
-        *made("age_decomposition", {"age_width": 117, "join": "regression"}, 2, 0.0),
-    ]
-    table = judge(stated["C9"], runs)
-    assert set(table["verdict"]) == {"reproduced"}
-    assert (table["low"] > 0).all()
+def three(made, seeds=range(5), **skills):
+    """The runs of C4's primary."""
+    skills = {"trainable": 0.4, "naive": 0.2, "residual": 0.2, **skills}
+    gates = {"trainable": "trainable", "naive": 0.0, "residual": 0.5}
+    return [run for name, gate in gates.items() for run in made({"gate": gate}, skills[name], seeds)]
 
 
-def test_sides_with_other_faces_are_refused(made, whole_grids):
-    runs = made("gate_ablation", {"gate": 0.5}, 1, 0.5)
-    one = compare.side([runs], "accuracy")
-    other = dataclasses.replace(one, faces=one.faces.iloc[::-1])
-    with pytest.raises(UserError, match="expected the faces and a seed of"):
-        compare.gain(one, other, "accuracy")
+def test_an_added_seed_is_ignored(protocol, made):
+    runs = three(made)
+    before = row(protocol, "C4", runs)
+    more = [*runs, *three(made, range(10, 15), trainable=0.0, naive=0.9, residual=0.9)]
+    pd.testing.assert_series_equal(before, row(protocol, "C4", more))
 
 
-def test_the_table_of_a_grid_has_every_seed(made, whole_grids):
-    runs = made("gate_ablation", {"gate": 0.0}, 4, 0.2) + made("gate_ablation", {"gate": "trainable"}, 4, 0.9)
-    found = compare.sides("gate_ablation", runs, train_faces=100)
-    naive = "gate 0 (naive attention)"
-    assert list(found) == [naive, "trainable gate"]
-    table = compare.summary(found).set_index("setting")
-    assert [len(v) for v in table["by seed"]] == [4, 4]
-    assert table.loc[naive, "value"] == pytest.approx(np.mean(table.loc[naive, "by seed"]), abs=1e-5)
-    better = compare.gains(found, "accuracy", naive).set_index("setting").loc["trainable gate"]
-    assert better["verdict"] == "better"
-    assert better["gain"] == pytest.approx(table["value"].diff().iloc[-1])
+def test_a_seed_too_few_is_not_run(protocol, made):
+    found = row(protocol, "C4", three(made, range(4)))
+    assert (found["verdict"], found["finding"]) == ("not run", "4 of 5 seeds run")
 
 
-def test_the_report_shows_verdicts_and_grids(made, made_up, whole_grids, tmp_path, monkeypatch):
-    runs = [r for g in ("trainable", 0.0, 0.5) for r in made("gate_ablation", {"gate": g}, 3, 0.2)]
-    runs.append(made_up(tmp_path / "runs", "age_category", dataset="fgnet", folds=10))  # has no gender
-    runs.append(made_up(tmp_path / "runs", "gender", dataset="adience"))  # has no ages
-    monkeypatch.setattr("gralib.records.gather", lambda: (runs, []))
-    report.build(tmp_path / "out")
-    for name in ("index.html", "README.md"):
-        page = (tmp_path / "out" / name).read_text()
-        for text in (
-            "C14",
-            "not reproduced",
-            "What the gate does",
-            "gate 1/2 (residual attention)",
-            "Claim by claim",
-            "In 3 runs every learned gate ended between 0.40 and 0.40: a trainable gate is practically residual",
-            "3 reproduced",
-        ):
-            assert text in page
-    table = (tmp_path / "out/tables/claims.csv").read_text()
-    assert table.startswith("id,verdict,what,data set,value,low,high,paper,seeds,run ids")
-    assert (tmp_path / "out/tables/utkface-laptop-gate-ablation.csv").exists()
-    assert (tmp_path / "out/figures/utkface-laptop-gate-ablation.svg").exists()
+def test_a_run_that_did_not_train_is_counted_and_never_averaged_in(protocol, made):
+    runs = three(made, trainable=lambda s: 0.4 + s / 50)
+    whole = row(protocol, "C4", runs)
+    dead = next(r for r in runs if r.record.config.seed == 2 and r.record.config.gate == 0.0)
+    outputs = dead._stored[1]
+    dead._stored = (dead.rows, outputs * 0 + 0.5)
+    found = row(protocol, "C4", runs)
+    assert not dead.converged
+    assert (found["not_trained"], found["seeds"], found["seeds_run"]) == (1, 4, 5)
+    assert dead.record.run_id in found["run_ids"]
+    assert found["value"] != whole["value"]
+    without = np.delete(by_hand(runs, 0.0) + by_hand(runs, 0.5), 2) / 2
+    assert found["value"] == pytest.approx(without.mean())
 
 
-def test_turned_faces_are_shown_turned_and_a_grid_that_does_not_fit_is_named(
-    made, made_up, faces, whole_grids, tmp_path, monkeypatch
-):
-    runs = [r for g in ("trainable", 1.0) for r in made("gate_ablation", {"gate": g}, 2, 0.4)]
-    runs += [r for n in ("gra_net", "residual") for r in made("rivals", {"network": n}, 2, 0.3)]
-    for i, run in enumerate(runs[:4]):
-        hits = np.random.default_rng(i).random((len(run.rows), len(orientation.columns()))) < (0.9 if i < 2 else 0.5)
-        hits[:, 0] = True
-        table = pd.DataFrame(hits.astype(int), columns=list(orientation.columns()))
-        records.add(run.folder, records.ORIENTATION, packed.pack_rows(run.rows, table))
-    last = runs[-1]
-    others = np.setdiff1d(np.arange(len(faces)), last.rows)[: len(last.rows)]
-    outputs = experiment.outputs_of(last.record.config, last.predictions)
-    runs[-1] = records.write(last.folder, last.record, others, outputs, last.history)
-    monkeypatch.setattr("gralib.records.gather", lambda: (list(dict.fromkeys(runs)), []))
-    report.build(tmp_path / "out")
-    for name in ("index.html", "README.md"):
-        page = (tmp_path / "out" / name).read_text()
-        for text in ("turned by 15°", "moved by 3 pixels", "gate 1 (trunk alone)", "points: better",
-                     "Beside earlier methods, on the same faces, UTKFace:", "C11:",
-                     "other test faces than"):  # fmt: skip
-            assert text in page, text
-    table = pd.read_csv(tmp_path / "out/tables/utkface-laptop-orientation.csv").set_index(["kind", "step"])
-    row = table.loc[("turn", 15)]
-    losses = 1 - row["trainable gate: value"], 1 - row["gate 1 (trunk alone): value"]
-    assert row["masks: saved"] == pytest.approx(losses[1] - losses[0], abs=1e-5)
-    claimed = pd.read_csv(tmp_path / "out/tables/claims.csv").set_index("what")["value"]
-    assert claimed.filter(like="turned by 15").item() == pytest.approx(row["masks: saved"], abs=1e-5)
+def test_a_claim_ends_at_the_first_look_that_decides(protocol, made):
+    runs = three(made, trainable=0.9, naive=0.1, residual=0.1)
+    assert claims.ended(protocol, claims.known_runs(runs)) == {"C4": 5}
+    first = row(protocol, "C4", runs)
+    assert first["verdict"] == "supported"
+    turned = [*runs, *three(made, range(5, 10), trainable=0.0, naive=0.9, residual=0.9)]
+    assert row(protocol, "C4", turned)["value"] == first["value"]
+    others = {run for claim in protocol.general.order if claim != "C4" for run in protocol.configs(claim)}
+    saved = set(protocol.wave("C4", 1)) - others
+    assert len(saved) == 20 and not saved & set(protocol.all_configs({"C4": 5}))
+    assert saved < set(protocol.all_configs())
 
 
-@pytest.mark.parametrize(
-    ("setting", "words"),
-    [
-        ({"gate": 0.5}, "gate 1/2 (residual attention)"),
-        ({"gate": 1.0, "label_noise": 0.3}, "30 % wrong labels, gate 1 (trunk alone)"),
-        ({"gate": "trainable", "modules": [1, 1, 1]}, "1 module a stage, trainable gate"),
-        ({"network": "savchenko"}, "MobileNet (Savchenko)"),
-        ({"age_width": 117, "join": "regression"}, "one category for all ages, regression alone"),
-        ({"seed": 3}, "seed 3"),
-    ],
-)
-def test_settings_have_names_a_reader_knows(setting, words):
-    assert compare.describe(setting) == words
+def test_hog_is_one_run_a_fold(protocol, made):
+    """Its runs of seeds that share a fold are one, so nothing is averaged that is the same number."""
+    contrast = protocol.rules["C11"].parts[4]
+    hog = Condition(network="hog")
+    five, ten = ({protocol.runs_of(contrast, hog, seed, "tuned")[0] for seed in range(n)} for n in (5, 10))
+    assert five == ten and len(five) == 5
 
 
-def test_depths_and_shares_of_wrong_labels_are_lines():
-    steps = compare.along(map(compare.describe, grids.GRIDS["label_noise"].settings))
-    assert sorted(set(steps["line"])) == ["gate 1 (trunk alone)", "residual net", "trainable gate"]
-    assert sorted(set(steps["step"])) == [0, 10, 30, 50, 70]
-    assert compare.along(map(compare.describe, grids.GRIDS["gate_ablation"].settings)) is None
+def test_the_parts_are_corrected_by_holm(protocol, made):
+    runs = [*three(made, naive=lambda s: 0.2 + 0.02 * s, residual=lambda s: 0.1 + 0.06 * s),
+            *made({"gate": 0.25}, lambda s: 0.1 * s), *made({"gate": 0.75}, lambda s: 0.3 + 0.03 * s)]  # fmt: skip
+    table = pd.DataFrame(claims.judge_claim(protocol, protocol.rules["C4"], claims.known_runs(runs)))
+    parts = table[(table["role"] == "part") & table["p"].notna()]
+    assert len(parts) >= 4
+    ordered = parts.sort_values("p")
+    steps = np.minimum(1, np.maximum.accumulate(ordered["p"] * np.arange(len(parts), 0, -1)))
+    assert ordered["p_holm"].tolist() == pytest.approx(steps.tolist())
+    decided = parts["verdict"].isin(["supported", "contradicted"]) & (parts["finding"] != "no difference that matters")
+    assert (parts.loc[decided, "p_holm"] < 0.05).all()
+
+
+# Again without our code: records read with pandas, verdicts by NumPy.
+
+
+def answers(run):
+    """The test faces of a run with whether its gender is right, read from its files alone."""
+    record = run.record
+    stored = pd.read_csv(io.BytesIO(bz2.decompress((run.folder / "predictions.csv.bz2").read_bytes())))
+    faces = next((run.folder.parent / "faces").glob(f"*{record.fingerprint}*"))
+    table = pd.read_csv(io.BytesIO(bz2.decompress(faces.read_bytes())))
+    rows = (stored.iloc[:, 0] + 1).cumsum() - 1
+    tested = table.iloc[rows].reset_index(drop=True)
+    second = stored.columns[1].removeprefix("p_")
+    return tested.assign(right=(tested["gender"] == second) == (stored.iloc[:, 1] > 0.5))
+
+
+def by_hand(runs, gate):
+    """C4's difference of every seed: share of right genders with the trainable gate minus that with `gate`."""
+    right = {(r.record.config.gate, r.record.config.seed): answers(r)["right"].mean() for r in runs}
+    return np.array([right["trainable", s] - right[gate, s] for s in sorted({s for _, s in right})])
+
+
+def verdict_by_hand(folds, margin, rule="superiority"):
+    half = t.ppf(0.975, len(folds) - 1) * np.std(folds, ddof=1) / np.sqrt(len(folds))
+    low, high = np.mean(folds) - half, np.mean(folds) + half
+    if rule == "non-inferiority":
+        return "supported" if low > -margin else "contradicted" if high < 0 else "inconclusive"
+    if low > 0:
+        return "supported"
+    return "contradicted" if high < 0 or (low > -margin and high < margin) else "inconclusive"
+
+
+@pytest.mark.parametrize("draw", range(6))
+def test_verdicts_recomputed_without_our_code(protocol, made, draw):
+    skills = dict(zip(range(15), np.random.default_rng(draw).uniform(0, 0.12 * draw, 15), strict=True))
+    runs = three(made, trainable=lambda s: 0.3 + skills[s], naive=lambda s: 0.25 + skills[s + 5],
+                 residual=lambda s: 0.3 + skills[s + 10])  # fmt: skip
+    found = claims.judge_claim(protocol, early(protocol), claims.known_runs(runs))[0]
+    folds = (by_hand(runs, 0.0) + by_hand(runs, 0.5)) / 2
+    assert found["value"] == pytest.approx(folds.mean())
+    assert found["high"] - found["value"] == pytest.approx(t.ppf(0.975, 4) * folds.std(ddof=1) / np.sqrt(5), abs=1e-9)
+    assert found["verdict"] == verdict_by_hand(folds, 0.01)
+
+
+def test_ages_and_labels_recomputed_without_our_code(protocol, made):
+    """C12 by age band and the first part of C15, non-inferiority, from the same runs."""
+    runs = [*made({}, lambda s: 0.3 + s / 40), *made({"gate": 1.0}, lambda s: 0.4 - s / 40)]
+    bands, gated, trunk = [], [], []
+    for seed in range(5):
+        mine, other = (answers(next(r for r in runs if (r.record.config.seed, r.record.config.gate) == (seed, gate)))
+                       for gate in ("trainable", 1.0))  # fmt: skip
+        bands.append(mine["right"][mine["age"].between(20, 59)].mean() - mine["right"][mine["age"] <= 9].mean())
+        gated.append(mine["right"].mean())
+        trunk.append(other["right"].mean())
+    twelve = row(protocol, "C12", runs)
+    assert twelve["value"] == pytest.approx(np.mean(bands))
+    assert twelve["verdict"] == verdict_by_hand(bands, 0.02)
+    rule = protocol.rules["C15"].model_copy(update={"seeds": (0, 1, 2, 3, 4), "looks": (5,)})
+    contrast = rule.parts[0]
+    part = contrasts.evaluate(protocol, contrast, claims.known_runs(runs), "tuned", rule.seeds, (1.0,))
+    assert part["verdict"] == verdict_by_hand(np.array(gated) - trunk, 0.01, "non-inferiority")
+    assert part["faces"] == sum(len(answers(r)) for r in runs if r.record.config.gate == 1.0)

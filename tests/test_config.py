@@ -19,6 +19,9 @@ WRONG = {
     "age_range": (60, 21),
     "split_seed": -1,
     "label_noise": 1.0,
+    "noise": "random",
+    "skips": 1,
+    "masks": "two",
     "held_out": 0.6,
     "network": "resnet",
     "train_faces": 3,
@@ -184,7 +187,7 @@ def test_what_a_method_reads_stays_in_the_address():
     assert two_heads != two_heads.model_copy(update={"age_width": 5}), "its other head is the age category"
     noisy = configure("laptop", network="hog", label_noise=0.3)
     assert noisy != noisy.model_copy(update={"seed": 1}), "the seed draws the wrong labels"
-    assert ignored(configure("laptop")) == {"preset", "recipe", "version", "age_width"}
+    assert ignored(configure("laptop")) == {"preset", "recipe", "version", "age_width", "noise"}
     assert set(RunConfig.model_fields) >= TRAINING
 
 
@@ -207,3 +210,17 @@ def test_presets_are_valid_and_survive_json(preset):
 def test_the_paper_preset_is_the_published_size():
     assert configure("paper").width == 32
     assert configure("paper").learning_rate == 0.001
+
+
+def test_the_kind_of_noise_is_part_of_an_address_only_with_noise():
+    plain = configure(task="gender")
+    assert plain.model_copy(update={"noise": "pairwise"}) == plain
+    assert plain.model_copy(update={"noise": "pairwise", "label_noise": 0.1}) != plain.model_copy(
+        update={"label_noise": 0.1}
+    )
+
+
+@pytest.mark.parametrize("setting", [{"skips": False}, {"masks": "one"}])
+def test_mask_settings_are_networks_of_their_own(setting):
+    assert shape(configure(task="gender", **setting)) != shape(configure(task="gender"))
+    assert configure(task="gender", network="residual", **setting) == configure(task="gender", network="residual")

@@ -24,5 +24,5 @@ def test_a_wrong_gate_count_and_gradient_are_noticed(monkeypatch):
     monkeypatch.setattr(equations, "PARAMETERS", 32e6)
     monkeypatch.setattr(backend, "gradient", lambda function, x: np.zeros_like(x))
     found = equations.check(width=2)
-    assert len(found) == 6
+    assert len(found) == 7
     assert not any(c["holds"] for c in found)

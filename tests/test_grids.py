@@ -153,3 +153,17 @@ def test_a_run_that_fails_is_named_and_the_others_go_on(faces, drawn, tmp_path):
     assert [run.record.config for run in runs] == [good]
     assert len(problems) == 1
     assert "expected at least 512 training faces" in problems[0]
+
+
+def test_pairwise_noise_is_what_people_mistake(faces):
+    rows = np.arange(len(faces.table))
+    age = faces.table["age"].to_numpy()
+    noisy = configure("smoke", task="age_category", label_noise=0.4, noise="pairwise")
+    step = flip(noisy, faces.table, rows)["age"] // 10 - faces.table["age"] // 10
+    assert set(step) == {-1, 0, 1}
+    assert (step != 0).sum() == round(0.4 * len(rows))
+    known = np.flatnonzero(faces.table["gender"].notna())
+    genders = flip(noisy.model_copy(update={"task": "gender"}), faces.table, known)["gender"]
+    changed = known[(genders != faces.table["gender"]).to_numpy()[known]]
+    assert age[changed].max() < 13
+    assert len(changed) == round(0.4 * (age[known] < 13).sum()) > 0

@@ -12,20 +12,28 @@ def trainable(model):
     return sum(int(np.prod(w.shape)) for w in model.trainable_weights)
 
 
-def arithmetic(width=32, outputs=2, groups=1, modules=(1, 1, 1), mask_depths=(2, 1, 1), gate="trainable", **_):
+def arithmetic(
+    width=32, outputs=2, groups=1, modules=(1, 1, 1), mask_depths=(2, 1, 1), gate="trainable", skips=True, masks="each",
+    **_,
+):  # fmt: skip
     """Count the parameters of the published layout by hand, without Keras."""
 
     def unit(i, o, b, stride=1):
         shortcut = i * o + o if b != o or stride > 1 else 0
         return 2 * i + 4 * b + (i * b + b) + (9 * b * b // groups + b) + (b * o + o) + shortcut
 
+    def mask(c, depth):
+        units = depth + (depth - 1) * skips + depth
+        return units * unit(c, c, c // 4) + 2 * (c * c + c)
+
     total, channels = 75 * width + width + 2 * width, width
     for (multiple, stride), count, depth in zip(((4, 1), (8, 2), (16, 2)), modules, mask_depths, strict=True):
         total += unit(channels, multiple * width, channels, stride)
         channels = multiple * width
-        units = 1 + 2 + depth + (depth - 1) + depth + 1
-        block = units * unit(channels, channels, channels // 4) + 2 * (channels * channels + channels)
-        total += count * (block + (gate == "trainable"))
+        own = mask(channels, depth) if masks == "each" else 12 * width * channels + channels
+        total += count * (4 * unit(channels, channels, channels // 4) + own + (gate == "trainable"))
+    if masks == "one":
+        total += 4 * width * 12 * width + 12 * width + mask(12 * width, mask_depths[0])
     for _ in range(3):
         total += unit(channels, 32 * width, channels)
         channels = 32 * width
@@ -48,6 +56,9 @@ def arithmetic(width=32, outputs=2, groups=1, modules=(1, 1, 1), mask_depths=(2,
         ({"width": 4}, 523_333),
         ({"width": 4, "modules": (2, 1, 1)}, 529_422),
         ({"width": 4, "mask_depths": (1, 1, 1)}, 521_485),
+        ({"skips": False}, 32_984_517),
+        ({"masks": "one"}, 33_017_861),
+        ({"width": 4, "masks": "one", "modules": (2, 1, 1)}, 526_438),
     ],
     ids=str,
 )
@@ -149,7 +160,8 @@ def test_a_sigmoid_head_gives_a_remainder_for_every_category():
         ({"upsampling": "cubic"}, "upsampling: expected bilinear or nearest, got 'cubic'"),
         ({"modules": (1, 1)}, "modules: expected three numbers"),
         ({"mask_depths": (2, 1, 3)}, "mask_depths: expected three numbers"),
-        ({"head": "linear"}, "head: expected softmax or sigmoid, got 'linear'"),
+        ({"head": "relu"}, "head: expected softmax, sigmoid or linear, got 'relu'"),
+        ({"masks": "two"}, "masks: expected each or one, got 'two'"),
         ({"attention": "none"}, "attention: expected one of"),
         ({"gate": 2}, "gate: expected 'trainable' or a number"),
     ],

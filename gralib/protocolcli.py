@@ -1,0 +1,101 @@
+"""The commands `gra protocol …`: what the protocol still needs, training it, and whether rules came before runs."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from gralib.errors import UserError, from_root
+
+app = typer.Typer(no_args_is_help=True, help="The rules behind the verdicts (reports/protocol.yaml) and their runs.")
+SIMULATION = "reports/tables/protocol-simulation.csv"
+Dataset = Annotated[str, typer.Option(help="Only the runs of this data set.")]
+Root = Annotated[str, typer.Option(help="Folder or archive as downloaded. Default: data/NAME, else synthetic faces.")]
+Workers = Annotated[int, typer.Option(help="Runs side by side, one thread each.", min=1)]
+Pilot = Annotated[bool, typer.Option("--pilot", help="The pilot's runs, which measure the spread and count nowhere.")]
+
+
+@app.command("runs")
+def runs_command(workers: Workers = 2) -> None:
+    """Say how many runs every claim needs, how many are done, and how long the rest will take."""
+    from gralib import claims, grids, records
+    from gralib.protocol import load
+
+    protocol = load()
+    known = {run.record.config: run for run in records.gather()[0] if not run.record.synthetic}
+    asked = protocol.all_configs(claims.ended(protocol, known))
+    for claim in protocol.general.order:
+        configs = protocol.configs(claim)
+        print(f"{claim}: {len(configs)} runs, {sum(config in known for config in configs)} done")
+    done = {config: known[config] for config in asked if config in known}
+    minutes = grids.minutes_left(asked, done, workers)
+    wait = "none finished yet, so nobody knows how long" if minutes != minutes else f"about {minutes / 60:.1f} hours"
+    print(f"all: {len(asked)} runs, each once, {len(done)} done, {len(asked) - len(done)} left: {wait}")
+
+
+@app.command("run")
+def run_command(dataset: Dataset = "utkface", root: Root = "", workers: Workers = 2, pilot: Pilot = False) -> None:
+    """Train what is left of the protocol's runs on one data set, stage by stage; stop it any time and call it again."""
+    from gralib import claims, grids, records
+    from gralib.datasets import find_root
+    from gralib.faces import open_faces
+    from gralib.protocol import load
+
+    protocol, place = load(), find_root(dataset, root)
+    faces = open_faces(dataset, place)
+    if faces.synthetic:
+        raise UserError(f"{place}: expected real faces, as drawn ones earn no verdict; name them with --root")
+    for number in range(1 if pilot else protocol.stages):
+        known = claims.known_runs(records.gather()[0])
+        asked = protocol.pilot_configs() if pilot else protocol.stage(number, claims.ended(protocol, known))
+        configs = [config for config in asked if config.dataset == dataset]
+        found, problems = grids.run_grid(configs, place, faces, workers)
+        print(f"stage {number + 1}: {len(found)} of {len(configs)} runs finished", file=sys.stderr)
+        if problems:
+            raise UserError("; ".join(problems))
+        for run in found:
+            _probe(protocol, run, faces)
+
+
+def _probe(protocol, run, faces) -> None:
+    """Look into a trained network where a score asks for it and its weights are here."""
+    from gralib import blocks, orientation
+    from gralib.outcomes import probe_of
+
+    wanted = protocol.scores_of(run.record.config) if (run.folder / "weights.npz").exists() else set()
+    probes = {probe_of(score) for score in wanted}
+    if "orientation" in probes:
+        orientation.probe(run, faces)
+    if "blocks" in probes:
+        blocks.probe(run, faces)
+
+
+@app.command("check")
+def check_command() -> None:
+    """Compare the commit of every rule with its first run; fails where a rule is younger than a run it judges."""
+    from gralib import records, ruledates
+    from gralib.protocol import load
+
+    found = ruledates.check(load(), records.gather()[0])
+    for checked in found:
+        print(("FAILS " if checked.fails else "") + checked.line)
+    if failing := [checked.claim for checked in found if checked.fails]:
+        raise UserError(f"protocol: expected every rule before its runs; younger: {', '.join(failing)}")
+
+
+@app.command("simulate")
+def simulate_command() -> None:
+    """Try the whole procedure on numbers whose truth is known, and write the table."""
+    from gralib import simulation
+    from gralib.files import write_text
+
+    write_text(from_root(SIMULATION), simulation.table().to_csv(index=False, float_format="%.4g"))
+    print(from_root(SIMULATION))
+
+
+@app.command("table")
+def table_command() -> None:
+    """Write the decision table from all records: reports/tables/claims.csv."""
+    from gralib import claims, records
+
+    print(claims.write(records.gather()[0]))
