@@ -25,8 +25,9 @@ class Batches(keras.utils.PyDataset):
         self.config, self.epoch, self.pixels = config, epoch, pixels
         order = np.random.default_rng([config.seed, epoch]).permutation(len(rows))
         self.rows, self.truth = rows[order], truth[order]
-        first = np.random.default_rng([config.seed, 2]).random(len(pixels)) < 0.5
-        self.mirrored = first ^ bool(epoch % 2) if config.mirror == "alternating" else None
+        self.mirrored = None
+        if config.mirror == "alternating":
+            self.mirrored = (np.random.default_rng([config.seed, 2]).random(len(pixels)) < 0.5) ^ bool(epoch % 2)
 
     def __len__(self) -> int:
         """Return the number of whole batches; the few faces left over sit this epoch out."""

@@ -10,7 +10,7 @@ import pandas as pd
 from gralib import grids, scores
 from gralib.config import ignored
 from gralib.errors import UserError
-from gralib.experiment import join_ages, measures
+from gralib.experiment import join_ages, measures_of
 from gralib.records import Run
 from gralib.scores import Estimate
 
@@ -102,7 +102,7 @@ def values_of(runs: Sequence[Run], measure: str, join: str = "soft") -> tuple[np
         )
     if measure == "age_mae":
         measure = "category_mae_years" if record.config.task == "age_category" else "remainder_error_years"
-    return measures(record.config, runs[0].predictions, record.constants)[measure]
+    return measures_of(runs[0])[measure]
 
 
 def less_is_better(measure: str) -> bool:
@@ -132,11 +132,6 @@ def gain(first: Side, second: Side, measure: str) -> Estimate:
     one, other = (side.values if side.fixed else side.values[[side.seeds.index(seed) for seed in both]]
                   for side in (first, second))  # fmt: skip
     return _signed(one - other, first.faces["group"], measure)
-
-
-def gain_on_floor(one: Side, measure: str) -> Estimate:
-    """Return by how much a setting is better than the constant predictor."""
-    return _signed(one.values - one.floor, one.faces["group"], measure)
 
 
 def _signed(difference: np.ndarray, groups: pd.Series, measure: str) -> Estimate:

@@ -279,10 +279,14 @@ def score(found: Measures, group: pd.Series) -> dict[str, Score]:
     return {name: Score(e.value, e.low, e.high, e.n, floor) for name, (e, floor) in intervals.items()}
 
 
+def measures_of(run: Run) -> Measures:
+    """Return the measures of one run, from its predictions."""
+    return measures(run.record.config, run.predictions, run.record.constants)
+
+
 def scores_of(run: Run) -> dict[str, Score]:
     """Return the scores of one run, from its predictions."""
-    table = run.predictions
-    return score(measures(run.record.config, table, run.record.constants), table["group"])
+    return score(measures_of(run), run.tested["group"])
 
 
 def join_ages(category: Run, regression: Run, how: str = "soft") -> pd.DataFrame:

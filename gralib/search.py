@@ -14,7 +14,7 @@ from scipy.special import expit
 from scipy.stats import ttest_ind
 
 from gralib.config import RECIPES, RunConfig, configure, shape
-from gralib.experiment import measures
+from gralib.experiment import measures_of
 from gralib.faces import Faces
 from gralib.protocols import split
 from gralib.records import Run
@@ -72,10 +72,6 @@ def configs(**changes: Any) -> list[RunConfig]:
     return sorted(asked, key=lambda config: shape(config).canonical())
 
 
-FINAL_SEEDS = 3
-"""Seeds of the recipe chosen."""
-
-
 def final(task: str, seed: int = 0, **changes: Any) -> RunConfig:
     """Return the recipe chosen, at all training faces of the fold, judged by its validation faces."""
     return configure("laptop", **{"tuning": True, "task": task, "seed": seed, **changes})
@@ -97,7 +93,7 @@ def table(runs: Iterable[Run]) -> pd.DataFrame:
     rows = []
     for run in runs:
         config = run.record.config
-        found = measures(config, run.predictions, run.record.constants)
+        found = measures_of(run)
         if config.task == "gender":
             score = 100 * float(found["accuracy"][0].mean())
         else:
@@ -155,11 +151,11 @@ def knocked_out(chosen: Run, without: dict[str, Run]) -> pd.DataFrame:
     Returns:
         One row a part: part, worth, its 95 % interval low to high over groups of faces, seconds it costs.
     """
-    base = measures(chosen.record.config, chosen.predictions, chosen.record.constants)["accuracy"][0]
+    base = measures_of(chosen)["accuracy"][0]
     rows = []
     for part, run in without.items():
-        other = measures(run.record.config, run.predictions, run.record.constants)["accuracy"][0]
-        e = paired(base, other, run.predictions["group"])
+        other = measures_of(run)["accuracy"][0]
+        e = paired(base, other, run.tested["group"])
         seconds = chosen.record.seconds - run.record.seconds
         rows.append(
             {"part": part, "worth": 100 * e.value, "low": 100 * e.low, "high": 100 * e.high, "seconds": seconds}
@@ -171,7 +167,7 @@ def scores_of(runs: Iterable[Run]) -> pd.DataFrame:
     """Return by task and measure: mean over the seeds, their standard deviation, seeds, constant predictor."""
     rows = []
     for run in runs:
-        found = measures(run.record.config, run.predictions, run.record.constants)
+        found = measures_of(run)
         rows += [
             {"task": run.record.config.task, "measure": name, "value": v.mean(), "constant predictor": c.mean()}
             for name, (v, c) in found.items()
