@@ -164,7 +164,7 @@ def test_one_value_has_one_address():
     ("decides_nothing", "fixed"),
     [
         ({"preset": "paper", "width": 8}, {"epochs": 9}),
-        ({"recipe": "tuned", **RECIPES["keras"]}, {"recipe": "keras"}),
+        ({"recipe": "keras", **RECIPES["tuned"]}, {"recipe": "tuned"}),
         ({"age_width": 5}, {"task": "gender"}),
         ({"gate_rate": 9.0}, {"gate": 0.5}),
         ({"attention": "spatial", "gate": 1.0, "groups": 2, "modules": (2, 2, 2)}, {"network": "residual"}),
