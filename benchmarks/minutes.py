@@ -25,8 +25,8 @@ def faces(root: str, width: int):
     from gralib.config import configure
     from gralib.datasets import find_root
     from gralib.faces import open_faces
+    from gralib.labels import targets
     from gralib.protocols import split
-    from gralib.tasks import targets
 
     config = configure("laptop", task="gender", width=width, batch_size=BATCH, tuning=True, held_out=0.0)
     opened = open_faces("utkface", find_root("utkface", root), progress=False)

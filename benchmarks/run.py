@@ -22,7 +22,7 @@ from page import page
 from tqdm import tqdm
 
 from gralib.datasets import synthetic
-from gralib.records import write_text
+from gralib.files import write_text
 from gralib.surroundings import commit
 
 HERE = Path(__file__).resolve().parent

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import jinja2
 
-from gralib.records import write_text
+from gralib.files import write_text
 from gralib.surroundings import commit
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,7 +44,7 @@ def begin(nudge: float) -> tuple:
     from gralib.config import configure
     from gralib.datasets import find_root
     from gralib.faces import open_faces
-    from gralib.tasks import targets
+    from gralib.labels import targets
     from gralib.training import prepare
 
     config = configure("laptop")

@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from gralib import diagrams, figures
 from gralib.config import PROTOCOLS, TITLES, Dataset, configure
 from gralib.errors import from_root
-from gralib.records import Run, write_text
+from gralib.files import write_text
+from gralib.records import Run
 
 
 def command(runs: Sequence[Run]) -> str:

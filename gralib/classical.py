@@ -10,7 +10,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from gralib.config import RunConfig
-from gralib.tasks import loss_of, targets
+from gralib.labels import targets
+from gralib.losses import loss_of
 
 STRENGTHS = (1e-4, 1e-3, 1e-2)
 """Inverse strengths of the regularisation; validation faces choose one, as they choose a network's epoch."""

@@ -9,7 +9,7 @@ import numpy as np
 from gralib import backend
 from gralib.ages import category_count
 from gralib.errors import from_root
-from gralib.records import write_text
+from gralib.files import write_text
 
 PARAMETERS = 33e6
 """The paper's count of trainable parameters (7.1)."""

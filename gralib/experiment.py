@@ -15,11 +15,11 @@ from gralib.audit import leakage
 from gralib.config import RunConfig
 from gralib.errors import FailedTraining, UserError, from_root
 from gralib.faces import Faces
-from gralib.manifest import GENDERS
+from gralib.label_noise import flip
+from gralib.labels import GENDERS, LABEL, class_names, output_names
 from gralib.protocols import Split, fold_count, groups, split
 from gralib.records import Record, Run
 from gralib.scores import Score
-from gralib.tasks import LABEL, class_names, flip, output_names
 
 if TYPE_CHECKING:
     import keras

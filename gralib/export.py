@@ -7,11 +7,11 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from gralib import experiment, networkfile, records, training
+from gralib import experiment, files, networkfile, records, training
 from gralib.errors import UserError
+from gralib.labels import class_names
 from gralib.network import gate_layers, gate_values, mask_model
 from gralib.predict import Network
-from gralib.tasks import class_names
 
 TOLERANCE = 1e-4
 """By which an output of the exported network may differ from Keras'."""
@@ -57,7 +57,7 @@ def export(run: records.Run, out: Path | None = None, gates: bool = False) -> Pa
         raise UserError(f"gates: expected a network with gates, got {run.record.config.network}")
     data = onnx_of(model, _card(run, model), gates)
     _compare(data, model)
-    records.write_bytes(out, data)
+    files.write_bytes(out, data)
     return out
 
 

@@ -19,8 +19,9 @@ from gralib import repeats
 from gralib.datasets import load
 from gralib.decoding import SIZE, decode
 from gralib.errors import UserError, from_root, writing
+from gralib.labels import DRAWN
 from gralib.manifest import account
-from gralib.sources import DRAWN, Source, Unreadable
+from gralib.sources import Source, Unreadable
 
 CHUNK = 64
 """Pictures that a thread decodes at a time."""

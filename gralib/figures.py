@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from gralib.errors import from_root
-from gralib.records import write_bytes
+from gralib.files import write_bytes
 
 COLOURS = {
     "measured": "#0072B2",

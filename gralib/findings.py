@@ -8,9 +8,10 @@ import pandas as pd
 
 from gralib import appendix, claims, figures, gridfigures
 from gralib.config import TITLES
+from gralib.files import write_text
 from gralib.outcomes import SCORES
 from gralib.protocol import load
-from gralib.records import Run, write_text
+from gralib.records import Run
 from gralib.ruledates import rule_dates
 from gralib.rules import Rule
 from gralib.study import Study

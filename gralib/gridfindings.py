@@ -10,7 +10,8 @@ from gralib import appendix, figures, gridfigures, grids, orientation
 from gralib.compare import Side, along, describe, gains, sides, summary
 from gralib.config import TITLES, Dataset
 from gralib.errors import UserError
-from gralib.records import Run, write_text
+from gralib.files import write_text
+from gralib.records import Run
 
 Place = tuple[Dataset, str, bool]
 OVER: dict[str, grids.Setting] = {

@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from gralib import figures, repeats
 from gralib.errors import UserError, from_root
 from gralib.faces import Faces
+from gralib.files import write_text
 from gralib.protocols import groups
-from gralib.records import write_text
 from gralib.scores import absolute_errors, hits, interval
 
 TABLE = "tables/label-floor.csv"

@@ -8,10 +8,9 @@ import pandas as pd
 
 from gralib.ages import GROUP_NAMES, MAX_AGE
 from gralib.errors import UserError
+from gralib.labels import GENDERS
 from gralib.sources import Source, unsafe
 
-GENDERS = ("male", "female")
-"""In the order of the network's two outputs (7.1)."""
 STATUSES = ("kept", "repaired", "excluded")
 COPY = "copy of "
 """How the reason of a copy starts; the name of the first follows."""

@@ -63,7 +63,7 @@ def execute(notebook: str | Path, parameters: dict[str, Any], out: str | Path) -
     from nbconvert import HTMLExporter
     from papermill.exceptions import PapermillExecutionError
 
-    from gralib.records import write_text
+    from gralib.files import write_text
 
     source, target = from_root(notebook), from_root(out)
     if not source.exists():
@@ -126,7 +126,7 @@ def publish(executed: str | Path, out: str | Path) -> Path:
     from nbconvert import HTMLExporter
     from pygments.formatters import HtmlFormatter
 
-    from gralib.records import write_text
+    from gralib.files import write_text
 
     source, target = from_root(executed), from_root(out)
     notebook = nbformat.read(source, as_version=4)

@@ -16,7 +16,7 @@ from gralib import scores
 from gralib.errors import UserError
 from gralib.experiment import network
 from gralib.faces import Faces
-from gralib.manifest import GENDERS
+from gralib.labels import GENDERS
 from gralib.packed import pack_rows, unpack_rows
 from gralib.records import ORIENTATION, Run, add
 

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gralib.config import RunConfig
-from gralib.tasks import output_names
+from gralib.labels import output_names
 
 ENDING = ".csv.bz2"
 LARGEST = 1 << 28

@@ -16,7 +16,8 @@ import yaml
 from gralib import appendix, findings, gridfindings, records
 from gralib.config import PRESETS, TASKS, TITLES, RunConfig
 from gralib.errors import UserError, from_root
-from gralib.records import Run, write_text
+from gralib.files import write_text
+from gralib.records import Run
 from gralib.sections import gained, section, shown
 from gralib.study import is_standard, split_effect, studies
 

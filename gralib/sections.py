@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from gralib import appendix, figures, scores
 from gralib.compare import NETWORKS
 from gralib.config import TASKS, TITLES
-from gralib.records import Run, write_text
+from gralib.files import write_text
+from gralib.records import Run
 from gralib.study import Study
 
 FORMATS: tuple[tuple[str, Callable[[float], str]], ...] = (

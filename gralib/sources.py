@@ -16,6 +16,7 @@ from typing import IO
 
 from gralib.archives import ARCHIVES, DAMAGED, NO_FILE, READ_ALREADY, Listing, is_archive, open_archive
 from gralib.errors import UserError
+from gralib.labels import MARKER
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp")
 """Endings of the pictures that are read; which of the kinds one is, its content says."""
@@ -29,10 +30,6 @@ SIDE_FOLDERS = ("__MACOSX", "@eaDir", "@Recycle", "#recycle", "$RECYCLE.BIN", "S
 """Folders that a Mac, a file server or a bin puts among other people's files."""
 HEAVIEST = 64 << 20
 """Bytes of the largest file that is read; no picture or table of the five data sets comes near it."""
-MARKER = "SYNTHETIC.txt"
-"""A file of this name says that the pictures beside it are drawn."""
-DRAWN = b"synthetic face, drawn by gralib"
-"""Comment inside every drawn JPEG, which says the same wherever the file goes."""
 
 
 class Unreadable(UserError):

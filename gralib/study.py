@@ -13,10 +13,9 @@ import pandas as pd
 from gralib import scores
 from gralib.config import TASKS, TITLES, Dataset, Task, configure
 from gralib.experiment import join_ages, measures, outputs_of, score
-from gralib.manifest import GENDERS
+from gralib.labels import GENDERS, LABEL, class_names, targets
 from gralib.records import Run
 from gralib.scores import Score
-from gralib.tasks import LABEL, class_names, targets
 
 DECADE = 10
 SCORE_COLUMNS = ["score", "value", "low", "high", "faces", "constant predictor", "folds", "sd of folds", "data", "runs"]

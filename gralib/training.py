@@ -25,10 +25,11 @@ from gralib.backend import devices, jit_compile, precision
 from gralib.batches import Batches
 from gralib.config import UNSHAPED, RunConfig, shape
 from gralib.errors import FailedTraining, UserError, writing
+from gralib.labels import class_names, sizes, targets
+from gralib.losses import loss_for, loss_of
 from gralib.nadam import FlatNadam
 from gralib.network import gate_layers, gate_values, gra_net, trainable_count
 from gralib.sources import DAMAGED
-from gralib.tasks import class_names, loss_for, loss_of, sizes, targets
 
 Progress = Literal["bar", "lines", "none"]
 PREDICT_BATCH = 256

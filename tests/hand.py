@@ -8,8 +8,7 @@ import pandas as pd
 
 from gralib import grids
 from gralib.experiment import constants_of
-from gralib.manifest import GENDERS
-from gralib.tasks import output_names
+from gralib.labels import GENDERS, output_names
 
 
 def people(ages, genders="mf", groups=None, names=None):

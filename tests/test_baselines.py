@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gralib import classical, tasks
+from gralib import classical, labels, losses
 from gralib.baselines import BASELINES
 from gralib.config import configure
 from gralib.errors import UserError
@@ -42,15 +42,15 @@ def test_the_plain_net_is_of_like_size():
 
 def test_the_multi_output_net_learns_both_labels_and_answers_with_one(faces, tmp_path):
     config = configure("smoke", network="savchenko", epochs=1, train_faces=64, batch_size=16)
-    assert tasks.sizes(config) == [2, 12] and tasks.sizes(configure("smoke", dataset="adience", network="savchenko"
+    assert labels.sizes(config) == [2, 12] and labels.sizes(configure("smoke", dataset="adience", network="savchenko"
         )) == [2, 8]  # fmt: skip
     table = faces.table.iloc[:3].assign(gender=["male", "female", "male"], age=[25.0, 31.0, np.nan])
-    truth = tasks.targets(config, table)
+    truth = labels.targets(config, table)
     assert truth.shape == (3, 14) and truth.sum(axis=1).tolist() == [2, 2, 1]
     even = np.concatenate([np.full((3, 2), 1 / 2), np.full((3, 12), 1 / 12)], axis=1)
     expected = np.log(2) + np.log(12) * np.array([1, 1, 0])
-    np.testing.assert_allclose(tasks.all_heads(truth, even.astype("float32")), expected, rtol=1e-5)
-    assert tasks.loss_of(config, truth, even) == pytest.approx(expected.mean())
+    np.testing.assert_allclose(losses.all_heads(truth, even.astype("float32")), expected, rtol=1e-5)
+    assert losses.loss_of(config, truth, even) == pytest.approx(expected.mean())
     done = run(config, faces, tmp_path, progress="none")
     assert [c for c in done.predictions if c.startswith("p_")] == ["p_male", "p_female"]
     np.testing.assert_allclose(done.predictions[["p_male", "p_female"]].sum(axis=1), 1, atol=1e-4)

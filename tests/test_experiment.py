@@ -10,13 +10,13 @@ import pytest
 from tiny import SETTINGS
 from typer.testing import CliRunner
 
-from gralib import ages, appendix, backend, batches, experiment, records, tasks, training
+from gralib import ages, appendix, backend, batches, experiment, labels, losses, records, training
 from gralib.cli import app
 from gralib.config import configure
 from gralib.datasets import synthetic
 from gralib.errors import UserError
 from gralib.faces import open_faces
-from gralib.manifest import GENDERS
+from gralib.labels import GENDERS
 from gralib.protocols import fold_count
 
 TINY = SETTINGS
@@ -229,14 +229,14 @@ def test_losses_are_those_that_training_lowers():
     outputs = rng.dirichlet(np.ones(12), 40).astype("float32")
     categories = np.eye(12, dtype="float32")[rng.integers(0, 12, 40)]
     expected = float(keras.ops.mean(keras.losses.categorical_crossentropy(categories, outputs)))
-    assert tasks.loss_of(configure("smoke", task="age_category"), categories, outputs) == pytest.approx(expected)
+    assert losses.loss_of(configure("smoke", task="age_category"), categories, outputs) == pytest.approx(expected)
     pairs = np.stack([categories.argmax(axis=1), rng.random(40)], axis=1).astype("float32")
-    expected = float(keras.ops.mean(tasks.remainder_error(keras.ops.convert_to_tensor(pairs), outputs)))
-    assert tasks.loss_of(configure("smoke", task="age_regression"), pairs, outputs) == pytest.approx(expected)
+    expected = float(keras.ops.mean(losses.remainder_error(keras.ops.convert_to_tensor(pairs), outputs)))
+    assert losses.loss_of(configure("smoke", task="age_regression"), pairs, outputs) == pytest.approx(expected)
     two = rng.dirichlet(np.ones(2), 40).astype("float32")
     genders = np.eye(2, dtype="float32")[rng.integers(0, 2, 40)]
     expected = float(keras.ops.mean(keras.losses.binary_crossentropy(genders, two)))
-    assert tasks.loss_of(configure("smoke", task="gender"), genders, two) == pytest.approx(expected, rel=1e-4)
+    assert losses.loss_of(configure("smoke", task="gender"), genders, two) == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize("width", [1, 10])
@@ -247,13 +247,13 @@ def test_an_age_from_categories_is_what_their_training_faces_average(width):
     constants = experiment.constants_of(config, train)
     means = np.array(constants["category_means"])
     middles = ages.middles(width)
-    assert len(means) == len(tasks.class_names(config))
+    assert len(means) == len(labels.class_names(config))
     seen = {31: 31.0, 37: 37.0, 60: 60.0} if width == 1 else {30: 33.0, 60: 60.0}
     for age, mean in seen.items():
         assert means[age // width] == pytest.approx(mean)
         middles[age // width] = mean
     assert means.tolist() == middles.tolist(), "a category nobody is in stands for its middle"
-    sure = pd.DataFrame(np.eye(len(means))[years // width], columns=[f"p_{n}" for n in tasks.class_names(config)])
+    sure = pd.DataFrame(np.eye(len(means))[years // width], columns=[f"p_{n}" for n in labels.class_names(config)])
     errors = experiment.measures(config, sure.assign(age=years), constants)["category_mae_years"][0]
     assert errors.tolist() == pytest.approx(np.abs(years - means[years // width]).tolist())
     if width == 1:

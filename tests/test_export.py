@@ -13,7 +13,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from gralib import ages, cli, export, networkfile, predict, records, tasks, training
+from gralib import ages, cli, export, labels, networkfile, predict, records, training
 from gralib.config import configure
 from gralib.errors import UserError
 from gralib.network import gate_layers, mask_model
@@ -84,7 +84,7 @@ def exported(run_of):
         outputs = np.asarray(model(FACES))
         if config.mirrored_prediction:
             outputs = (outputs + np.asarray(model(FACES[:, :, ::-1]))) / 2
-        outputs = outputs[:, : len(tasks.class_names(config))]
+        outputs = outputs[:, : len(labels.class_names(config))]
         return Exported(export.export(run, gates=name == "gender"), run, model, outputs)
 
     return make
@@ -99,7 +99,7 @@ def test_an_exported_network_answers_as_keras_does(exported, name):
     np.testing.assert_allclose(network.outputs(FACES[:1]), e.outputs[:1], **CLOSE)
     card, record = network.card, e.run.record
     assert (card.run_id, card.task, card.fingerprint) == (record.run_id, record.config.task, record.fingerprint)
-    assert card.classes == tasks.class_names(record.config) and card.synthetic
+    assert card.classes == labels.class_names(record.config) and card.synthetic
     assert list(card.gates.values()) == pytest.approx([float(gate.gamma()) for gate in gate_layers(e.model)])
 
 

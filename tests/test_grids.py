@@ -14,7 +14,7 @@ import pytest
 from gralib import ages, grids
 from gralib.config import configure, shape
 from gralib.errors import UserError
-from gralib.tasks import flip
+from gralib.label_noise import flip
 
 
 def test_every_grid_varies_what_it_is_about_and_nothing_else():

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gralib import experiment, figures, records, sources, training
+from gralib import experiment, figures, files, records, sources, training
 from gralib.config import configure
 from gralib.datasets import adience, afad, fgnet, load, utkface, wikipedia
 from gralib.errors import FailedTraining, UserError
@@ -223,7 +223,7 @@ def test_a_full_disk_is_said_in_one_line_and_leaves_what_was_there(tmp_path, mon
         raise OSError(28, "No space left on device")
 
     writers = {
-        "text": lambda path, what: records.write_text(path, what),
+        "text": lambda path, what: files.write_text(path, what),
         "arrays": lambda path, what: training._save(path, [np.zeros(len(what))]),
         "figure": lambda path, what: figures.save(figures.canvas(what, ""), path),
     }

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gralib import classical, experiment, tasks, training
+from gralib import classical, experiment, labels, training
 from gralib.batches import Batches
 from gralib.config import configure
 from gralib.protocols import split
@@ -256,7 +256,7 @@ def test_the_epoch_of_the_lowest_loss_is_kept_and_what_trains_is_the_training_si
     assert [epoch for epoch, *_ in script.epochs] == [0, 1, 2]
     for _, rows, truth in script.epochs:
         assert rows.tolist() == train.tolist()
-        assert np.array_equal(truth, tasks.targets(config, faces.table.iloc[train]))
+        assert np.array_equal(truth, labels.targets(config, faces.table.iloc[train]))
 
 
 def test_of_two_equal_losses_the_first_is_kept(faces, monkeypatch, tmp_path):

@@ -16,7 +16,7 @@ from scipy.io import savemat
 
 from gralib.ages import GROUPS
 from gralib.drawing import MAX_AGE, Subject, draw_face
-from gralib.sources import DRAWN
+from gralib.labels import DRAWN
 
 _DECADE_SHARES = (0.13, 0.08, 0.30, 0.19, 0.095, 0.09, 0.055, 0.033, 0.02, 0.005, 0.002)  # 0-9, 10-19, ...
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from gralib.datasets.layouts import FEWEST_SUBJECTS, LAYOUTS
 from gralib.errors import writing
-from gralib.sources import MARKER
+from gralib.labels import MARKER
 
 
 def write(layout: str, folder: Path, subjects: int = 400, seed: int = 0) -> int:
