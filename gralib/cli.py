@@ -148,7 +148,8 @@ def run_command(
     changes = words.changes(change, {"task": "--task", "dataset": "--dataset", "preset": "--preset"})
     config = configure(preset, **{**standard, "dataset": dataset, "task": task, **changes})
     faces = open_faces(dataset, find_root(dataset, root), progress=progress == "bar")
-    from gralib.experiment import run, run_folds, scores_of
+    from gralib.experiment import run, run_folds
+    from gralib.measures import scores_of
 
     options: dict[str, Any] = {"again": again, "threads": threads, "progress": progress}
     runs = [run(config, faces, **options)] if folds == 1 else run_folds(config, faces, folds, **options)
@@ -180,7 +181,7 @@ def grid_command(
     dry_run: Annotated[bool, typer.Option(help="Only say what is left and how long it will take.")] = False,
 ) -> None:
     """Train what is left of one or several grids of runs. Stop it any time; the next call goes on."""
-    from gralib import grids
+    from gralib import batch, grids
     from gralib.datasets import find_root
     from gralib.faces import open_faces
 
@@ -196,14 +197,14 @@ def grid_command(
     configs = parts[part - 1] if part else list(dict.fromkeys(configs))
     place = find_root(dataset, root)
     faces = open_faces(dataset, place)
-    done = grids.finished(configs, faces)
-    minutes = grids.minutes_left(configs, done, workers)
+    done = batch.finished(configs, faces)
+    minutes = batch.minutes_left(configs, done, workers)
     wait = "none finished yet, so nobody knows how long" if minutes != minutes else f"about {minutes:.0f} minutes"
     title = ", ".join(names) + (f", part {part} of {len(parts)}" if part else "")
     print(f"{title}: {len(configs)} runs, {len(done)} done, {len(configs) - len(done)} left: {wait}", file=sys.stderr)
     if dry_run:
         return
-    runs, problems = grids.run_grid(configs, place, faces, workers)
+    runs, problems = batch.run_grid(configs, place, faces, workers)
     for run in runs:
         print(run.record.run_id)
     if problems:
@@ -219,7 +220,7 @@ def orientation_command(
     from gralib import records
     from gralib.datasets import find_root
     from gralib.faces import open_faces
-    from gralib.orientation import probe
+    from gralib.perturb import probe
 
     for run_id in runs:
         found = records.find(run_id, (records.STORE,))

@@ -10,7 +10,7 @@ import pandas as pd
 from gralib import grids, scores
 from gralib.config import ignored
 from gralib.errors import UserError
-from gralib.experiment import join_ages, measures_of
+from gralib.measures import join_ages, measures_of
 from gralib.records import Run
 from gralib.scores import Estimate
 
@@ -71,9 +71,9 @@ def side(runs: Sequence[Sequence[Run]], measure: str, join: str = "soft") -> Sid
 
     Args:
         runs: for each seed its run; for an age of both networks (`age_mae`) the category run, then the regression run.
-        measure: a key of `gralib.experiment.measures`, or 'age_mae': years off Eq. 7, of both networks joined, of the
+        measure: a key of `gralib.measures.measures`, or 'age_mae': years off Eq. 7, of both networks joined, of the
             category network alone, or of regression alone where there is one category for all.
-        join: how two networks are joined, see `gralib.experiment.join_ages`.
+        join: how two networks are joined, see `gralib.measures.join_ages`.
 
     Raises:
         UserError: runs that tested different faces.

@@ -88,10 +88,12 @@ def canvas(title: str, label: str, width: float = 6.4, height: float = 4.0) -> A
 def losses(history: pd.DataFrame, chosen: int, title: str, label: str) -> Axes:
     """Training and validation loss by epoch, and the epoch whose weights were kept."""
     ax = canvas(title, label)
-    for column, name in (("train_loss", "training"), ("validation_loss", "validation")):
+    drawn = {"train_loss": "training", "validation_loss": "validation"}
+    for column in history.columns.intersection(list(drawn)):  # the last is that which chose the epoch, where one did
+        name = drawn[column]
         ax.plot(history["epoch"], history[column], color=COLOURS[name], label=name, marker="o", ms=3.5)
-    best = history.set_index("epoch")["validation_loss"].loc[chosen]
-    ax.plot(chosen, best, "o", ms=11, mfc="none", color=COLOURS["validation"], label=f"kept: epoch {chosen}")
+    kept = history.set_index("epoch")[column].loc[chosen]
+    ax.plot(chosen, kept, "o", ms=11, mfc="none", color=COLOURS[name], label=f"kept: epoch {chosen}")
     ax.set(xlabel="epoch", ylabel="loss")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend(frameon=False)

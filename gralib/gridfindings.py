@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from gralib import appendix, figures, gridfigures, grids, orientation
+from gralib import appendix, figures, gridfigures, grids, orientation, probed
 from gralib.compare import Side, along, describe, gains, sides, summary
 from gralib.config import TITLES, Dataset
 from gralib.errors import UserError
@@ -132,15 +132,15 @@ def _turned(name: str, mine: Sequence[Run], place: Place, folder: Path) -> dict[
     """Write and return what turned and moved faces cost each setting; None where not both were probed."""
     grid = grids.GRIDS[name]
     runs = {describe(s): grids.by_seed(name, s, mine, *place[:2]) for s in grid.settings}
-    probed = {setting: {seed: table for seed, (run,) in found.items() if (table := orientation.read(run)) is not None}
+    seen = {setting: {seed: table for seed, (run,) in found.items() if (table := probed.orientation(run)) is not None}
               for setting, found in runs.items()}  # fmt: skip
-    ours, trunk = probed.values()
+    ours, trunk = seen.values()
     seeds = sorted(set(ours) & set(trunk))
     if not seeds:
         return None
     used = [runs[setting][seed][0] for setting in runs for seed in seeds]
     found = _shown(name, place, [len(seeds)], used, folder)
-    curves = {setting: orientation.curve([tables[seed] for seed in seeds]) for setting, tables in probed.items()}
+    curves = {setting: orientation.curve([tables[seed] for seed in seeds]) for setting, tables in seen.items()}
     saved = orientation.saved([ours[seed] for seed in seeds], [trunk[seed] for seed in seeds])
     wide = pd.concat(
         [saved[["kind", "step"]]]

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gralib import blocks, orientation
+from gralib import blocks, orientation, probed
 from gralib.compare import less_is_better, values_of
 from gralib.errors import UserError
 from gralib.records import Run
@@ -33,7 +33,7 @@ class Outcome:
 
 def _changed(kinds: Sequence[tuple[str, int]]) -> Callable[[Run], NDArray[np.float64] | None]:
     def losses(run: Run) -> NDArray[np.float64] | None:
-        table = orientation.read(run)
+        table = probed.orientation(run)
         if table is None:
             return None
         return np.mean([orientation.losses([table], kind, step)[0] for kind, step in kinds], axis=0)
@@ -43,7 +43,7 @@ def _changed(kinds: Sequence[tuple[str, int]]) -> Callable[[Run], NDArray[np.flo
 
 def _block(measure: Callable[[pd.DataFrame], float]) -> Callable[[Run], NDArray[np.float64] | None]:
     def one(run: Run) -> NDArray[np.float64] | None:
-        table = blocks.read(run)
+        table = probed.blocks(run)
         return None if table is None else np.array([measure(table)])
 
     return one

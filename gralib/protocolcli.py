@@ -18,7 +18,7 @@ Pilot = Annotated[bool, typer.Option("--pilot", help="The pilot's runs, which me
 @app.command("runs")
 def runs_command(workers: Workers = 2) -> None:
     """Say how many runs every claim needs, how many are done, and how long the rest will take."""
-    from gralib import claims, grids, records
+    from gralib import batch, claims, records
     from gralib.protocol import load
 
     protocol = load()
@@ -28,7 +28,7 @@ def runs_command(workers: Workers = 2) -> None:
         configs = protocol.configs(claim)
         print(f"{claim}: {len(configs)} runs, {sum(config in known for config in configs)} done")
     done = {config: known[config] for config in asked if config in known}
-    minutes = grids.minutes_left(asked, done, workers)
+    minutes = batch.minutes_left(asked, done, workers)
     wait = "none finished yet, so nobody knows how long" if minutes != minutes else f"about {minutes / 60:.1f} hours"
     print(f"all: {len(asked)} runs, each once, {len(done)} done, {len(asked) - len(done)} left: {wait}")
 
@@ -36,7 +36,7 @@ def runs_command(workers: Workers = 2) -> None:
 @app.command("run")
 def run_command(dataset: Dataset = "utkface", root: Root = "", workers: Workers = 2, pilot: Pilot = False) -> None:
     """Train what is left of the protocol's runs on one data set, stage by stage; stop it any time and call it again."""
-    from gralib import claims, grids, records
+    from gralib import batch, claims, records
     from gralib.datasets import find_root
     from gralib.faces import open_faces
     from gralib.protocol import load
@@ -49,7 +49,7 @@ def run_command(dataset: Dataset = "utkface", root: Root = "", workers: Workers 
         known = claims.known_runs(records.gather()[0])
         asked = protocol.pilot_configs() if pilot else protocol.stage(number, claims.ended(protocol, known))
         configs = [config for config in asked if config.dataset == dataset]
-        found, problems = grids.run_grid(configs, place, faces, workers)
+        found, problems = batch.run_grid(configs, place, faces, workers)
         print(f"stage {number + 1}: {len(found)} of {len(configs)} runs finished", file=sys.stderr)
         if problems:
             raise UserError("; ".join(problems))
@@ -59,15 +59,15 @@ def run_command(dataset: Dataset = "utkface", root: Root = "", workers: Workers 
 
 def _probe(protocol, run, faces) -> None:
     """Look into a trained network where a score asks for it and its weights are here."""
-    from gralib import blocks, orientation
+    from gralib import inspection, perturb
     from gralib.outcomes import probe_of
 
     wanted = protocol.scores_of(run.record.config) if (run.folder / "weights.npz").exists() else set()
     probes = {probe_of(score) for score in wanted}
     if "orientation" in probes:
-        orientation.probe(run, faces)
+        perturb.probe(run, faces)
     if "blocks" in probes:
-        blocks.probe(run, faces)
+        inspection.probe(run, faces)
 
 
 @app.command("check")

@@ -14,8 +14,8 @@ from scipy.special import expit
 from scipy.stats import ttest_ind
 
 from gralib.config import RECIPES, RunConfig, configure, shape
-from gralib.experiment import measures_of
 from gralib.faces import Faces
+from gralib.measures import measures_of
 from gralib.protocols import split
 from gralib.records import Run
 from gralib.scores import paired

@@ -12,8 +12,8 @@ import pandas as pd
 
 from gralib import scores
 from gralib.config import TASKS, TITLES, Dataset, Task, configure
-from gralib.experiment import join_ages, measures, outputs_of, score
 from gralib.labels import GENDERS, LABEL, class_names, targets
+from gralib.measures import join_ages, measures, outputs_of, score
 from gralib.records import Run
 from gralib.scores import Score
 
@@ -30,7 +30,7 @@ SCORES: dict[str, str] = {
     "group_balanced_accuracy": "age group balanced accuracy",
     "group_mae_years_by_middles": "age MAE if every group stands for its middle (years)",
 }
-"""Keys of `gralib.experiment.measures`, as a reader wants them."""
+"""Keys of `gralib.measures.measures`, as a reader wants them."""
 AGE_TASKS: tuple[Task, Task] = ("age_category", "age_regression")
 
 

@@ -8,7 +8,8 @@ from gralib import classical, labels, losses
 from gralib.baselines import BASELINES
 from gralib.config import configure
 from gralib.errors import UserError
-from gralib.experiment import run, scores_of
+from gralib.experiment import run
+from gralib.measures import scores_of
 from gralib.network import gra_net
 from gralib.training import initialise, prepare
 

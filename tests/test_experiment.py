@@ -10,7 +10,7 @@ import pytest
 from tiny import SETTINGS
 from typer.testing import CliRunner
 
-from gralib import ages, appendix, backend, batches, experiment, labels, losses, records, training
+from gralib import ages, appendix, backend, batches, experiment, labels, losses, measures, records, training
 from gralib.cli import app
 from gralib.config import configure
 from gralib.datasets import synthetic
@@ -181,7 +181,7 @@ def test_a_network_comes_back_on_the_threads_of_its_process(tiny, monkeypatch):
 def test_the_network_comes_back_with_its_weights(tiny, faces):
     test = experiment.split(tiny.record.config, faces.table).test
     outputs = training.predict(experiment.network(tiny), faces.pixels, test)
-    recorded = experiment.outputs_of(tiny.record.config, tiny.predictions)
+    recorded = measures.outputs_of(tiny.record.config, tiny.predictions)
     np.testing.assert_allclose(outputs, recorded, rtol=0, atol=0.005001)  # remainders are kept to a tenth of a year
 
 
@@ -203,7 +203,7 @@ def test_a_smoke_network_beats_the_constant_predictor_clearly(task, score, tmp_p
     synthetic.write("utkface", folder / "utkface")
     faces = open_faces("utkface", folder / "utkface", cache=folder / "cache", progress=False)
     run = experiment.run(configure("smoke", task=task), faces, store=folder / "runs", progress="none")
-    found = experiment.scores_of(run)
+    found = measures.scores_of(run)
     if task == "gender":
         assert found[score].low > found[score].floor + 0.1
     else:
@@ -254,7 +254,7 @@ def test_an_age_from_categories_is_what_their_training_faces_average(width):
         middles[age // width] = mean
     assert means.tolist() == middles.tolist(), "a category nobody is in stands for its middle"
     sure = pd.DataFrame(np.eye(len(means))[years // width], columns=[f"p_{n}" for n in labels.class_names(config)])
-    errors = experiment.measures(config, sure.assign(age=years), constants)["category_mae_years"][0]
+    errors = measures.measures(config, sure.assign(age=years), constants)["category_mae_years"][0]
     assert errors.tolist() == pytest.approx(np.abs(years - means[years // width]).tolist())
     if width == 1:
         assert errors.max() == pytest.approx(0), "a perfect network of one-year categories makes no error"
@@ -382,13 +382,13 @@ def test_mixed_faces_carry_mixed_targets():
 
 def test_ages_are_joined_from_two_runs_that_belong_together(made_up, tmp_path):
     category, regression = made_up(tmp_path, "age_category"), made_up(tmp_path, "age_regression")
-    joined = experiment.join_ages(category, regression)
+    joined = measures.join_ages(category, regression)
     assert len(joined) == category.record.faces["test"]
     first = category.predictions.filter(like="p_").iloc[0].to_numpy()
     inside = regression.predictions.filter(like="r_").iloc[0].to_numpy()
     assert joined["predicted"].iloc[0] == pytest.approx((first * (10 * np.arange(12) + 10 * inside)).sum())
     with pytest.raises(UserError, match="other test faces or categories"):
-        experiment.join_ages(category, made_up(tmp_path, "age_regression", age_width=20))
+        measures.join_ages(category, made_up(tmp_path, "age_regression", age_width=20))
 
 
 def test_a_gender_table_names_both_outputs(made_up, tmp_path):

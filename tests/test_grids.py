@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from gralib import ages, grids
+from gralib import ages, batch, grids
 from gralib.config import configure, shape
 from gralib.errors import UserError
 from gralib.label_noise import flip
@@ -90,15 +90,15 @@ def test_as_many_labels_are_wrong_as_asked_for_and_only_those_of_the_rows(task, 
 def test_a_grid_goes_on_with_what_is_left(faces, drawn, tmp_path):
     tiny = {"width": 2, "epochs": 2, "train_faces": 128, "preset": "smoke"}
     configs = grids.configs_of("gate_ablation", 1, **tiny)[:2]
-    assert grids.finished(configs, faces, tmp_path) == {}
-    assert np.isnan(grids.minutes_left(configs, {}, 2))
+    assert batch.finished(configs, faces, tmp_path) == {}
+    assert np.isnan(batch.minutes_left(configs, {}, 2))
     laptop = grids.configs_of("depth", 2, train_faces=6000, epochs=5)
-    assert 1 < grids.minutes_left(laptop, {}, 2) / len(laptop) < 10, "committed runs of the same size tell"
-    runs, problems = grids.run_grid(configs[:1], drawn, faces, 1, tmp_path)
+    assert 1 < batch.minutes_left(laptop, {}, 2) / len(laptop) < 10, "committed runs of the same size tell"
+    runs, problems = batch.run_grid(configs[:1], drawn, faces, 1, tmp_path)
     assert (len(runs), problems) == (1, [])
-    done = grids.finished(configs, faces, tmp_path)
-    assert grids.minutes_left(configs, done, 2) == pytest.approx(runs[0].record.seconds / 120)
-    again, problems = grids.run_grid(configs, drawn, faces, 1, tmp_path)
+    done = batch.finished(configs, faces, tmp_path)
+    assert batch.minutes_left(configs, done, 2) == pytest.approx(runs[0].record.seconds / 120)
+    again, problems = batch.run_grid(configs, drawn, faces, 1, tmp_path)
     assert [run.record.config for run in again] == configs
     assert problems == []
     assert again[0].record.finished == runs[0].record.finished, "what was finished was not done again"
@@ -108,14 +108,14 @@ SLOW = """
 import os, sys, time
 from pathlib import Path
 from types import SimpleNamespace
-from gralib import grids
+from gralib import batch, grids
 def slow(config, root, store):
     time.sleep(0.5)
     Path(store, config.run_id("x")).touch()
 if __name__ == "__main__":
-    grids._one = slow
-    grids.finished = lambda *_: {}
-    grids.run_grid(grids.configs_of("gate_ablation", 3), "", SimpleNamespace(fingerprint="x"), 2, sys.argv[1])
+    batch._one = slow
+    batch.finished = lambda *_: {}
+    batch.run_grid(grids.configs_of("gate_ablation", 3), "", SimpleNamespace(fingerprint="x"), 2, sys.argv[1])
 """
 
 
@@ -149,7 +149,7 @@ def test_a_grid_that_is_stopped_stops_at_once_and_leaves_nothing_running(tmp_pat
 def test_a_run_that_fails_is_named_and_the_others_go_on(faces, drawn, tmp_path):
     good = grids.configs_of("gate_ablation", 1, preset="smoke", width=2, epochs=1, train_faces=128)[0]
     bad = good.model_copy(update={"batch_size": 512})
-    runs, problems = grids.run_grid([bad, good], drawn, faces, 1, tmp_path)
+    runs, problems = batch.run_grid([bad, good], drawn, faces, 1, tmp_path)
     assert [run.record.config for run in runs] == [good]
     assert len(problems) == 1
     assert "expected at least 512 training faces" in problems[0]

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gralib import experiment, orientation, records
+from gralib import experiment, measures, perturb, probed, records
 from gralib.compare import side
 from gralib.config import configure
 from gralib.errors import UserError
@@ -17,15 +17,14 @@ from gralib.protocols import split
 @pytest.mark.xdist_group("tiny")
 def test_the_unchanged_faces_of_a_probe_score_as_the_record_says(tiny_run, faces, monkeypatch):
     run = tiny_run("gender")
-    few = {
-        name: change for name, change in orientation.columns().items() if name in ("as they are", "turn -30", "move +6")
-    }
-    monkeypatch.setattr(orientation, "columns", lambda: few)
-    orientation.probe(run, faces)
-    table = orientation.read(run)
-    answers, _ = experiment.measures(run.record.config, run.predictions, run.record.constants)["accuracy"]
+    few = {name: change for name, change in probed.changes().items() if name in ("as they are", "turn -30", "move +6")}
+    for module in (perturb, probed):
+        monkeypatch.setattr(module, "changes", lambda: few)
+    perturb.probe(run, faces)
+    table = probed.orientation(run)
+    answers, _ = measures.measures(run.record.config, run.predictions, run.record.constants)["accuracy"]
     assert table["as they are"].tolist() == answers.tolist()
-    assert table["as they are"].mean() == pytest.approx(experiment.scores_of(run)["accuracy"].value)
+    assert table["as they are"].mean() == pytest.approx(measures.scores_of(run)["accuracy"].value)
     assert table["path"].tolist() == run.predictions["path"].tolist()
     assert (table["turn -30"] != table["as they are"]).any()
     assert records.Run(run.folder).files, "the sums beside it still agree"
@@ -55,7 +54,7 @@ def test_the_test_faces_labels_do_not_reach_the_training(faces, tmp_path):
         experiment.run(config, replace(faces, table=table, fingerprint=f"{i:016x}"), tmp_path, progress="none")
         for i, table in enumerate((faces.table, other))
     ]
-    first, second = (experiment.outputs_of(config, run.predictions) for run in runs)
+    first, second = (measures.outputs_of(config, run.predictions) for run in runs)
     assert np.array_equal(first, second)
     pd.testing.assert_frame_equal(runs[0].history, runs[1].history)
     values = [side([[run]], "accuracy").values for run in runs]
@@ -70,7 +69,7 @@ def test_predictions_of_one_run_never_judge_the_faces_of_another():
     ours = hand.run(category, people, hand.certain([2, 3, 4, 5] * 5, 12))
     for faces in (others, people.iloc[::-1], people.iloc[:-1]):
         with pytest.raises(UserError, match="other test faces or categories"):
-            experiment.join_ages(ours, hand.run(regression, faces, inside[: len(faces)]))
+            measures.join_ages(ours, hand.run(regression, faces, inside[: len(faces)]))
         with pytest.raises(UserError, match="other test faces than"):
             side(
                 [[ours], [hand.run(category, faces, hand.certain(np.zeros(len(faces), int), 12))]], "category_accuracy"

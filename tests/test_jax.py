@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from gralib import backend, grids, records, training
+from gralib import backend, batch, grids, records, training
 from gralib.config import configure
 from gralib.errors import UserError
-from gralib.experiment import outputs_of, run
+from gralib.experiment import run
+from gralib.measures import outputs_of
 
 PROGRAM = """
 import json, sys
@@ -71,7 +72,7 @@ def on_jax(program, drawn, store, settings, **env):
 @pytest.mark.xdist_group("grid")
 def test_jax_runs_the_same_grid_without_tensorflow(drawn, faces, tmp_path):
     names = on_jax(PROGRAM, drawn, tmp_path / "jax", TINY)
-    ours, problems = grids.run_grid(
+    ours, problems = batch.run_grid(
         grids.configs_of("gate_ablation", 1, preset="smoke", **TINY)[:2], drawn, faces, 1, tmp_path / "tf"
     )
     assert not problems

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gralib import blocks, claims, compare, contrasts, experiment, orientation
+from gralib import blocks, claims, compare, contrasts, measures, orientation, probed
 from gralib.config import PROTOCOLS, configure
 from gralib.errors import UserError
 from gralib.protocol import load
@@ -57,7 +57,7 @@ def test_the_likeliest_category_and_the_expected_age_are_two_rows():
     assert means["10-year categories, both, expected age"] == pytest.approx(0.6 * 25 + 0.4 * 65 - 24)
     table = compare.summary(found).set_index("setting")
     assert table["constant predictor"].unique() == [0], "the median of these faces is their age"
-    expected = experiment.join_ages(unsure, regression, "hard")["predicted"] - 24
+    expected = measures.join_ages(unsure, regression, "hard")["predicted"] - 24
     assert means["10-year categories, both, likeliest category"] == pytest.approx(expected.abs().mean())
 
 
@@ -264,7 +264,7 @@ def test_shares_of_wrong_labels_at_which_nobody_beats_the_constant_are_left_out(
 def changed(lost_by_turn, lost_by_move):
     """Return a probe's table: all right as they are, some faces lost by every turn or move to the left alone."""
     table = FACES[["path", "group"]].copy()
-    for name, (kind, step) in orientation.columns().items():
+    for name, (kind, step) in probed.changes().items():
         lost = (lost_by_turn if kind == "turn" else lost_by_move) if step < 0 else 0
         table[name] = (np.arange(300) >= lost).astype(int)
     return table
@@ -273,7 +273,7 @@ def changed(lost_by_turn, lost_by_move):
 def test_what_masks_save_is_the_trunks_loss_minus_ours(monkeypatch):
     ours, trunk = runs_of("C8", GATES[0], first(150)), runs_of("C8", {"gate": 1.0}, first(150))
     tables = {run.record.run_id: changed(30, 90) for run in ours} | {r.record.run_id: changed(90, 30) for r in trunk}
-    monkeypatch.setattr(orientation, "read", lambda run: tables.get(run.record.run_id))
+    monkeypatch.setattr(probed, "orientation", lambda run: tables.get(run.record.run_id))
     table = rows_of("C8", [*ours, *trunk])
     assert table["value"].tolist() == pytest.approx([0, 0.1, -0.1]), "of both, of turns, of shifts"
     assert table["verdict"].tolist() == ["contradicted", "supported", "contradicted"]

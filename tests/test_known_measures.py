@@ -4,7 +4,7 @@ import hand
 import numpy as np
 import pytest
 
-from gralib import ages, experiment
+from gralib import ages, experiment, measures
 from gralib.config import configure
 from gralib.errors import UserError
 
@@ -15,7 +15,7 @@ def made(task, truth, outputs, constants=None, genders="mf", **changes):
 
 def measured(run):
     """Return the values and the constant predictor's by name of the score, as lists."""
-    found = experiment.measures(run.record.config, run.predictions, run.record.constants)
+    found = measures.measures(run.record.config, run.predictions, run.record.constants)
     return {name: [side.tolist() for side in sides] for name, sides in found.items()}
 
 
@@ -119,10 +119,10 @@ def test_joins_of_two_runs_by_hand():
     remainder = np.zeros((2, 12))
     remainder[0, [1, 2]], remainder[1, [0, 5]] = [0.5, 0.1], [0.8, 0.4]
     category, regression = made("age_category", [20, 9], probability), made("age_regression", [20, 9], remainder)
-    soft, hard = (experiment.join_ages(category, regression, how)["predicted"] for how in ("soft", "hard"))
+    soft, hard = (measures.join_ages(category, regression, how)["predicted"] for how in ("soft", "hard"))
     np.testing.assert_allclose(soft, [0.4 * 15 + 0.6 * 21, 0.75 * 8 + 0.25 * 54])
     np.testing.assert_allclose(hard, [21, 8])
-    assert list(experiment.join_ages(category, regression)["predicted"]) == list(soft)
+    assert list(measures.join_ages(category, regression)["predicted"]) == list(soft)
 
 
 def test_joins_refuse_other_faces_another_order_and_another_width():
@@ -134,12 +134,12 @@ def test_joins_refuse_other_faces_another_order_and_another_width():
     wide = made("age_regression", [20, 9], np.full((2, 6), 0.5), age_width=20)
     for regression in (other, turned, wide):
         with pytest.raises(UserError, match="other test faces or categories than"):
-            experiment.join_ages(category, regression)
+            measures.join_ages(category, regression)
 
 
 def test_the_record_of_a_score_has_value_interval_and_constant():
     faces = hand.people([1, 2, 3, 4], groups=[0, 0, 1, 1])
-    found = experiment.score({"x": (np.array([1.0, 2, 5, 6]), np.array([0.0, 1, 0, 1]))}, faces["group"])["x"]
+    found = measures.score({"x": (np.array([1.0, 2, 5, 6]), np.array([0.0, 1, 0, 1]))}, faces["group"])["x"]
     assert (found.value, found.low, found.high, found.n, found.floor) == (3.5, 1.5, 5.5, 4, 0.5)
-    alone = experiment.score({"x": (np.array([1.0, 2]), np.array([1.0, 1]))}, faces["group"][:2])["x"]
+    alone = measures.score({"x": (np.array([1.0, 2]), np.array([1.0, 1]))}, faces["group"][:2])["x"]
     assert (alone.value, np.isnan(alone.low), np.isnan(alone.high)) == (1.5, True, True)

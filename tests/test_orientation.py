@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gralib import orientation
+from gralib import orientation, perturb, probed
 from gralib.errors import UserError
 
 PIXELS = np.zeros((2, 32, 32, 3), np.uint8)
@@ -12,27 +12,27 @@ PIXELS[:, 10:12, 20:24] = 255
 
 
 def test_no_step_changes_nothing():
-    assert np.array_equal(orientation.change(PIXELS, "turn", 0), PIXELS)
+    assert np.array_equal(perturb.change(PIXELS, "turn", 0), PIXELS)
 
 
 def test_moving_moves_to_the_right_and_repeats_the_edge():
-    moved = orientation.change(PIXELS, "move", 3)
+    moved = perturb.change(PIXELS, "move", 3)
     assert np.array_equal(moved[:, :, 3:], PIXELS[:, :, :-3])
     assert np.array_equal(moved[:, :, :3], np.repeat(PIXELS[:, :, :1], 3, axis=2))
-    assert np.array_equal(orientation.change(PIXELS, "move", -3)[:, :, :-3], PIXELS[:, :, 3:])
+    assert np.array_equal(perturb.change(PIXELS, "move", -3)[:, :, :-3], PIXELS[:, :, 3:])
 
 
 def test_turning_by_a_right_angle_is_exact_and_opposite_turns_cancel():
     turned = np.rot90(PIXELS, axes=(1, 2))
-    assert np.array_equal(orientation.change(PIXELS, "turn", 90), turned), "'+' turns against the clock"
-    assert np.array_equal(orientation.change(turned, "turn", -90), PIXELS)
-    there_and_back = orientation.change(orientation.change(PIXELS, "turn", 15), "turn", -15)
+    assert np.array_equal(perturb.change(PIXELS, "turn", 90), turned), "'+' turns against the clock"
+    assert np.array_equal(perturb.change(turned, "turn", -90), PIXELS)
+    there_and_back = perturb.change(perturb.change(PIXELS, "turn", 15), "turn", -15)
     assert np.abs(there_and_back.astype(int) - PIXELS).mean() < 2
-    assert orientation.change(PIXELS, "turn", 15).dtype == np.uint8
+    assert perturb.change(PIXELS, "turn", 15).dtype == np.uint8
 
 
 def table(as_is, changed):
-    hits = {name: np.asarray(as_is if not step else changed) for name, (_, step) in orientation.columns().items()}
+    hits = {name: np.asarray(as_is if not step else changed) for name, (_, step) in probed.changes().items()}
     return pd.DataFrame({"path": list("abcd"), "group": list("abcd"), **hits})
 
 
@@ -47,4 +47,4 @@ def test_a_loss_is_what_the_change_takes_away():
 def test_only_gender_runs_on_the_same_faces_are_read(made_up, faces, tmp_path):
     run = made_up(tmp_path, "age_category")
     with pytest.raises(UserError, match="expected a gender run on these faces"):
-        orientation.probe(run, faces)
+        perturb.probe(run, faces)

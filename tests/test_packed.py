@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gralib import compare, experiment, packed, records, transfer
+from gralib import compare, experiment, measures, packed, records, transfer
 from gralib.ages import join_soft
 from gralib.config import configure
 from gralib.errors import UserError
@@ -130,12 +130,12 @@ def test_runs_on_other_data_are_never_compared_though_paths_agree(made_up, tmp_p
     assert category.same_faces(regression)
     record = regression.record.model_copy(update={"fingerprint": "0" * 16})
     record = record.model_copy(update={"run_id": record.config.run_id(record.fingerprint)})
-    outputs = experiment.outputs_of(record.config, regression.predictions)
+    outputs = measures.outputs_of(record.config, regression.predictions)
     records.write_faces(tmp_path, "utkface", record.fingerprint, next(iter(faces_of(tmp_path))))
     other = records.write(tmp_path / record.run_id, record, regression.rows, outputs, regression.history)
     assert other.tested.equals(regression.tested) and not other.same_faces(regression)
     with pytest.raises(UserError, match="other test faces or categories"):
-        experiment.join_ages(category, other)
+        measures.join_ages(category, other)
     with pytest.raises(UserError, match=f"{other.record.run_id}: other test faces than {regression.record.run_id}"):
         compare.side([[regression], [other]], "remainder_error_years")
     ours, theirs = (compare.side([[run]], "remainder_error_years") for run in (regression, other))

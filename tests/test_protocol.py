@@ -12,7 +12,7 @@ import pytest
 from conftest import ROOT
 from typer.testing import CliRunner
 
-from gralib import grids, protocolcli, records, ruledates, simulation
+from gralib import batch, protocolcli, records, ruledates, simulation
 from gralib.cli import app
 from gralib.config import RunConfig, shape
 from gralib.errors import UserError
@@ -294,13 +294,13 @@ def test_runs_are_trained_stage_by_stage_on_real_faces_alone(project, protocol, 
     assert "expected real faces" in str(refused.exception)
     asked = []
     monkeypatch.setattr("gralib.faces.open_faces", lambda *_: SimpleNamespace(synthetic=False))
-    monkeypatch.setattr(grids, "run_grid", lambda configs, *_: (asked.append(configs) or [], []))
+    monkeypatch.setattr(batch, "run_grid", lambda configs, *_: (asked.append(configs) or [], []))
     assert gra("run", "--root", str(drawn)).exit_code == 0
     assert asked == [[c for c in protocol.stage(n) if c.dataset == "utkface"] for n in range(protocol.stages)]
     asked.clear()
     gra("run", "--pilot", "--root", str(drawn))
     assert asked == [protocol.pilot_configs()]
-    monkeypatch.setattr(grids, "run_grid", lambda *_: ([], ["one: broke"]))
+    monkeypatch.setattr(batch, "run_grid", lambda *_: ([], ["one: broke"]))
     assert "one: broke" in str(gra("run", "--root", str(drawn)).exception)
 
 

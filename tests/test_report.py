@@ -10,7 +10,7 @@ import pytest
 from conftest import ROOT
 from typer.testing import CliRunner
 
-from gralib import appendix, diagrams, experiment, records, report, transfer
+from gralib import appendix, diagrams, experiment, measures, records, report, transfer
 from gralib.cli import app
 from gralib.config import TASKS
 from gralib.errors import UserError
@@ -68,7 +68,7 @@ def test_folds_are_pooled_and_a_random_split_stands_beside_the_honest_one(root, 
     honest, random = studies(records.gather()[0])
     assert honest.folds == random.folds == 3
     row = honest.scores.set_index("score").loc["gender accuracy"]
-    found = [experiment.scores_of(run)["accuracy"] for run in honest.runs["gender"]]
+    found = [measures.scores_of(run)["accuracy"] for run in honest.runs["gender"]]
     means, sizes = [score.value for score in found], [score.n for score in found]
     assert row["value"] == pytest.approx(np.average(means, weights=sizes))
     assert row["sd of folds"] == pytest.approx(np.std(means, ddof=1))
@@ -198,7 +198,7 @@ def test_records_survive_the_round_trip_and_are_kept_once(filled, root):
 def test_runs_of_another_machine_come_in_whole_or_not_at_all(root, made_up, tmp_path):
     ours, theirs = made_up(root / records.KEPT, "gender"), made_up(tmp_path, "gender")
     later = theirs.record.model_copy(update={"finished": "2027-01-01T00:00:00+00:00", "seconds": 99})
-    outputs = experiment.outputs_of(theirs.record.config, theirs.predictions)
+    outputs = measures.outputs_of(theirs.record.config, theirs.predictions)
     records.write(theirs.folder, later, theirs.rows, outputs, theirs.history)
     new = made_up(tmp_path, "age_category")
     assert transfer.merge(tmp_path) == ([new.folder.name], [ours.folder.name])
@@ -215,7 +215,7 @@ def test_runs_of_another_machine_come_in_whole_or_not_at_all(root, made_up, tmp_
 
 def test_gra_run_says_the_scores_that_the_predictions_give(root, made_up, drawn):
     run = made_up(root / records.STORE, "gender", skill=0.4)
-    score = experiment.scores_of(run)["accuracy"]
+    score = measures.scores_of(run)["accuracy"]
     words = ["run", "--task", "gender", "--root", str(drawn), "--preset", "smoke", "--set", "epochs=3"]
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0 and result.stdout == f"{run.record.run_id}\n"
@@ -238,7 +238,7 @@ def test_real_faces_come_before_synthetic_ones(filled, root, made_up, monkeypatc
     real = run.record.model_copy(update={"synthetic": False, "fingerprint": "0" * 16, "run_id": "x"})
     real = real.model_copy(update={"run_id": real.config.run_id(real.fingerprint)})
     records.write_faces(root / records.STORE, real.config.dataset, real.fingerprint, run.tested)
-    outputs, rows = experiment.outputs_of(real.config, run.predictions), np.arange(len(run.rows))
+    outputs, rows = measures.outputs_of(real.config, run.predictions), np.arange(len(run.rows))
     records.write(root / records.STORE / real.run_id, real, rows, outputs, run.history)
     found = studies(records.gather()[0])
     assert [s.first.record.synthetic for s in found] == [False, True]

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gralib import classical, experiment, labels, training
+from gralib import classical, experiment, labels, measures, training
 from gralib.batches import Batches
 from gralib.config import configure
 from gralib.protocols import split
@@ -97,7 +97,7 @@ def test_constants_are_those_of_the_training_faces_alone(task, constants, lopsid
     found = dict(done.record.constants)
     assert task == "gender" or found.pop("category_means")[2:4] == [20, 33]
     assert found == constants
-    _, floor = experiment.measures(config, done.predictions, done.record.constants)[
+    _, floor = measures.measures(config, done.predictions, done.record.constants)[
         "accuracy" if task == "gender" else "category_mae_years"
     ]
     truth = done.predictions
@@ -251,7 +251,7 @@ def test_the_epoch_of_the_lowest_loss_is_kept_and_what_trains_is_the_training_si
     parts = split(config, faces.table)
     known = faces.table["gender"].notna().to_numpy()
     test, train = (rows[known[rows]] for rows in (parts.test, parts.train))
-    outputs = experiment.outputs_of(config, done.predictions)
+    outputs = measures.outputs_of(config, done.predictions)
     np.testing.assert_allclose(outputs, script.model.predict(faces.pixels[test], verbose=0), atol=1e-3)
     assert [epoch for epoch, *_ in script.epochs] == [0, 1, 2]
     for _, rows, truth in script.epochs:
@@ -280,7 +280,7 @@ def test_the_strength_of_the_lowest_loss_is_kept(faces, monkeypatch, tmp_path):
     monkeypatch.setattr(classical, "loss_of", lambda *_: 0.0)
     alone, *_ = classical.fit(config, faces.pixels, faces.table, train, parts.validation[known[parts.validation]])
     expected = classical.predict(config, alone, classical.features(faces.pixels[test]), 2)
-    np.testing.assert_allclose(experiment.outputs_of(config, done.predictions), expected, atol=1e-3)
+    np.testing.assert_allclose(measures.outputs_of(config, done.predictions), expected, atol=1e-3)
 
 
 def test_the_arithmetic_is_the_configured_one():

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from gralib.experiment import outputs_of, scores_of
+from gralib.measures import outputs_of, scores_of
 from gralib.records import PREDICTIONS, Run
 from gralib.surroundings import CODE
 
