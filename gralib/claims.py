@@ -32,7 +32,7 @@ COLUMNS = [
     "seeds_to_settle", "rule", "rule_date", "run_ids",
 ]  # fmt: skip
 EQUATIONS = "reports/equations.json"
-"""Written by `gra equations`: the exact checks."""
+"""Written by `gra checks`: the exact checks."""
 TABLE = "reports/tables/claims.csv"
 """The decision table."""
 
@@ -167,7 +167,7 @@ def _unrun(rule: Rule, role: str) -> list[Row]:
     path = from_root(EQUATIONS)
     checks = [c for c in json.loads(path.read_text())["checks"] if c["claim"] == rule.id] if path.exists() else []
     if not checks:
-        return [{**base, "verdict": "not run", "finding": "gra equations writes it"}]
+        return [{**base, "verdict": "not run", "finding": "gra checks writes it"}]
     verdict: Verdict = "supported" if all(check["holds"] for check in checks) else "contradicted"
     base |= {"verdict": verdict, "finding": "", "role": "part"}
     rows = [{**base, "what": c["what"], "value": c["value"]} for c in checks]

@@ -293,12 +293,12 @@ def notebook_command(
         print(notebooks.publish(html.with_suffix(".ipynb"), f"reports/executed/{name}.html"))
 
 
-@app.command("equations")
-def equations_command() -> None:
-    """Check the claims that need no data (C1 to C3) and write them down for the report."""
+@app.command("checks")
+def checks_command() -> None:
+    """Check the claims that need no data (C1 to C3, C20); write them and the network's layers for the report."""
     from gralib.equations import write
 
-    print(write())
+    print(*write(), sep="\n")
 
 
 @app.command("report")

@@ -1,4 +1,7 @@
-"""The claims that need no data, C1 to C3 and C20: checked on the network as built, and written down for the report."""
+"""The claims that need no data, C1 to C3 and C20: checked on the network as built, and written down for the report.
+
+Beside them goes a list of its layers, from which the report draws it without a backend.
+"""
 
 import json
 from pathlib import Path
@@ -65,9 +68,23 @@ def check(width: int = 8, seed: int = 0) -> list[dict[str, Any]]:
     return found
 
 
-def write(path: str | Path = "reports/equations.json") -> Path:
-    """Write the checks with where they were made, and return the file."""
-    file = from_root(path)
-    checks = check()
-    write_text(file, json.dumps({"checks": checks, "environment": backend.environment()}, indent=1) + "\n")
-    return file
+def layers() -> list[dict[str, Any]]:
+    """Return the layers of the published network in order: name, inputs (names), shape of the output, parameters."""
+    backend.start()
+    from gralib.network import gra_net
+
+    rows = []
+    for operation in gra_net().operations:
+        inputs = [tensor._keras_history.operation.name for tensor in operation._inbound_nodes[-1].input_tensors]
+        count = sum(int(np.prod(w.shape)) for w in getattr(operation, "trainable_weights", ()))
+        shape = [int(size) for size in operation.output.shape[1:]]
+        rows.append({"name": operation.name, "inputs": inputs, "shape": shape, "parameters": count})
+    return rows
+
+
+def write(folder: str | Path = "reports") -> list[Path]:
+    """Write the checks with where they were made (equations.json) and the layers (network.json); return both files."""
+    checks, network = (from_root(folder) / name for name in ("equations.json", "network.json"))
+    write_text(checks, json.dumps({"checks": check(), "environment": backend.environment()}, indent=1) + "\n")
+    write_text(network, "[\n" + ",\n".join(json.dumps(layer) for layer in layers()) + "\n]\n")
+    return [checks, network]

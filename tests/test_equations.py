@@ -11,12 +11,14 @@ from gralib.attention import GatedAttention
 
 
 def test_what_is_committed_comes_out_again_and_holds(tmp_path):
-    found = json.loads(equations.write(tmp_path / "equations.json").read_text())
+    found = json.loads(equations.write(tmp_path)[0].read_text())
     committed = json.loads((ROOT / "reports/equations.json").read_text())
     assert [(c["claim"], c["what"]) for c in found["checks"]] == [(c["claim"], c["what"]) for c in committed["checks"]]
     assert all(c["holds"] for c in found["checks"] + committed["checks"])
     assert [c["value"] for c in found["checks"] if c["claim"] == "C2"] == [33_019_013]
     assert found["environment"]["threads"] == 1
+    written, drawn_from = (folder / "network.json" for folder in (tmp_path, ROOT / "reports"))
+    assert written.read_bytes() == drawn_from.read_bytes(), "the report draws the network as it is built"
 
 
 def test_a_wrong_gate_count_and_gradient_are_noticed(monkeypatch):

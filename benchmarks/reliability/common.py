@@ -46,7 +46,7 @@ def study_root(folder: Path) -> Path:
         for name in ("notebooks", "gralib"):
             (part / name).symlink_to(ROOT / name)
         for path in (ROOT / "reports").iterdir():
-            if path.name in ("equations.json", "literature.csv") or path.suffix == ".yaml":
+            if path.name in ("equations.json", "network.json", "literature.csv") or path.suffix == ".yaml":
                 shutil.copy(path, part / "reports")
         folder.mkdir(exist_ok=True)
         for path in part.iterdir():
