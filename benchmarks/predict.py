@@ -25,7 +25,7 @@ def export(width: int, folder: Path) -> None:
     from gralib.export import onnx_of
     from gralib.labels import class_names
     from gralib.networkfile import Card
-    from gralib.training import build
+    from gralib.training.fit import build
 
     for task in TASKS["utkface"]:
         config = configure("laptop", width=width, task=task)

@@ -40,12 +40,12 @@ def begin(nudge: float) -> tuple:
     backend.start(1)
     import numpy as np
 
-    from gralib.batches import Batches
     from gralib.config import configure
-    from gralib.datasets import find_root
-    from gralib.faces import open_faces
+    from gralib.data.faces import open_faces
+    from gralib.data.formats import find_root
     from gralib.labels import targets
-    from gralib.training import prepare
+    from gralib.training.augmentation import Batches
+    from gralib.training.fit import prepare
 
     config = configure("laptop")
     faces = open_faces("utkface", find_root("utkface", "data/synthetic/utkface"), progress=False)

@@ -75,7 +75,7 @@ class RunConfig(BaseModel):
     """Two genders (7.1.1); one of the two age networks (7.1.2): category, or remainder inside it; or the eight age
     groups of Adience."""
     protocol: Protocol = "grouped"
-    """Who trains and who tests; see `gralib.protocols`. Not stated in the paper."""
+    """Who trains and who tests; see `gralib.data.splits`. Not stated in the paper."""
     folds: int = Field(5, ge=2, le=100)
     """Parts that `grouped` and `random` divide the faces into; one of them tests."""
     fold: int = Field(0, ge=0, le=999)
@@ -98,7 +98,7 @@ class RunConfig(BaseModel):
     last epoch counts. Not stated in the paper."""
 
     network: Literal["gra_net", "residual", "levi_hassner", "savchenko", "separable", "hog"] = "gra_net"
-    """GRA_Net, or what it is compared with; see `gralib.baselines` and `gralib.classical`."""
+    """GRA_Net, or what it is compared with; see `gralib.model.baselines` and `gralib.training.hog`."""
     width: int = Field(32, ge=1, le=256)
     """Channels of the stem. Not stated in the paper: 32 gives its 33 million parameters in the published layout."""
     attention: Literal["mixed", "channel", "spatial"] = "mixed"

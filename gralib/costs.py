@@ -13,8 +13,8 @@ import keras
 import pandas as pd
 
 from gralib.config import Dataset, RunConfig, configure_tasks
-from gralib.grids import GRIDS, configs_of
-from gralib.training import build
+from gralib.training.fit import build
+from gralib.training.grids import GRIDS, configs_of
 
 SEEDS = 5
 KEPT: dict[Dataset, int] = {"fgnet": 1002, "afad": 164432, "wikipedia": 38138, "utkface": 23700, "adience": 17095}

@@ -145,7 +145,7 @@ def publish(executed: str | Path, out: str | Path) -> Path:
     exporter = HTMLExporter(template_name="basic", exclude_input_prompt=True, exclude_output_prompt=True)
     exporter.exclude_anchor_links = True
     body, _ = exporter.from_notebook_node(notebook)
-    templates = jinja2.Environment(loader=jinja2.PackageLoader("gralib"), autoescape=True)
+    templates = jinja2.Environment(loader=jinja2.PackageLoader("gralib.report"), autoescape=True)
     colours = HtmlFormatter(style="default").get_style_defs(".highlight")
     reachable = re.sub(r"<(pre\b|div(?= class=\"output_html))", r'<\1 tabindex="0"', body)  # by keyboard, to scroll
     page = templates.get_template("notebook.html.j2").render(title=source.stem, body=reachable, colours=colours)

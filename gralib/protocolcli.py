@@ -18,8 +18,9 @@ Pilot = Annotated[bool, typer.Option("--pilot", help="The pilot's runs, which me
 @app.command("runs")
 def runs_command(workers: Workers = 2) -> None:
     """Say how many runs every claim needs, how many are done, and how long the rest will take."""
-    from gralib import batch, claims, records
-    from gralib.protocol import load
+    from gralib.evaluation import claims
+    from gralib.evaluation.protocol import load
+    from gralib.training import batch, records
 
     protocol = load()
     known = {run.record.config: run for run in records.gather()[0] if not run.record.synthetic}
@@ -36,10 +37,11 @@ def runs_command(workers: Workers = 2) -> None:
 @app.command("run")
 def run_command(dataset: Dataset = "utkface", root: Root = "", workers: Workers = 2, pilot: Pilot = False) -> None:
     """Train what is left of the protocol's runs on one data set, stage by stage; stop it any time and call it again."""
-    from gralib import batch, claims, records
-    from gralib.datasets import find_root
-    from gralib.faces import open_faces
-    from gralib.protocol import load
+    from gralib.data.faces import open_faces
+    from gralib.data.formats import find_root
+    from gralib.evaluation import claims
+    from gralib.evaluation.protocol import load
+    from gralib.training import batch, records
 
     protocol, place = load(), find_root(dataset, root)
     faces = open_faces(dataset, place)
@@ -59,8 +61,8 @@ def run_command(dataset: Dataset = "utkface", root: Root = "", workers: Workers 
 
 def _probe(protocol, run, faces) -> None:
     """Look into a trained network where a score asks for it and its weights are here."""
-    from gralib import inspection, perturb
-    from gralib.outcomes import probe_of
+    from gralib.evaluation.outcomes import probe_of
+    from gralib.training import inspection, perturb
 
     wanted = protocol.scores_of(run.record.config) if (run.folder / "weights.npz").exists() else set()
     probes = {probe_of(score) for score in wanted}
@@ -73,8 +75,9 @@ def _probe(protocol, run, faces) -> None:
 @app.command("check")
 def check_command() -> None:
     """Compare the commit of every rule with its first run; fails where a rule is younger than a run it judges."""
-    from gralib import records, ruledates
-    from gralib.protocol import load
+    from gralib.evaluation import ruledates
+    from gralib.evaluation.protocol import load
+    from gralib.training import records
 
     found = ruledates.check(load(), records.gather()[0])
     for checked in found:
@@ -86,7 +89,7 @@ def check_command() -> None:
 @app.command("simulate")
 def simulate_command() -> None:
     """Try the whole procedure on numbers whose truth is known, and write the table."""
-    from gralib import simulation
+    from gralib.evaluation import simulation
     from gralib.files import write_text
 
     write_text(from_root(SIMULATION), simulation.table().to_csv(index=False, float_format="%.4g"))
@@ -96,6 +99,7 @@ def simulate_command() -> None:
 @app.command("table")
 def table_command() -> None:
     """Write the decision table from all records: reports/tables/claims.csv."""
-    from gralib import claims, records
+    from gralib.evaluation import claims
+    from gralib.training import records
 
     print(claims.write(records.gather()[0]))

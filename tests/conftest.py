@@ -10,7 +10,7 @@ import pytest
 import tiny
 
 from gralib import backend
-from gralib.faces import open_faces
+from gralib.data.faces import open_faces
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
@@ -69,8 +69,10 @@ def shared():
 @pytest.fixture(scope="session")
 def made_up(faces):
     """A function that writes a finished run with made-up outputs to a store: for what reads records."""
-    from gralib import experiment, labels, protocols, records
+    from gralib import labels
     from gralib.config import RunConfig, configure
+    from gralib.data import splits
+    from gralib.training import experiment, records
 
     def ideal(config, table):
         """Return the outputs of a network that knows everything."""
@@ -84,7 +86,7 @@ def made_up(faces):
         """
         config = task if isinstance(task, RunConfig) else configure("smoke", task=task, epochs=3, **changes)
         task = config.task
-        parts = protocols.split(config, faces.table)
+        parts = splits.split(config, faces.table)
         known = faces.table[labels.LABEL[task]].notna().to_numpy()
         train, validation, test = (rows[known[rows]] for rows in (parts.train, parts.validation, parts.test))
         count = len(labels.class_names(config))

@@ -18,16 +18,17 @@ import numpy as np
 import tiny
 from PIL import Image
 
-from gralib import compare, perturb
 from gralib.config import configure
-from gralib.datasets import adience, fgnet, wikipedia
-from gralib.decoding import decode
+from gralib.data.decoding import decode
+from gralib.data.formats import adience, fgnet, wikipedia
+from gralib.data.manifest import Row
+from gralib.evaluation import compare
+from gralib.evaluation.measures import measures, outputs_of
+from gralib.evaluation.study import studies
 from gralib.files import write_text
-from gralib.manifest import Row
-from gralib.measures import measures, outputs_of
-from gralib.records import Run
-from gralib.scores import interval
-from gralib.study import studies
+from gralib.metrics import interval
+from gralib.training import perturb
+from gralib.training.records import Run
 
 HERE = Path(__file__).resolve().parent / "golden"
 TOLERANCE = {

@@ -8,7 +8,7 @@ import sys
 import pytest
 from conftest import ROOT
 
-from gralib import grids
+from gralib.training import grids
 
 
 def gra(*words, **environment):
@@ -121,7 +121,7 @@ def test_a_home_in_quotes_is_a_home(drawn, tmp_path):
 
 
 def test_what_nobody_foresaw_is_one_line_too_and_its_place_is_shown_when_asked_for(tmp_path):
-    code = "from gralib import cli, records; records.find = lambda *_: 1 / 0; cli.main()"
+    code = "from gralib import cli; from gralib.training import records; records.find = lambda *_: 1 / 0; cli.main()"
     plain, shown = (
         subprocess.run([sys.executable, "-c", code, "keep", "x", *more], cwd=ROOT, capture_output=True, text=True)
         for more in ([], ["--debug"])
@@ -133,7 +133,7 @@ def test_what_nobody_foresaw_is_one_line_too_and_its_place_is_shown_when_asked_f
 
 
 def test_figures_are_drawn_whatever_windows_the_environment_asks_for():
-    code = "from gralib import cli; cli.app = lambda args: __import__('gralib.figures'); cli.main()"
+    code = "from gralib import cli; cli.app = lambda args: __import__('gralib.report.figures'); cli.main()"
     env = {**os.environ, "MPLBACKEND": "foo"}
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True)
     assert (result.returncode, result.stderr) == (0, "")
@@ -173,7 +173,8 @@ def test_synthesize_writes_a_set_and_refuses_to_overwrite_it(tmp_path):
 
 
 def test_with_nothing_downloaded_faces_are_drawn(tmp_path, monkeypatch):
-    from gralib.datasets import find_root, synthetic
+    from gralib import synthetic
+    from gralib.data.formats import find_root
 
     monkeypatch.setattr("gralib.errors.ROOT", tmp_path)
 
@@ -198,8 +199,9 @@ def test_with_nothing_downloaded_faces_are_drawn(tmp_path, monkeypatch):
 
 
 def test_two_that_draw_the_same_faces_at_once_both_find_them(tmp_path, monkeypatch):
-    from gralib import datasets
-    from gralib.datasets import find_root, synthetic
+    from gralib import synthetic
+    from gralib.data import formats
+    from gralib.data.formats import find_root
 
     monkeypatch.setattr("gralib.errors.ROOT", tmp_path)
     write = synthetic.write
@@ -221,4 +223,4 @@ def test_two_that_draw_the_same_faces_at_once_both_find_them(tmp_path, monkeypat
     place = find_root("utkface")
     assert (place / "SYNTHETIC.txt").exists()
     assert [p.name for p in place.parent.iterdir()] == ["utkface"], "nothing unfinished is left"
-    assert datasets.load("utkface", place).source.synthetic
+    assert formats.load("utkface", place).source.synthetic

@@ -6,8 +6,8 @@ import pytest
 
 from gralib import costs
 from gralib.config import configure
-from gralib.network import gra_net
-from gralib.training import build
+from gralib.model.network import gra_net
+from gralib.training.fit import build
 
 
 def test_arithmetic_is_counted_layer_by_layer():

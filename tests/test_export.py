@@ -13,10 +13,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from gralib import ages, cli, export, labels, networkfile, predict, records, training
+from gralib import ages, cli, export, labels, networkfile, predict
 from gralib.config import configure
 from gralib.errors import UserError
-from gralib.network import gate_layers, mask_model
+from gralib.model.network import gate_layers, mask_model
+from gralib.training import fit, records
 
 FACES = np.random.default_rng(3).integers(0, 256, (70, 32, 32, 3)).astype("uint8")
 CLOSE = {"rtol": 0, "atol": 1e-4}
@@ -55,9 +56,9 @@ def run_of(tmp_path_factory):
         record = SimpleNamespace(config=config, run_id=config.run_id("0" * 12), fingerprint="0" * 12, synthetic=True)
         run = SimpleNamespace(folder=tmp_path_factory.mktemp("run"), record=record)
         if config.network != "hog":
-            model = training.build(config)
+            model = fit.build(config)
             liven(model)
-            training._save(run.folder / "weights.npz", model.weights)
+            fit._save(run.folder / "weights.npz", model.weights)
         return run
 
     return make
@@ -79,8 +80,8 @@ def exported(run_of):
     def make(name):
         run = run_of(**{"task": name, **NETWORKS[name]})
         config = run.record.config
-        model = training.build(config.model_copy(update={"precision": "float32"}))
-        training.load_weights(model, run.folder)
+        model = fit.build(config.model_copy(update={"precision": "float32"}))
+        fit.load_weights(model, run.folder)
         outputs = np.asarray(model(FACES))
         if config.mirrored_prediction:
             outputs = (outputs + np.asarray(model(FACES[:, :, ::-1]))) / 2

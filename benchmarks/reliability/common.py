@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from gralib.measures import outputs_of, scores_of
-from gralib.records import PREDICTIONS, Run
+from gralib.evaluation.measures import outputs_of, scores_of
 from gralib.surroundings import CODE
+from gralib.training.records import PREDICTIONS, Run
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
