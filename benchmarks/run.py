@@ -72,7 +72,7 @@ def training_gflop(width: int) -> float:
     from gralib import backend
 
     backend.start()
-    from gralib.costs import forward_gflop
+    from costs import forward_gflop
     from gralib.model.network import gra_net
 
     return 3 * forward_gflop(gra_net(width=width))

@@ -113,7 +113,7 @@ def costs() -> dict:
     from gralib import backend
 
     backend.start(1)
-    from gralib.costs import Machine, cost, runs_of_study, work
+    from costs import Machine, cost, runs_of_study, work
 
     bench = json.loads((ROOT / "reports" / "benchmarks.json").read_text())
     laptop = bench["raw"]["gralib-32"]["faces_per_s"] * bench["figures"]["training_gflop_per_face"]["32"]

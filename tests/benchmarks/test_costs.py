@@ -4,7 +4,7 @@ import keras
 import pandas as pd
 import pytest
 
-from gralib import costs
+import costs
 from gralib.config import configure
 from gralib.model.network import gra_net
 from gralib.training.fit import build
