@@ -73,6 +73,7 @@ def training_gflop(width: int) -> float:
 
     backend.start()
     from costs import forward_gflop
+
     from gralib.model.network import gra_net
 
     return 3 * forward_gflop(gra_net(width=width))

@@ -41,8 +41,9 @@ def data_check(
     """Read every file, decode every picture once, and account for all of them."""
     from gralib.data.audit import contradictions
     from gralib.data.faces import open_faces
-    from gralib.data.formats import PUBLISHED, find_root, load
+    from gralib.data.formats import find_root, load
     from gralib.data.manifest import account, summary
+    from gralib.registry import data_sets
 
     place = find_root(name, root)
     manifest = load(name, place)
@@ -67,7 +68,7 @@ def data_check(
         if counts["reason"].str.contains("not here").any():
             print(f"what is not here: gra data how-to {name} says how to get it")
         if not manifest.source.synthetic:
-            print(f"published: {PUBLISHED[name]} pictures")
+            print(f"published: {data_sets()[name].pictures or 'nobody says how many'} pictures")
         if not trouble:
             print(f"{'synthetic' if faces.synthetic else 'real'} faces, fingerprint {faces.fingerprint}")
     if trouble:
@@ -114,12 +115,12 @@ def data_synthesize(
     seed: Annotated[int, typer.Option(help="Same seed, same pictures.", min=0)] = 0,
 ) -> None:
     """Draw synthetic faces and write them as the real data set is published, its flaws included."""
-    from gralib import synthetic
+    from gralib.data.formats import draw
     from gralib.errors import from_root
 
     folder = from_root(out or f"data/synthetic/{layout}")
     try:
-        count = synthetic.write(layout, folder, subjects, seed)
+        count = draw(layout, folder, subjects, seed)
     except (ValueError, FileExistsError) as error:
         raise UserError(str(error)) from None
     print(f"{folder}: {count} files")
@@ -144,7 +145,7 @@ def run_command(
     from gralib.data.faces import open_faces
     from gralib.data.formats import find_root
 
-    standard = PROTOCOLS.get(dataset, {})  # type: ignore[call-overload]
+    standard = PROTOCOLS.get(dataset, {})
     changes = words.changes(change, {"task": "--task", "dataset": "--dataset", "preset": "--preset"})
     config = configure(preset, **{**standard, "dataset": dataset, "task": task, **changes})
     faces = open_faces(dataset, find_root(dataset, root), progress=progress == "bar")
@@ -190,7 +191,7 @@ def grid_command(
     own = {"dataset": "--dataset", "preset": "--preset", "seed": "--seeds", "task": "the grid"}
     changes, configs = words.changes(change, varied | own), []
     for name in names:
-        configs += grids.configs_of(name, wanted[name], dataset, preset, **changes)  # type: ignore[arg-type]
+        configs += grids.configs_of(name, wanted[name], dataset, preset, **changes)
     parts = grids.parts_of(configs)
     if part > len(parts):
         raise UserError(f"part: expected 1 to {len(parts)}, got {part}")

@@ -7,33 +7,18 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from gralib.errors import UserError
+from gralib.registry import Task, data_sets
 
 Preset = Literal["smoke", "laptop", "paper"]
-Task = Literal["gender", "age_category", "age_regression", "age_group"]
-Dataset = Literal["fgnet", "afad", "wikipedia", "utkface", "adience"]
+Dataset = Annotated[str, AfterValidator(lambda name: _known(name))]
 Recipe = Literal["keras", "tuned"]
 Protocol = Literal["grouped", "official", "leave_one_out", "random"]
-TASKS: dict[Dataset, tuple[Task, ...]] = {
-    "fgnet": ("age_category", "age_regression"),
-    "afad": ("gender", "age_category", "age_regression"),
-    "wikipedia": ("gender", "age_category", "age_regression"),
-    "utkface": ("gender", "age_category", "age_regression"),
-    "adience": ("gender", "age_group"),
-}
+TASKS: dict[str, tuple[Task, ...]] = {name: data.tasks for name, data in data_sets().items()}
 """What the labels of each data set allow: FG-NET publishes no gender, Adience age groups instead of ages."""
-TITLES: dict[Dataset, str] = {
-    "fgnet": "FG-NET", "afad": "AFAD", "wikipedia": "Wikipedia (IMDB-WIKI)", "utkface": "UTKFace", "adience": "Adience",
-}  # fmt: skip
+TITLES: dict[str, str] = {name: data.title for name, data in data_sets().items()}
 """The data sets as the literature writes them."""
-PROTOCOLS: dict[Dataset, dict[str, Any]] = {
-    "fgnet": {"folds": 10},
-    "afad": {},
-    "wikipedia": {},
-    "utkface": {},
-    "adience": {"protocol": "official"},
-}
-"""The honest protocol of each data set, as a change of `RunConfig`'s defaults. FG-NET's is leave one person out (82
-folds); ten folds of persons are what a laptop does."""
+PROTOCOLS: dict[str, dict[str, Any]] = {name: data.protocol for name, data in data_sets().items()}
+"""The honest protocol of each data set, as a change of `RunConfig`'s defaults."""
 Number = Annotated[float, AfterValidator(lambda value: value + 0.0)]
 """A float whose -0.0 is 0.0, so that one value has one address."""
 Counts = Annotated[tuple[Annotated[int, Field(ge=1, le=8)], ...], Field(strict=False)]
@@ -51,6 +36,12 @@ RECIPES: dict[Recipe, dict[str, Any]] = {
     "tuned": {"epochs": 18},
 }
 """How a network is trained: with Keras' defaults around what the paper says, or as chosen on validation faces."""
+
+
+def _known(name: str) -> str:
+    if name not in TASKS:
+        raise ValueError(f"expected one of {', '.join(TASKS)}")
+    return name
 
 
 class RunConfig(BaseModel):
@@ -178,8 +169,10 @@ class RunConfig(BaseModel):
             raise ValueError(f"mixup: expected 0 for age_regression, whose targets can't be mixed, got {self.mixup}")
         if self.protocol in ("grouped", "random") and self.fold >= self.folds:
             raise ValueError(f"fold: expected 0 to {self.folds - 1}, got {self.fold}")
-        if self.protocol == "official" and (self.dataset != "adience" or self.fold > 4):
-            raise ValueError(f"protocol: official is for folds 0 to 4 of adience, got {self.dataset}, fold {self.fold}")
+        published = [name for name, own in PROTOCOLS.items() if own.get("protocol") == "official"]
+        if self.protocol == "official" and (self.dataset not in published or self.fold > 4):
+            sets = " or ".join(published)
+            raise ValueError(f"protocol: official is for folds 0 to 4 of {sets}, got {self.dataset}, fold {self.fold}")
         if self.label_noise and self.age_width == 117 and self.task in ("age_category", "age_regression"):
             raise ValueError(f"label_noise: expected 0 where one age category holds everybody, got {self.label_noise}")
         if self.masks == "one" and self.groups > 1:
@@ -238,7 +231,7 @@ def ignored(config: RunConfig) -> set[str]:
         out |= {"start"}  # no residual units: the start is Glorot's
     if not config.label_noise:
         out |= {"noise"}
-    if config.gate != "trainable":
+    if not isinstance(config.gate, str):
         out |= {"gate_rate"}
     if config.task in ("gender", "age_group") and config.network != "savchenko":
         out |= {"age_width"}
@@ -305,7 +298,7 @@ def explain(error: ValidationError) -> str:
             known = ", ".join(RunConfig.model_fields)
             parts.append(f"{name}: unknown; the fields are {known}")
         elif name:
-            message = item["msg"].replace("Input should be ", "expected ")
+            message = item["msg"].replace("Input should be ", "expected ").removeprefix("Value error, ")
             parts.append(f"{name}: {message}, got {item['input']!r}")
         else:
             parts.append(item["msg"].removeprefix("Value error, "))

@@ -9,14 +9,9 @@ import pooch
 import requests
 from tqdm import tqdm
 
-from gralib.data.formats import DATASETS
 from gralib.errors import UserError, from_root
+from gralib.registry import data_sets
 
-DOWNLOADS = {
-    "fgnet": "http://yanweifu.github.io/FG_NET_data/FGNET.zip",
-    "wikipedia": "https://data.vision.ee.ethz.ch/cvl/rrothe/imdb-wiki/static/wiki_crop.tar",
-}
-"""What is offered without a form, by data set. No hashes are published."""
 BLOCK = 1 << 16
 """Bytes taken at a time; of a line that breaks at most so many are lost."""
 TIMEOUT = 60
@@ -24,15 +19,17 @@ TIMEOUT = 60
 
 
 def how_to(name: str) -> str:
-    """Return the section of data/README.md about a data set.
+    """Return the section of data/README.md about a data set, or what its module says where there is none.
 
     Raises:
         UserError: an unknown data set.
     """
-    if name not in DATASETS:
-        raise UserError(f"dataset: expected one of {', '.join(DATASETS)}, got {name!r}")
+    if name not in data_sets():
+        raise UserError(f"dataset: expected one of {', '.join(data_sets())}, got {name!r}")
     sections = from_root("data/README.md").read_text().split("\n## ")
-    return next(text for text in sections if f"`data/{name}/" in text).strip()
+    known = data_sets()[name]
+    said = known.get or f"{known.title}: nobody wrote down how to get it; its files go into `data/{name}/`"
+    return next((text for text in sections if f"`data/{name}/" in text), said).strip()
 
 
 def fetch(name: str, url: str = "", sha256: str | None = None) -> list[Path]:
@@ -47,7 +44,7 @@ def fetch(name: str, url: str = "", sha256: str | None = None) -> list[Path]:
         UserError: a data set that needs a form, no answer, a file cut short, or a wrong hash.
     """
     how_to(name)
-    address = url or DOWNLOADS.get(name, "")
+    address = url or data_sets()[name].address
     if not address:
         raise UserError(f"{name}: cannot be fetched without a person; see gra data how-to {name}")
     folder = from_root(f"data/{name}")

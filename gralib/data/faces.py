@@ -17,7 +17,7 @@ from tqdm import tqdm
 from gralib.data import cache as store
 from gralib.data import repeats
 from gralib.data.decoding import SIZE, decode
-from gralib.data.formats import load
+from gralib.data.formats import find_root, load
 from gralib.data.manifest import account
 from gralib.data.sources import Source, Unreadable
 from gralib.errors import UserError, from_root, writing
@@ -61,21 +61,22 @@ class Faces:
         return len(self.table)
 
 
-def open_faces(dataset: str, root: str | Path, cache: str | Path = "cache", progress: bool = True) -> Faces:
+def open_faces(dataset: str, root: str | Path = "", cache: str | Path = "cache", progress: bool = True) -> Faces:
     """Return the faces at `root`, decoding them if that has not been done since they last changed.
 
     What the cache holds is believed only if its bytes are those once written; else they are decoded again.
 
     Args:
         dataset: name of the loader.
-        root: folder or archive, as downloaded; a relative path starts at the project's root.
+        root: folder or archive, as downloaded; a relative path starts at the project's root. Without it the faces are
+            looked for, or drawn, see `formats.find_root`.
         cache: folder for the decoded pixels.
         progress: show a bar while decoding.
 
     Raises:
         UserError: nothing usable at `root`, or a cache that cannot be written.
     """
-    manifest = load(dataset, from_root(root))
+    manifest = load(dataset, find_root(dataset, root))
     if manifest.kept.empty:
         most = manifest.rows["reason"].value_counts().index[0]
         raise UserError(f"{manifest.source.path}: {len(manifest.rows)} rows, no usable picture; most: {most}")

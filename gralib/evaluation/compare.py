@@ -147,7 +147,7 @@ def sides(
     grid = grids.GRIDS[name]
     found = {}
     for setting in grid.settings:
-        by_seed = grids.by_seed(name, setting, runs, dataset, preset, **fields)  # type: ignore[arg-type]
+        by_seed = grids.by_seed(name, setting, runs, dataset, preset, **fields)
         if by_seed:
             join = "hard" if setting.get("join") == "hard" else "soft"
             found[describe(setting)] = side(list(by_seed.values()), grid.measure, join)

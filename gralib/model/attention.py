@@ -3,6 +3,7 @@
 Shapes throughout: features F, trunk P and mask K are (batch, height, width, channels).
 """
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import keras
@@ -10,16 +11,18 @@ from keras import ops
 
 Attention = Literal["mixed", "channel", "spatial"]
 ATTENTIONS: tuple[Attention, ...] = ("mixed", "channel", "spatial")
-Gate = float | Literal["trainable"]
+Gate = float | str
+GATES: dict[str, Callable] = {"trainable": ops.sigmoid}
+"""Gates that learn, by name: gamma in [0, 1] as a function of one scalar that starts at 0."""
 
 
 def check_gate(gate: Any) -> Gate:
-    """Return `gate` if it is 'trainable' or a number from 0 to 1; raise ValueError otherwise."""
-    if gate == "trainable":
-        return "trainable"
+    """Return `gate` if it is a name in `GATES` or a number from 0 to 1; raise ValueError otherwise."""
+    if isinstance(gate, str) and gate in GATES:
+        return gate
     if isinstance(gate, int | float) and not isinstance(gate, bool) and 0 <= gate <= 1:
         return float(gate)
-    raise ValueError(f"gate: expected 'trainable' or a number from 0 to 1, got {gate!r}")
+    raise ValueError(f"gate: expected {' or '.join(map(repr, GATES))} or a number from 0 to 1, got {gate!r}")
 
 
 @keras.saving.register_keras_serializable(package="gralib")
@@ -79,7 +82,7 @@ class GatedAttention(keras.layers.Layer):
     network serves every gate value.
 
     Args:
-        gate: 'trainable', or a number from 0 to 1 to freeze gamma at.
+        gate: a name in `GATES`, such as 'trainable', or a number from 0 to 1 to freeze gamma at.
 
     Call: [K, F], each (batch, height, width, channels) -> O, the same shape.
 
@@ -90,11 +93,12 @@ class GatedAttention(keras.layers.Layer):
     def __init__(self, gate: Gate = "trainable", **kwargs: Any):
         super().__init__(**kwargs)
         self.gate = check_gate(gate)
+        self.learnt = GATES[self.gate if isinstance(self.gate, str) else "trainable"]
 
     def build(self, input_shape) -> None:
         """Make the gate's two scalars."""
-        self.logit = self.add_weight(name="logit", shape=(), initializer="zeros", trainable=self.gate == "trainable")
-        held = -1.0 if self.gate == "trainable" else self.gate
+        self.logit = self.add_weight(name="logit", shape=(), initializer="zeros", trainable=isinstance(self.gate, str))
+        held = -1.0 if isinstance(self.gate, str) else self.gate
         self.held = self.add_weight(
             name="held", shape=(), initializer=keras.initializers.Constant(held), trainable=False
         )
@@ -102,7 +106,7 @@ class GatedAttention(keras.layers.Layer):
     def gamma(self):
         """Return the gate's present value, a scalar tensor in [0, 1]."""
         held = ops.convert_to_tensor(self.held)
-        return ops.where(held < 0, ops.sigmoid(self.logit), held)
+        return ops.where(held < 0, self.learnt(self.logit), held)
 
     @property
     def frozen(self) -> bool:
@@ -110,9 +114,9 @@ class GatedAttention(keras.layers.Layer):
         return float(self.held) >= 0
 
     def hold(self, gate: Gate) -> None:
-        """Freeze gamma at a number from now on, or let it learn again ('trainable'), in a compiled network too."""
+        """Freeze gamma at a number from now on, or let it learn again (a name), in a compiled network too."""
         gate = check_gate(gate)
-        self.held.assign(-1.0 if gate == "trainable" else gate)
+        self.held.assign(-1.0 if isinstance(gate, str) else gate)
 
     def call(self, inputs):
         """Return O of Eq. 3."""

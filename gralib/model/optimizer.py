@@ -110,7 +110,7 @@ def reach(config: RunConfig, steps: int) -> float:
     Nadam's steps are about its rate (0.001 by the paper): gamma, the sigmoid of the scalar, starts at 1/2 and ends
     between sigmoid(-reach) and sigmoid(reach). A frozen gate goes nowhere.
     """
-    if config.network != "gra_net" or config.gate != "trainable":
+    if config.network != "gra_net" or not isinstance(config.gate, str):
         return 0.0
     optimizer = FlatNadam()
     optimizer.build([keras.Variable(0.0)])

@@ -4,6 +4,7 @@ The embedded default of the study, so that it runs with nothing downloaded. A fi
 """
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
@@ -12,7 +13,9 @@ from gralib.labels import MARKER
 from gralib.synthetic.layouts import FEWEST_SUBJECTS, LAYOUTS
 
 
-def write(layout: str, folder: Path, subjects: int = 400, seed: int = 0) -> int:
+def write(
+    layout: str, folder: Path, subjects: int = 400, seed: int = 0, draw: Callable[[Path, int, int], None] | None = None
+) -> int:
     """Write a synthetic data set as a real one is laid out; `folder` appears complete or not at all.
 
     Args:
@@ -20,6 +23,7 @@ def write(layout: str, folder: Path, subjects: int = 400, seed: int = 0) -> int:
         folder: where to; must be missing or empty.
         subjects: how many persons, at least 11, with 2 to 5 pictures each. More subjects extend a smaller set.
         seed: of all chance; the same seed gives the same bytes.
+        draw: writes that many subjects under a seed into a folder; of the layouts known here, that of `layout`.
 
     Returns:
         The number of files written, `SYNTHETIC.txt` included.
@@ -28,7 +32,8 @@ def write(layout: str, folder: Path, subjects: int = 400, seed: int = 0) -> int:
         ValueError: an unknown layout, or too few subjects.
         FileExistsError: `folder` exists and is not an empty folder.
     """
-    if layout not in LAYOUTS:
+    draw = draw or LAYOUTS.get(layout)
+    if draw is None:
         raise ValueError(f"layout: expected one of {', '.join(LAYOUTS)}, got {layout!r}")
     if subjects < FEWEST_SUBJECTS:
         raise ValueError(f"subjects: expected at least {FEWEST_SUBJECTS}, got {subjects}")
@@ -39,7 +44,7 @@ def write(layout: str, folder: Path, subjects: int = 400, seed: int = 0) -> int:
     try:
         with writing(folder):
             part.mkdir(parents=True)
-            LAYOUTS[layout](part, subjects, seed)
+            draw(part, subjects, seed)
             files = 1 + sum(path.is_file() for path in part.rglob("*"))
             note = (
                 "The faces in this folder are drawn, not photographed: they show nobody, and results on them say "

@@ -127,7 +127,7 @@ def serves(name: str, dataset: str) -> bool:
     tasks = {
         task for setting in GRIDS[name].settings for task in JOINS.get(setting.get("join", ""), (GRIDS[name].task,))
     }
-    return tasks <= set(TASKS[dataset])  # type: ignore[index]
+    return tasks <= set(TASKS[dataset])
 
 
 def by_seed(

@@ -5,16 +5,13 @@ Nothing is trained: the weights of a finished run read some of its test faces. T
 
 from pathlib import Path
 
-import keras
 import numpy as np
 import pandas as pd
-from keras import ops
 from numpy.typing import NDArray
 
 from gralib.data.faces import Faces
 from gralib.errors import UserError
 from gralib.training.experiment import network
-from gralib.training.fit import prepare
 from gralib.training.packed import pack
 from gralib.training.probed import BLOCK_COLUMNS
 from gralib.training.records import BLOCKS, Run, add
@@ -60,6 +57,8 @@ def probe(run: Run, faces: Faces) -> Path:
         return run.folder / BLOCKS
     pixels = np.asarray(faces.pixels[run.rows[:COUNT]])
     after = _outputs(network(run), pixels, training=False)
+    from gralib.training.fit import prepare  # loads the backend, which `network` started
+
     # Before the first step batch norm has seen nothing: it takes the statistics of these faces, as in a first step.
     before = _outputs(prepare(record.config, 1), pixels, training=True)
     rows = [
@@ -71,6 +70,9 @@ def probe(run: Run, faces: Faces) -> Path:
 
 def _outputs(model, pixels: np.ndarray, training: bool) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Return features behind every attention block and its mask, by name."""
+    import keras
+    from keras import ops
+
     names = [layer.name.removesuffix("_after_add") for layer in model.layers if layer.name.endswith("_after_add")]
     wanted = [model.get_layer(f"{name}{end}").output for name in names for end in ("_after_add", "_mask_activation")]
     found = [ops.convert_to_numpy(t) for t in keras.Model(model.input, wanted)(pixels, training=training)]

@@ -16,7 +16,6 @@ from gralib.data.faces import Faces
 from gralib.errors import UserError
 from gralib.labels import GENDERS
 from gralib.training.experiment import network
-from gralib.training.fit import predict
 from gralib.training.packed import pack_rows
 from gralib.training.probed import changes
 from gralib.training.records import ORIENTATION, Run, add
@@ -54,6 +53,8 @@ def probe(run: Run, faces: Faces) -> Path:
     if ORIENTATION in run.files:
         return target
     model, table = network(run), run.tested
+    from gralib.training.fit import predict  # loads the backend, which `network` started
+
     rows = run.rows
     hits = pd.DataFrame(index=range(len(rows)))
     for name, (kind, step) in tqdm(changes().items(), desc=f"{record.run_id}: changed faces", unit="change"):

@@ -1,10 +1,10 @@
 """Arithmetic counted on networks, and what a study of known work costs."""
 
+import costs
 import keras
 import pandas as pd
 import pytest
 
-import costs
 from gralib.config import configure
 from gralib.model.network import gra_net
 from gralib.training.fit import build

@@ -14,14 +14,15 @@ from scipy.io import savemat
 from typer.testing import CliRunner
 
 from gralib import cli, synthetic
+from gralib.config import TASKS
 from gralib.data import copies
 from gralib.data.faces import decode, open_faces
-from gralib.data.formats import DATASETS, adience, afad, fgnet, load, utkface, wikipedia
+from gralib.data.formats import adience, afad, fgnet, load, utkface, wikipedia
 from gralib.data.manifest import account, summary
 from gralib.errors import UserError
 
 
-@pytest.fixture(scope="module", params=DATASETS)
+@pytest.fixture(scope="module", params=TASKS)
 def twin(request, tmp_path_factory):
     """A synthetic data set in each native layout."""
     folder = tmp_path_factory.mktemp("twins") / request.param
@@ -105,7 +106,7 @@ def test_a_twin_has_the_flaws_of_the_real_set(twin):
         assert set(reasons(load(name, folder))) - {""} == TWIN_REASONS[name]
 
 
-@pytest.mark.parametrize("name", DATASETS)
+@pytest.mark.parametrize("name", TASKS)
 def test_files_of_something_else_end_in_one_line(name, tmp_path):
     (tmp_path / "notes.txt").write_text("hello")
     with pytest.raises(UserError, match=r"expected|no usable picture") as error:

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
+from gralib.config import TASKS
 from gralib.data.download import BLOCK, fetch, how_to
-from gralib.data.formats import DATASETS
 from gralib.errors import UserError
 
 CONTENT = bytes(range(256)) * 4000
@@ -81,7 +81,7 @@ def test_no_such_file_and_no_server(address):
         fetch("fgnet", "http://127.0.0.1:9/faces.zip")
 
 
-@pytest.mark.parametrize("name", DATASETS)
+@pytest.mark.parametrize("name", TASKS)
 def test_every_data_set_says_how_to_get_it(name):
     text = how_to(name)
     for word in ("http", "research", f"`data/{name}/", " MB" if name != "afad" else " GB"):
@@ -91,5 +91,5 @@ def test_every_data_set_says_how_to_get_it(name):
 def test_what_needs_a_form_is_not_fetched():
     with pytest.raises(UserError, match="adience: cannot be fetched without a person; see gra data how-to adience"):
         fetch("adience")
-    with pytest.raises(UserError, match="dataset: expected one of fgnet"):
+    with pytest.raises(UserError, match="dataset: expected one of adience"):
         how_to("imdb")

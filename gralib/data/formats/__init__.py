@@ -1,17 +1,19 @@
-"""One module a data set as published. Each has `load(root) -> Manifest`."""
+"""One module a data set as published, registered by being here.
 
-from collections.abc import Callable
+Each has `DATA` (see `gralib.registry`) and `load(source) -> Manifest`; and `draw(folder, subjects, seed)`, which writes
+drawn faces as the set is published, where `gralib.synthetic.layouts` does not.
+"""
+
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
-from gralib.config import TASKS
+from gralib import synthetic
 from gralib.data.manifest import Manifest
 from gralib.data.sources import open_source
 from gralib.errors import UserError, from_root
-
-DATASETS = tuple(TASKS)
-PUBLISHED = {"fgnet": 1_002, "afad": 164_432, "wikipedia": 62_328, "utkface": 23_708, "adience": 19_370}
-"""Pictures of each set as published; AFAD-Lite has 59,344."""
+from gralib.registry import data_sets
+from gralib.synthetic.layouts import LAYOUTS
 
 
 def find_root(dataset: str, root: str | Path = "") -> Path:
@@ -21,23 +23,34 @@ def find_root(dataset: str, root: str | Path = "") -> Path:
     drawn faces stand in for them (and are drawn first if need be).
 
     Raises:
-        UserError: an unknown data set.
+        UserError: an unknown data set, or one without files here that nothing draws.
     """
-    _check(dataset)
+    module = _module(dataset)
     if str(root):
         return from_root(root)
     if holds_files(dataset):
         return from_root(f"data/{dataset}")
     drawn = from_root(f"data/synthetic/{dataset}")
     if not drawn.exists():
-        from gralib import synthetic
-
+        if dataset not in LAYOUTS and not hasattr(module, "draw"):
+            raise UserError(f"data/{dataset}: expected its files, and nothing draws faces like them; "
+                            f"gra data how-to {dataset} says how to get them")  # fmt: skip
         try:
-            synthetic.write(dataset, drawn)
+            draw(dataset, drawn)
         except OSError:
             if not drawn.exists():  # else another process was quicker
                 raise
     return drawn
+
+
+def draw(dataset: str, folder: Path, subjects: int = 400, seed: int = 0) -> int:
+    """Write drawn faces into `folder` as a data set is published, and return the number of files.
+
+    Raises:
+        UserError: an unknown data set.
+        ValueError, FileExistsError: as `gralib.synthetic.write`.
+    """
+    return synthetic.write(dataset, folder, subjects, seed, getattr(_module(dataset), "draw", None))
 
 
 def holds_files(dataset: str) -> bool:
@@ -52,11 +65,10 @@ def load(dataset: str, root: str | Path) -> Manifest:
     Raises:
         UserError: an unknown data set, nothing at `root`, or files that cannot be those of the data set.
     """
-    _check(dataset)
-    loader: Callable[..., Manifest] = import_module(f"gralib.data.formats.{dataset}").load
-    return loader(open_source(root))
+    return _module(dataset).load(open_source(root))
 
 
-def _check(dataset: str) -> None:
-    if dataset not in DATASETS:
-        raise UserError(f"dataset: expected one of {', '.join(DATASETS)}, got {dataset!r}")
+def _module(dataset: str) -> ModuleType:
+    if dataset not in data_sets():
+        raise UserError(f"dataset: expected one of {', '.join(data_sets())}, got {dataset!r}")
+    return import_module(f"gralib.data.formats.{dataset}")

@@ -21,6 +21,12 @@ from gralib.data.shapes import sizes, some
 from gralib.data.sources import Source, base, no_picture
 from gralib.errors import UserError
 
+DATA = {
+    "title": "Adience",
+    "tasks": ("gender", "age_group"),
+    "protocol": {"protocol": "official"},
+    "pictures": 19_370,
+}
 FOLD = re.compile(r"fold_(?P<fold>\d)_data\.txt")
 FOLDS = range(5)
 COLUMNS = ("user_id", "original_image", "face_id", "age", "gender")

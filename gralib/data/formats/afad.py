@@ -11,6 +11,11 @@ from gralib.data.copies import Candidate, once, rank_of, unmarked
 from gralib.data.manifest import Manifest, Row, excluded
 from gralib.data.sources import Source, no_picture
 
+DATA = {
+    "title": "AFAD",
+    "tasks": ("gender", "age_category", "age_regression"),
+    "pictures": 164_432,  # AFAD-Lite has 59,344
+}
 PHOTO = re.compile(r"(?P<photo>\d+)-(?P<face>\d+)(?P<addition>.*?)\.(jpe?g|png|webp)", re.IGNORECASE | re.DOTALL)
 GENDER = {"111": "male", "112": "female"}
 

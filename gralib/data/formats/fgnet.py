@@ -18,6 +18,13 @@ from gralib.data.shapes import sizes
 from gralib.data.sources import Source, base, no_picture
 from gralib.errors import UserError
 
+DATA = {
+    "title": "FG-NET",
+    "tasks": ("age_category", "age_regression"),
+    "protocol": {"folds": 10},  # leave one person out (82 folds) is the field's; ten folds of persons a laptop does
+    "pictures": 1_002,
+    "address": "http://yanweifu.github.io/FG_NET_data/FGNET.zip",
+}
 NAME = re.compile(
     r"(?P<subject>\d{3})A(?P<age>\d{2})(?P<letter>[a-z]?)(?P<addition>([^0-9a-z].*?)?)\.(jpe?g|png|webp)",
     re.IGNORECASE | re.DOTALL,

@@ -16,6 +16,11 @@ from gralib.data.manifest import Manifest, Row, excluded
 from gralib.data.shapes import sizes, some, square
 from gralib.data.sources import Source, base, no_picture
 
+DATA = {
+    "title": "UTKFace",
+    "tasks": ("gender", "age_category", "age_regression"),
+    "pictures": 23_708,
+}
 FIELDS = re.compile(r"(?P<age>\d+)(_(?P<gender>\d+))?(_(?P<race>\d+))?_(?P<date>\d{8,20})(?!\d)")
 RACES = ("White", "Black", "Asian", "Indian", "Others")
 """As the data set's page names the digits 0 to 4."""

@@ -22,6 +22,12 @@ from gralib.data.shapes import sizes, some, square
 from gralib.data.sources import Source, base, no_picture
 from gralib.errors import UserError
 
+DATA = {
+    "title": "Wikipedia (IMDB-WIKI)",
+    "tasks": ("gender", "age_category", "age_regression"),
+    "pictures": 62_328,
+    "address": "https://data.vision.ee.ethz.ch/cvl/rrothe/imdb-wiki/static/wiki_crop.tar",
+}
 FIELDS = (
     "dob", "photo_taken", "full_path", "gender", "name", "face_location", "face_score", "second_face_score",
 )  # fmt: skip
