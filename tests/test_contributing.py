@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md followed to the letter: a data set and a gate variant, from an empty folder to a grid of two by two."""
+"""CONTRIBUTING.md followed to the letter: a data set and a gate variant, from an empty folder to a two by two grid."""
 
 import json
 import os
@@ -41,7 +41,7 @@ def test_one_file_is_a_data_set(project):
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["synthetic"] and found["faces"]["pictures"] == 400
-    assert {"status": "excluded", "reason": "no picture", "files": 1} in found["account"], "SYNTHETIC.txt"
+    assert {"status": "excluded", "reason": "not a picture", "files": 1} in found["account"], "SYNTHETIC.txt"
 
 
 def test_what_it_cannot_do_is_refused_in_one_line(project):
