@@ -175,34 +175,6 @@ def interval_over_seeds(values: ArrayLike, groups: ArrayLike, seed: int = 0) -> 
     return Estimate(faces.value, float(faces.value - low), float(faces.value + high), faces.n)
 
 
-def interval_over_masks(
-    values: ArrayLike, first: ArrayLike, second: ArrayLike, groups: ArrayLike, seed: int = 0
-) -> Estimate:
-    """Return the mean over the faces of `first` minus that over `second`, with its interval over groups of faces.
-
-    Args:
-        values: (n,) one number a face.
-        first: (n,) whether a face belongs to the first lot; `second` likewise.
-        groups: (n,) faces of one group are drawn together.
-        seed: of the resampling.
-
-    Raises:
-        ValueError: a lot without faces.
-    """
-    values = np.asarray(values, dtype=np.float64)
-    lots = [np.asarray(lot, dtype=bool) for lot in (first, second)]
-    if not all(lot.any() for lot in lots):
-        raise ValueError("first, second: expected faces in both lots, got none in one")
-    _, index = np.unique(np.asarray(groups), return_inverse=True)
-    parts = [np.bincount(index, weights=w)
-             for lot in lots for w in (values * lot, lot.astype(float))]  # fmt: skip
-
-    drawn = _resampled(np.stack(parts, axis=1), seed)
-    low, high = _ends(drawn[:, 0] / drawn[:, 1] - drawn[:, 2] / drawn[:, 3])
-    mean = float(values[lots[0]].mean() - values[lots[1]].mean())
-    return Estimate(mean, low, high, int(lots[0].sum() + lots[1].sum()))
-
-
 def cumulative_score(errors: ArrayLike, years: ArrayLike) -> NDArray[np.float64]:
     """Return CS(k), the share of faces whose error is at most k years, for each k of `years`."""
     return (np.asarray(errors)[:, None] <= np.asarray(years)[None, :]).mean(axis=0)

@@ -17,7 +17,7 @@ from gralib import ages, cli, export, labels, networkfile, predict
 from gralib.config import configure
 from gralib.errors import UserError
 from gralib.model.network import gate_layers, mask_model
-from gralib.training import fit, records
+from gralib.training import checkpoint, fit, records
 
 FACES = np.random.default_rng(3).integers(0, 256, (70, 32, 32, 3)).astype("uint8")
 CLOSE = {"rtol": 0, "atol": 1e-4}
@@ -58,7 +58,7 @@ def run_of(tmp_path_factory):
         if config.network != "hog":
             model = fit.build(config)
             liven(model)
-            fit._save(run.folder / "weights.npz", model.weights)
+            checkpoint.save(run.folder / "weights.npz", model.weights)
         return run
 
     return make
@@ -81,7 +81,7 @@ def exported(run_of):
         run = run_of(**{"task": name, **NETWORKS[name]})
         config = run.record.config
         model = fit.build(config.model_copy(update={"precision": "float32"}))
-        fit.load_weights(model, run.folder)
+        checkpoint.load_weights(model, run.folder)
         outputs = np.asarray(model(FACES))
         if config.mirrored_prediction:
             outputs = (outputs + np.asarray(model(FACES[:, :, ::-1]))) / 2

@@ -20,7 +20,7 @@ from gralib.data.faces import decode, open_faces
 from gralib.data.formats import adience, afad, fgnet, load, utkface, wikipedia
 from gralib.errors import FailedTraining, UserError
 from gralib.report import figures
-from gralib.training import experiment, fit, records
+from gralib.training import checkpoint, experiment, fit, records
 
 quick = settings(max_examples=200, deadline=2000, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
@@ -104,7 +104,7 @@ def test_weights_that_hold_code_are_refused_and_not_run(tmp_path):
     bomb[0] = Payload(tmp_path / "ran")
     np.savez(tmp_path / "weights.npz", a0=bomb, history=bomb)
     with pytest.raises(UserError, match=r"weights\.npz: expected the weights of this network, got "):
-        fit.load_weights(model, tmp_path)
+        checkpoint.load_weights(model, tmp_path)
     assert not (tmp_path / "ran").exists()
 
 
@@ -113,10 +113,10 @@ def test_a_damaged_checkpoint_starts_the_training_anew(tmp_path, capsys, content
     config = configure("smoke", width=2)
     model = fit.prepare(config, 2)
     path = tmp_path / "checkpoint.npz"
-    fit._save(path, fit._state(model), [{"epoch": 1}])
-    assert fit._restore(path, model) == [{"epoch": 1}]
+    checkpoint.save(path, checkpoint.state(model), [{"epoch": 1}])
+    assert checkpoint.restore(path, model) == [{"epoch": 1}]
     path.write_bytes(path.read_bytes()[:5000] if content == "cut" else content)
-    assert fit._restore(path, model) == []
+    assert checkpoint.restore(path, model) == []
     assert f"{path}: damaged" in capsys.readouterr().err
 
 
@@ -227,7 +227,7 @@ def test_a_full_disk_is_said_in_one_line_and_leaves_what_was_there(tmp_path, mon
 
     writers = {
         "text": lambda path, what: files.write_text(path, what),
-        "arrays": lambda path, what: fit._save(path, [np.zeros(len(what))]),
+        "arrays": lambda path, what: checkpoint.save(path, [np.zeros(len(what))]),
         "figure": lambda path, what: figures.save(figures.canvas(what, ""), path),
     }
     path = tmp_path / f"file.{'svg' if write == 'figure' else 'npz'}"

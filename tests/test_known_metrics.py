@@ -75,14 +75,6 @@ def test_the_interval_of_faces_that_are_all_right_or_wrong_is_binomial():
         assert (e.value, e.low, e.high, e.n) == (value, exact.low, exact.high, 60)
 
 
-def test_the_interval_of_two_lots_is_scipys_over_whole_groups():
-    values, first, second = GUESSES, CLASSES == 0, CLASSES == 1
-    e = metrics.interval_over_masks(values, first, second, GROUPS, seed=5)
-    found = drawn(lambda rows: values[rows][first[rows]].mean() - values[rows][second[rows]].mean(), 5)
-    assert e.value == pytest.approx(values[first].mean() - values[second].mean())
-    assert (e.low, e.high, e.n) == (pytest.approx(found.low), pytest.approx(found.high), (first | second).sum())
-
-
 def test_the_interval_over_seeds_is_students_and_the_faces_added_as_squares():
     values = GUESSES + rng.normal(0, 5, (4, 1)) + rng.normal(0, 2, (4, 60))
     faces = metrics.interval(values.mean(axis=0), GROUPS)

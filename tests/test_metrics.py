@@ -121,19 +121,6 @@ def test_few_seeds_give_an_interval_that_still_covers_the_truth(seeds):
     assert 0.93 <= covered <= 0.995
 
 
-def test_the_difference_of_two_lots_of_faces():
-    rng = np.random.default_rng(0)
-    values, first = rng.normal(0, 1, 900), np.arange(900) < 300
-    e = metrics.interval_over_masks(values + first, first, ~first, np.arange(900))
-    assert e.value == pytest.approx(values[first].mean() + 1 - values[~first].mean())
-    assert (e.high - e.low) / 2 == pytest.approx(1.96 * np.sqrt(1 / 300 + 1 / 600), rel=0.15)
-    grouped = metrics.interval_over_masks(np.repeat(values, 4), np.repeat(first, 4), np.repeat(~first, 4),
-                                         np.repeat(np.arange(900), 4))  # fmt: skip
-    assert grouped.high - grouped.low == pytest.approx(e.high - e.low, rel=0.15)
-    with pytest.raises(ValueError, match=r"^first, second: expected faces in both lots, got none in one$"):
-        metrics.interval_over_masks(values, first, np.zeros(900), np.arange(900))
-
-
 def test_calibration_by_hand():
     found = metrics.calibration([0.55, 0.58, 0.91, 1.0], [1, 0, 1, 1])
     np.testing.assert_allclose(found["confidence"], [0.565, 0.955])
@@ -149,10 +136,9 @@ def test_calibration_by_hand():
 
 def test_the_intervals_are_the_same_numbers_on_every_machine():
     values, groups = np.arange(60.0) ** 2, np.arange(60) // 2
-    first, three = np.arange(60) % 3 == 0, np.stack([values, values + 5, values - 1])
+    three = np.stack([values, values + 5, values - 1])
     for found, ends in (
         (metrics.interval(values, groups), (791.805, 1542.6416666666669)),
-        (metrics.interval_over_masks(values, first, ~first, groups), (-502.1076923076921, 321.28151883369316)),
         (metrics.interval_over_seeds(three, groups), (793.0540762743715, 1544.0605883702233)),
     ):
         assert (found.low, found.high) == pytest.approx(ends, abs=1e-9)
@@ -165,15 +151,6 @@ def test_groups_and_seeds_are_passed_on():
     assert metrics.paired(a, b, groups, seed=3) == metrics.interval(a - b, groups, seed=3)
     assert metrics.paired(a, b) == metrics.interval(a - b, seed=0)
     assert metrics.interval_over_seeds(a[None], groups, seed=3) == metrics.interval(a, groups, seed=3)
-
-
-def test_lots_may_be_given_as_zeros_and_ones_and_not_all_faces_be_in_one():
-    values = np.concatenate([np.full(40, 5.0), np.full(20, 7.0), np.full(30, 100.0)]) + np.tile([0, 1.0], 45)
-    first, second = np.repeat([1, 0, 0], [40, 20, 30]), np.repeat([0, 1, 0], [40, 20, 30])
-    e = metrics.interval_over_masks(values, first, second, np.arange(90))
-    assert e.value == pytest.approx(-2)
-    assert -2.4 < e.low < -2 < e.high < -1.6
-    assert e.n == 60
 
 
 @pytest.mark.parametrize("groups", [np.arange(300), np.arange(300) // 7, np.minimum(np.arange(300), 200)])

@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterable
 from functools import cache
 
 import matplotlib.pyplot as plt
+import numpy as np
+import seaborn as sns
 from matplotlib.axes import Axes
 
 from gralib.ages import category_names, encode
 from gralib.errors import UserError, from_root
-from gralib.report.figures import COLOURS
+from gralib.report.figures import COLOURS, canvas
 
 Edges = list[tuple[str, str]]
 NETWORK = "reports/network.json"
@@ -77,6 +79,22 @@ def label_division(age: float = 37, width: int = 10) -> Axes:
     ax.set_xticks(range(0, width * len(names) + 1, width))
     ax.spines["left"].set_visible(False)
     ax.set_title("An age as category and remainder (Fig. 8)", loc="left", fontweight="bold", fontsize=12)
+    return ax
+
+
+def gate_effect(label: str = "Eq. 3 for features F = 1; Fig. 4 has the two ends") -> Axes:
+    """Fig. 4 as a plot: O of Eq. 3 by mask value, for several gates."""
+    ax = canvas("What a gate does to a mask", label)
+    mask = np.linspace(0, 1, 51)
+    notes = {0: "γ = 0: the mask in full", 1: "γ = 1: no mask"}
+    for gamma, colour in zip((0, 0.25, 0.5, 0.75, 1), sns.color_palette("viridis", 6), strict=False):
+        ax.plot(mask, gamma + (1 - gamma) * mask, color=colour, lw=2)
+        ax.text(
+            0.02, gamma + (1 - gamma) * 0.02 + 0.02, notes.get(int(gamma), "") if gamma in notes else f"γ = {gamma:g}",
+            color=colour, fontsize=10, rotation=np.degrees(np.arctan(1 - gamma)), transform_rotates_text=True,
+            rotation_mode="anchor",
+        )  # fmt: skip
+    ax.set(xlabel="mask value K", ylabel="output O for features F = 1", xlim=(0, 1), ylim=(-0.02, 1.1))
     return ax
 
 

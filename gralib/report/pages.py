@@ -15,7 +15,7 @@ import yaml
 
 from gralib.config import PRESETS, TASKS, TITLES, RunConfig
 from gralib.errors import UserError, from_root
-from gralib.evaluation.study import is_standard, split_effect, studies
+from gralib.evaluation.studies import is_standard, split_effect, studies
 from gralib.files import write_text
 from gralib.report import claims, experiments, provenance
 from gralib.report.dataset import gained, section, shown

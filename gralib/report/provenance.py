@@ -83,7 +83,7 @@ def seed_figures(folder: Path) -> list[dict[str, str]]:
     others = (
         ("sample-faces", _samples, "Fig. 3: sample faces. Drawn by a program, not photographs; above each its age and "
          "gender."),
-        ("gate-effect", figures.gate_effect, "Fig. 4: what a gate does to a mask at its ends and between. Calculated "
+        ("gate-effect", drawings.gate_effect, "Fig. 4: what a gate does to a mask at its ends and between. Calculated "
          "from Eq. 3, not measured."),
     )  # fmt: skip
     ours = {"Fig. 1": ("", "the table of methods below, with the advantages and limitations that the paper names.")}
@@ -133,7 +133,8 @@ def in_words(counts: Sequence[int]) -> str:
 
 def _samples() -> Figure:
     """Draw sixteen synthetic people of all ages."""
-    from gralib.synthetic.drawing import Subject, draw_face
+    from gralib.synthetic.drawing import draw_face
+    from gralib.synthetic.person import Subject
 
     rng = np.random.default_rng(0)
     ages = np.linspace(2, 88, 16).astype(int)

@@ -5,208 +5,28 @@ photograph: pose, light, background, expression.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageFilter
 
 from gralib.ages import MAX_AGE
-
-Colour = tuple[float, float, float]
-Point = tuple[float, float]
-Points = Sequence[Point]
+from gralib.synthetic.pen import RING, Pen, Points, closed, mix
+from gralib.synthetic.person import Subject, grown
 
 _DETAIL = 4  # drawn this many times larger, then shrunk
-_RACE_SHARES = (0.42, 0.19, 0.145, 0.17, 0.075)  # White, Black, Asian, Indian, Others: UTKFace's codes 0 to 4
-_TONES = (0.12, 0.80, 0.25, 0.52, 0.38)  # mean skin tone of each code: 0 lightest, 1 darkest
-_SKINS = ((255, 222, 200), (240, 195, 160), (222, 168, 124), (190, 130, 88), (140, 90, 60), (92, 58, 42))
-_HAIRS = ((28, 22, 22), (58, 38, 28), (98, 64, 40), (196, 154, 92), (150, 72, 36))
-_EYES = ((70, 42, 26), (112, 80, 44), (84, 116, 76), (84, 126, 168))
 _DARK, _GREY, _WHITE = (40, 22, 20), (158, 158, 160), (236, 236, 240)
 _VOLUMES = {"crop": 0.05, "bun": 0.08, "parted": 0.1, "bob": 0.12, "waves": 0.12, "long": 0.14, "quiff": 0.15}
 _VOLUMES |= {"curly": 0.16, "perm": 0.16}
 _LENGTHS = {"bob": 0.5, "waves": 0.85, "long": 1.1}  # y at which the hair ends
 _BEARDS = {"none": 0.10, "stubble": 0.32, "moustache": 0.12, "beard": 0.92}  # how dense
-_RING = [(math.sin(k * math.pi / 4), -math.cos(k * math.pi / 4)) for k in range(8)]
 _SPOTS = ((-0.6, -0.5), (0.3, -0.6), (0.7, -0.3), (-0.75, 0.2), (0.62, 0.1), (-0.2, -0.42), (0.76, 0.3), (-0.5, 0.33))
-
-# How a face changes: each row gives a length (1 is half the picture) or a strength (0 to 1) at these ages.
-_AGES = (0, 2, 6, 12, 18, 32, 45, 60, 78, MAX_AGE)
-_BY_AGE = {
-    "width": (0.72, 0.69, 0.63, 0.58, 0.57, 0.58, 0.59, 0.60, 0.58, 0.55),  # half the width of the skull
-    "cheek": (1.05, 1.04, 1.01, 0.97, 0.95, 0.95, 0.97, 0.98, 0.94, 0.89),  # of width
-    "jaw": (0.93, 0.89, 0.80, 0.74, 0.73, 0.75, 0.79, 0.84, 0.86, 0.84),  # of width
-    "chin": (0.71, 0.73, 0.76, 0.80, 0.84, 0.85, 0.86, 0.87, 0.88, 0.88),
-    "eye_y": (0.21, 0.17, 0.10, 0.03, -0.02, -0.03, -0.03, -0.03, -0.02, -0.01),
-    "eye_w": (0.170, 0.165, 0.155, 0.145, 0.135, 0.130, 0.127, 0.122, 0.115, 0.108),
-    "eye_h": (0.130, 0.120, 0.105, 0.088, 0.076, 0.070, 0.063, 0.055, 0.045, 0.036),
-    "iris": (0.098, 0.092, 0.082, 0.072, 0.064, 0.062, 0.060, 0.058, 0.055, 0.052),
-    "brow": (0.06, 0.20, 0.45, 0.70, 0.95, 1.00, 1.00, 0.85, 0.60, 0.40),  # how thick and dark
-    "brow_gap": (0.22, 0.20, 0.18, 0.165, 0.155, 0.15, 0.14, 0.13, 0.125, 0.12),
-    "nose": (0.13, 0.15, 0.18, 0.23, 0.27, 0.29, 0.31, 0.33, 0.36, 0.38),
-    "nose_w": (0.07, 0.075, 0.08, 0.09, 0.10, 0.105, 0.112, 0.12, 0.128, 0.135),
-    "mouth_y": (0.47, 0.48, 0.48, 0.50, 0.52, 0.53, 0.545, 0.56, 0.58, 0.60),
-    "mouth_w": (0.13, 0.15, 0.18, 0.20, 0.22, 0.225, 0.23, 0.23, 0.225, 0.20),
-    "lip": (0.050, 0.050, 0.050, 0.056, 0.062, 0.056, 0.047, 0.036, 0.022, 0.012),
-    "ear": (0.12, 0.12, 0.13, 0.14, 0.15, 0.16, 0.17, 0.19, 0.22, 0.25),
-    "neck": (0.24, 0.25, 0.28, 0.31, 0.36, 0.38, 0.39, 0.39, 0.35, 0.30),
-    "body": (0.62, 0.66, 0.76, 0.90, 1.04, 1.06, 1.06, 1.06, 1.00, 0.92),  # half the width of the shoulders
-    "hair": (0.22, 0.75, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.95, 0.60),  # how dense
-    "adult": (0.0, 0.02, 0.08, 0.30, 0.90, 1.0, 1.0, 0.95, 0.85, 0.70),  # how much gender shows
-    "blush": (1.0, 0.95, 0.75, 0.50, 0.35, 0.18, 0.12, 0.10, 0.08, 0.05),
-    "folds": (0.0, 0.0, 0.0, 0.0, 0.0, 0.32, 0.62, 0.85, 1.0, 1.1),  # from nose to mouth
-    "bags": (0.0, 0.0, 0.0, 0.0, 0.0, 0.25, 0.55, 0.80, 1.0, 1.2),  # under the eyes
-    "wrinkles": (0.0, 0.0, 0.0, 0.0, 0.0, 0.10, 0.42, 0.68, 0.95, 1.2),
-    "sag": (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.12, 0.42, 0.80, 1.1),  # slack, hollow, spotted
-}
-
-
-@dataclass(frozen=True)
-class Subject:
-    """The traits that stay with a person from birth to old age."""
-
-    id: str
-    """Name of the subject, such as 's00017'."""
-    gender: str
-    """'male' or 'female'."""
-    race: int
-    """UTKFace's code, 0 to 4; it only moves the range of skin, hair and eye colours."""
-    skin: Colour
-    hair: Colour
-    eyes: Colour
-    """Colours: red, green, blue, each 0 to 255."""
-    style: str
-    """Hair style of the adult."""
-    long_as_child: bool
-    """Whether the hair was long before the teens."""
-    face_width: float
-    jaw: float
-    nose: float
-    lips: float
-    brows: float
-    """Sizes, as multiples of the mean (about 0.85 to 1.15)."""
-    glasses: float
-    """Share of the pictures with glasses, 0 to 1."""
-    beard: str
-    """'none', 'stubble', 'moustache' or 'beard' (men, from 20 years or so)."""
-    balding: float
-    """Tendency to go bald, 0 to 1 (men)."""
-    greying: float
-    """Age at which half of the hair is grey, in years."""
-
-    @classmethod
-    def draw_at_random(cls, rng: np.random.Generator, id: str) -> "Subject":
-        """Return a new person named `id`, each trait drawn with `rng`."""
-        gender = str(rng.choice(["male", "female"]))
-        race = int(rng.choice(5, p=_RACE_SHARES))
-        dark = (0.15, 0.25, 0.27, 0.22, 0.11) if race == 0 else (0.68, 0.26, 0.06, 0.0, 0.0)
-        if gender == "male":
-            style = rng.choice(["crop", "quiff", "parted", "curly", "long"], p=[0.35, 0.2, 0.25, 0.16, 0.04])
-        else:
-            style = rng.choice(["long", "bob", "bun", "waves", "parted"], p=[0.42, 0.2, 0.12, 0.2, 0.06])
-        sizes = np.clip(rng.normal(1, 0.06, 5), 0.86, 1.14)
-        return cls(
-            id=id,
-            gender=gender,
-            race=race,
-            skin=_skin(float(np.clip(rng.normal(_TONES[race], 0.1), 0, 1))),
-            hair=_HAIRS[rng.choice(5, p=dark)],
-            eyes=_EYES[rng.choice(4, p=(0.35, 0.2, 0.15, 0.3) if race == 0 else (0.85, 0.13, 0.02, 0.0))],
-            style=str(style),
-            long_as_child=bool(rng.random() < (0.55 if gender == "female" else 0.1)),
-            face_width=float(sizes[0]),
-            jaw=float(sizes[1]),
-            nose=float(sizes[2]),
-            lips=float(sizes[3]),
-            brows=float(sizes[4]),
-            glasses=float(rng.choice([0.02, 0.9], p=[0.8, 0.2])),
-            beard=str(rng.choice(["none", "stubble", "moustache", "beard"], p=[0.45, 0.22, 0.11, 0.22])),
-            balding=float(rng.beta(1.1, 1.1)),
-            greying=float(np.clip(rng.normal(54, 5), 40, 66)),
-        )
-
-
-def _mix(a: Colour, b: Colour, share: float) -> Colour:
-    return tuple(x + (y - x) * share for x, y in zip(a, b, strict=True))  # type: ignore[return-value]
-
-
-def _skin(tone: float) -> Colour:
-    """Return the skin colour of a tone from 0 (lightest) to 1 (darkest)."""
-    place = tone * (len(_SKINS) - 1)
-    first = min(int(place), len(_SKINS) - 2)
-    return _mix(_SKINS[first], _SKINS[first + 1], place - first)
-
-
-@cache
-def _spline(n: int, closed: bool) -> NDArray[np.float64]:
-    """Return the matrix that puts a Catmull-Rom curve of 6 points a span through n points."""
-    t = np.arange(6) / 6
-    weights = np.stack([2 * t**2 - t - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2]) / 2
-    spans = n if closed else n - 1
-    matrix = np.zeros((spans * 6, n))
-    for span in range(spans):
-        for k in range(4):
-            at = span + k - 1
-            at = at % n if closed else min(max(at, 0), n - 1)
-            matrix[span * 6 : span * 6 + 6, at] += weights[k]
-    return matrix if closed else np.vstack([matrix, np.eye(n)[-1]])
-
-
-class _Pen:
-    """Draws in the coordinates of the face: x right, y down, the picture about -1.15 to 1.15, pose applied."""
-
-    def __init__(self, side: int, background: Colour, rng: np.random.Generator) -> None:
-        self.image = Image.new("RGB", (side, side), _ink(background, 1)[:3])
-        self._draw = ImageDraw.Draw(self.image, "RGBA")
-        self._turn, tilt = rng.normal(0, 0.07), rng.normal(0, 0.06)
-        self._scale = side / 2 * rng.uniform(0.84, 0.92)
-        self._pose = self._scale * np.array([[np.cos(tilt), np.sin(tilt)], [-np.sin(tilt), np.cos(tilt)]])
-        self._centre = side / 2 + rng.normal(0, 0.02, 2) * side
-
-    def _curve(self, points: Points, closed: bool) -> list[float]:
-        """Return x, y, x, y... of the smooth curve through `points`, pixels."""
-        at = np.array(points)
-        at[:, 0] += self._turn * np.maximum(1 - at[:, 0] ** 2, 0)  # the middle of the face turns furthest
-        return (_spline(len(points), closed) @ (at @ self._pose + self._centre)).ravel().tolist()
-
-    def shape(self, points: Points, colour: Colour, alpha: float = 1, both: bool = False) -> None:
-        """Fill the smooth closed curve through `points`; with `both`, its mirror image as well."""
-        if alpha > 0.02:
-            self._draw.polygon(self._curve(points, True), fill=_ink(colour, alpha))
-            if both:
-                self.shape([(-x, y) for x, y in points], colour, alpha)
-
-    def line(self, points: Points, width: float, colour: Colour, alpha: float = 1, both: bool = False) -> None:
-        """Draw the smooth open curve through `points`; with `both`, its mirror image as well."""
-        if alpha > 0.02:
-            thick = max(1, round(width * self._scale))
-            self._draw.line(self._curve(points, False), fill=_ink(colour, alpha), width=thick, joint="curve")
-            if both:
-                self.line([(-x, y) for x, y in points], width, colour, alpha)
-
-    def oval(self, centre: Point, rx: float, ry: float, colour: Colour, alpha: float = 1, both: bool = False) -> None:
-        """Fill an ellipse; with `both`, its mirror image as well."""
-        self.shape([(centre[0] + rx * a, centre[1] + ry * b) for a, b in _RING], colour, alpha, both)
-
-
-def _ink(colour: Colour, alpha: float) -> tuple[int, int, int, int]:
-    r, g, b = (int(min(max(c, 0), 255)) for c in colour)
-    return r, g, b, int(min(alpha, 1) * 255)
-
-
-def _closed(right: Points) -> Points:
-    """Return a whole outline from its right half, listed from top to bottom."""
-    return [*right, *((-x, y) for x, y in reversed(right) if x)]
 
 
 class _Face:
     """One picture of one subject at one age, drawn from back to front."""
 
     def __init__(self, subject: Subject, age: float, rng: np.random.Generator, side: int) -> None:
-        p = {name: float(np.interp(age, _AGES, values)) for name, values in _BY_AGE.items()}
+        p = grown(age)
         self.who, self.age, self.rng, self.p = subject, age, rng, p
         self.man = man = p["adult"] if subject.gender == "male" else 0.0
         self.woman = woman = p["adult"] if subject.gender == "female" else 0.0
@@ -228,11 +48,11 @@ class _Face:
         p["mouth_w"] *= 1 + 0.22 * max(self.smile, 0)
         p["eye_x"] = 0.46 * p["width"]
         self.grey = 1 / (1 + math.exp((subject.greying - age) / 4))
-        white = _mix(_GREY, _WHITE, min(max((age - 58) / 20, 0), 1))
-        self.hair = _mix(subject.hair, white, self.grey)
-        self.skin = _mix(subject.skin, (205, 185, 170), 0.25 * p["sag"] * subject.skin[0] / 255)
-        self.shade = _mix(self.skin, _DARK, 0.45)
-        self.pen = _Pen(side, _mix((120, 125, 130), tuple(rng.uniform(20, 250, 3)), 0.5), rng)
+        white = mix(_GREY, _WHITE, min(max((age - 58) / 20, 0), 1))
+        self.hair = mix(subject.hair, white, self.grey)
+        self.skin = mix(subject.skin, (205, 185, 170), 0.25 * p["sag"] * subject.skin[0] / 255)
+        self.shade = mix(self.skin, _DARK, 0.45)
+        self.pen = Pen(side, mix((120, 125, 130), tuple(rng.uniform(20, 250, 3)), 0.5), rng)
 
     def _style(self) -> str:
         """Return the hair style at this age."""
@@ -251,17 +71,17 @@ class _Face:
         return self.pen.image
 
     def _body(self) -> None:
-        body, cloth = self.p["body"], _mix((110, 110, 115), tuple(self.rng.uniform(20, 235, 3)), 0.7)
+        body, cloth = self.p["body"], mix((110, 110, 115), tuple(self.rng.uniform(20, 235, 3)), 0.7)
         top = self.p["chin"] + 0.02
         right = ((0, top), (self.p["neck"], top + 0.02), (body, top + 0.16), (body + 0.15, 1.5), (0, 1.6))
-        self.pen.shape(_closed(right), cloth)
+        self.pen.shape(closed(right), cloth)
 
     def _back_hair(self) -> None:
         end = {"long": 1.25, "waves": 1.0, "bob": 0.62, "perm": 0.3}.get(self.style)
-        w, behind = self.p["width"], _mix(self.hair, _DARK, 0.25)
+        w, behind = self.p["width"], mix(self.hair, _DARK, 0.25)
         if end:
             sides = ((w + 0.17, -0.1), (w + 0.18, end * 0.5), (w + 0.15, end - 0.1), (w * 0.8, end))
-            self.pen.shape(_closed(((0, -0.95), (w, -0.73), *sides, (0, end))), behind)
+            self.pen.shape(closed(((0, -0.95), (w, -0.73), *sides, (0, end))), behind)
         elif self.style == "bun":
             self.pen.oval((0, -0.98), 0.25, 0.2, behind)
 
@@ -273,11 +93,11 @@ class _Face:
             (w * jaw, chin - 0.26 + sag), (0.40 * w * (jaw + 0.2), chin - 0.05 + sag / 2), (0, chin)
         )  # fmt: skip
         shift = self.light * 0.25 * (1 - scale)
-        return [(x * scale + shift, y * scale) for x, y in _closed(right)]
+        return [(x * scale + shift, y * scale) for x, y in closed(right)]
 
     def _head(self) -> None:
         p, pen, w, neck = self.p, self.pen, self.p["width"], self.p["neck"]
-        dark, lit = _mix(self.skin, _DARK, 0.2), _mix(self.skin, _WHITE, 0.12)
+        dark, lit = mix(self.skin, _DARK, 0.2), mix(self.skin, _WHITE, 0.12)
         under = (
             (0, 0.3),
             (neck, 0.3),
@@ -285,12 +105,12 @@ class _Face:
             (neck * 1.1, p["chin"] + 0.14),
             (0, p["chin"] + 0.26),
         )
-        pen.shape(_closed(under), _mix(self.skin, _DARK, 0.28))
+        pen.shape(closed(under), mix(self.skin, _DARK, 0.28))
         ear = p["eye_y"] + 0.13
         pen.oval((w + 0.02, ear), 0.075, p["ear"], dark, both=True)
         pen.oval((w + 0.035, ear), 0.035, p["ear"] * 0.6, self.shade, 0.6, both=True)
         for step, scale in enumerate((1, 0.965, 0.92, 0.87, 0.8, 0.7, 0.58)):
-            pen.shape(self._outline(scale), _mix(dark, lit, step / 6))
+            pen.shape(self._outline(scale), mix(dark, lit, step / 6))
         cheek = (p["eye_y"] + p["mouth_y"]) / 2 + 0.06
         for size in (0.2, 0.15, 0.1):
             strength = 0.11 * (p["blush"] + 0.35 * self.woman)
@@ -326,7 +146,7 @@ class _Face:
     def _brows(self) -> None:
         p, x, y = self.p, self.p["eye_x"], self.p["eye_y"] - self.p["brow_gap"]
         line = ((x - 0.14, y + 0.015), (x + 0.03, y - 0.02 - 0.03 * self.woman), (x + 0.16, y + 0.03))
-        colour = _mix(self.who.hair, (170, 165, 160), 0.8 * self.grey)
+        colour = mix(self.who.hair, (170, 165, 160), 0.8 * self.grey)
         self.pen.line(line, 0.02 + 0.03 * p["brow"], colour, min(p["brow"], 0.95), both=True)
 
     def _eyes(self) -> None:
@@ -352,40 +172,40 @@ class _Face:
         grown = self.man * min(max((self.age - 18) / 6, 0), 1)
         if self.rng.random() < 0.15:  # shaven today
             return
-        y, chin, colour = p["mouth_y"], p["chin"], _mix(self.hair, _DARK, 0.1)
+        y, chin, colour = p["mouth_y"], p["chin"], mix(self.hair, _DARK, 0.1)
         right = (
             (0, y - 0.10), (0.2, y - 0.10), (w * 0.72, y - 0.04), (w * 0.98, 0.1), (w, 0.3),
             (w * p["jaw"] * 1.02, chin - 0.22), (0.45 * w, chin - 0.02), (0, chin + 0.06 * (kind == "beard"))
         )  # fmt: skip
-        self.pen.shape(_closed(right), colour, _BEARDS[kind] * grown)
+        self.pen.shape(closed(right), colour, _BEARDS[kind] * grown)
         if kind in ("moustache", "beard"):
             tip = p["mouth_w"] + 0.07
             half = ((0, y - 0.11), (0.12, y - 0.10), (tip, y + 0.03), (0.12, y - 0.035), (0, y - 0.045))
-            self.pen.shape(_closed(half), colour, 0.95 * grown)
+            self.pen.shape(closed(half), colour, 0.95 * grown)
 
     def _nose(self) -> None:
         pen, w, top = self.pen, self.p["nose_w"], self.p["eye_y"] + 0.05
         tip, s = top + self.p["nose"], -1 if self.light > 0 else 1
         ridge = ((s * 0.03, top - 0.05), (s * 0.055, top + 0.1), (s * w, tip), (s * 0.02, tip))
         pen.shape(ridge, self.shade, 0.18 + 0.2 * min(self.age / 20, 1))
-        pen.oval((0, tip - 0.03), w * 0.5, w * 0.45, _mix(self.skin, _WHITE, 0.3), 0.5)
+        pen.oval((0, tip - 0.03), w * 0.5, w * 0.45, mix(self.skin, _WHITE, 0.3), 0.5)
         under = ((-w, tip - 0.03), (-w * 0.6, tip + 0.03), (0, tip + 0.045), (w * 0.6, tip + 0.03), (w, tip - 0.03))
         pen.line(under, 0.022, self.shade, 0.8)
-        pen.oval((w * 0.5, tip + 0.015), w * 0.28, 0.016, _mix(self.shade, _DARK, 0.5), 0.9, both=True)
+        pen.oval((w * 0.5, tip + 0.015), w * 0.28, 0.016, mix(self.shade, _DARK, 0.5), 0.9, both=True)
 
     def _mouth(self) -> None:
         p, pen, y, w, lip = self.p, self.pen, self.p["mouth_y"], self.p["mouth_w"], self.p["lip"]
         up, gap = y - 0.05 * self.smile, 0.14 * max(self.smile - 0.55, 0)
         paint = 0.6 * self.woman * (1 - 0.5 * p["sag"])
-        red = _mix(_mix(self.skin, (178, 72, 72), 0.5), (190, 40, 60), paint)
+        red = mix(mix(self.skin, (178, 72, 72), 0.5), (190, 40, 60), paint)
         low = y + gap + lip
         lips = ((0, y - lip * 0.75), (w * 0.4, y - lip), (w, up), (w * 0.45, low), (0, low + lip * 0.3))
-        pen.shape(_closed(lips), red)
+        pen.shape(closed(lips), red)
         if gap > 0.012:
             teeth = (120, 50, 50) if self.age < 1 else (238, 234, 226)
-            pen.shape(_closed(((0, y), (w * 0.85, up + 0.01), (w * 0.5, y + gap * 0.9), (0, y + gap * 1.2))), teeth)
+            pen.shape(closed(((0, y), (w * 0.85, up + 0.01), (w * 0.5, y + gap * 0.9), (0, y + gap * 1.2))), teeth)
         seam = ((-w, up), (-w * 0.5, y), (0, y + 0.006), (w * 0.5, y), (w, up))
-        pen.line(seam, 0.018, _mix(red, _DARK, 0.7), 0.9)
+        pen.line(seam, 0.018, mix(red, _DARK, 0.7), 0.9)
 
     def _front_hair(self) -> None:
         p, pen, w, ear = self.p, self.pen, self.p["width"], self.p["eye_y"] + 0.05
@@ -406,7 +226,7 @@ class _Face:
         pen.shape(cap, self.hair, p["hair"])
         for x in np.linspace(-0.6, 0.6, 6) * w:
             strand = ((x * 0.6, top + 0.1), (x * 1.1, (top + line) / 2), (x * 1.3, line - 0.06))
-            pen.line(strand, 0.02, _mix(self.hair, _WHITE, 0.35), 0.22 * p["hair"])
+            pen.line(strand, 0.02, mix(self.hair, _WHITE, 0.35), 0.22 * p["hair"])
         if self.style in ("curly", "perm"):
             for a in np.linspace(-1.9, 1.9, 11):
                 y = -0.3 - (0.5 + volume) * math.cos(a)
@@ -423,7 +243,7 @@ class _Face:
         if self.rng.random() >= often:
             return
         x, y, frame = self.p["eye_x"], self.p["eye_y"] + 0.01, (42, 34, 34)
-        rim = [(x + 0.19 * a, y + 0.15 * b) for a, b in (*_RING, _RING[0])]
+        rim = [(x + 0.19 * a, y + 0.15 * b) for a, b in (*RING, RING[0])]
         self.pen.line(rim, 0.028, frame, both=True)
         self.pen.line(((x + 0.19, y - 0.02), (self.p["width"] + 0.02, y - 0.05)), 0.028, frame, both=True)
         self.pen.line(((0.19 - x, y), (0, y - 0.03), (x - 0.19, y)), 0.028, frame)

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.io import savemat
 
-from gralib.ages import GROUPS
+from gralib.ages import GROUPS, MAX_AGE
 from gralib.labels import DRAWN
-from gralib.synthetic.drawing import MAX_AGE, Subject, draw_face
+from gralib.synthetic.drawing import draw_face
+from gralib.synthetic.person import Subject
 
 _DECADE_SHARES = (0.13, 0.08, 0.30, 0.19, 0.095, 0.09, 0.055, 0.033, 0.02, 0.005, 0.002)  # 0-9, 10-19, ...
 

@@ -168,10 +168,10 @@ def network(run: Run) -> "keras.Model":
         UserError: its weights are not here.
     """
     backend.start()
-    from gralib.training import fit
+    from gralib.training import checkpoint, fit
 
     model = fit.build(run.record.config)
-    fit.load_weights(model, run.folder)
+    checkpoint.load_weights(model, run.folder)
     return model
 
 

@@ -4,7 +4,6 @@ What a step sees is a function of seed, epoch and step alone, so that an interru
 bits as one that was not.
 """
 
-import json
 import sys
 import time
 from collections.abc import Iterator
@@ -23,12 +22,12 @@ from tqdm import tqdm
 from gralib.ages import MAX_AGE
 from gralib.backend import devices, jit_compile, precision
 from gralib.config import UNSHAPED, RunConfig, shape
-from gralib.data.sources import DAMAGED
-from gralib.errors import FailedTraining, UserError, writing
+from gralib.errors import FailedTraining, UserError
 from gralib.labels import class_names, sizes, targets
 from gralib.model.losses import loss_for, loss_of
 from gralib.model.network import gate_layers, gate_values, gra_net, trainable_count
 from gralib.model.optimizer import FlatNadam
+from gralib.training import checkpoint
 from gralib.training.augmentation import Batches
 
 Progress = Literal["bar", "lines", "none"]
@@ -93,7 +92,7 @@ def prepare(config: RunConfig, steps: int) -> keras.Model:
         RuntimeError: the compiled network is not the one that `config` builds.
     """
     model, start = _compiled(shape(config))
-    for variable, value in zip(_state(model), start, strict=True):
+    for variable, value in zip(checkpoint.state(model), start, strict=True):
         variable.assign(value)
     model.optimizer.follow(config, config.epochs * steps)
     for gate in gate_layers(model):
@@ -123,12 +122,7 @@ def _compiled(config: RunConfig) -> tuple[keras.Model, list[np.ndarray]]:
     optimizer = FlatNadam(config.learning_rate, config.averaging)
     optimizer.build(model.trainable_variables)  # variables made inside the first step would cost a second tracing
     model.compile(optimizer, loss_for(config), jit_compile=jit_compile())
-    return model, [ops.convert_to_numpy(v) for v in _state(model)]
-
-
-def _state(model: keras.Model) -> list[keras.Variable]:
-    """Return all that a step changes: weights, counters of random draws (dropout), the optimizer's variables."""
-    return [*model.variables, *model.optimizer.variables]
+    return model, [ops.convert_to_numpy(v) for v in checkpoint.state(model)]
 
 
 def initialise(model: keras.Model, config: RunConfig) -> None:
@@ -187,9 +181,9 @@ def train(
     validation_truth = targets(config, table.iloc[validation_rows])
     steps = len(train_rows) // config.batch_size
     model = prepare(config, steps)
-    checkpoint = folder / "checkpoint.npz"
-    history = _restore(checkpoint, model)
-    if history and not _whole(folder / "weights.npz", model.weights):
+    unfinished = folder / "checkpoint.npz"
+    history = checkpoint.restore(unfinished, model)
+    if history and not checkpoint.whole(folder / "weights.npz", model.weights):
         print(f"{folder / 'weights.npz'}: not there or damaged; this training starts anew", file=sys.stderr)
         model, history = prepare(config, steps), []
     meter = _Meter(label, config.epochs, steps, len(history), progress)
@@ -208,12 +202,12 @@ def train(
                     f"{label}: the loss is no number after epoch {epoch + 1}; try a lower learning_rate"
                 )
             if best_epoch([*history, row]) == row["epoch"]:
-                _save(folder / "weights.npz", model.weights)
+                checkpoint.save(folder / "weights.npz", model.weights)
         history.append({**row, "seconds": time.perf_counter() - started})
-        _save(checkpoint, _state(model), history)
+        checkpoint.save(unfinished, checkpoint.state(model), history)
         meter.epoch_line(row)
     meter.close()
-    load_weights(model, folder)
+    checkpoint.load_weights(model, folder)
     seconds = [row["seconds"] for row in history]
     return Trained(
         model,
@@ -273,73 +267,6 @@ def _outputs(model: keras.Model, faces: np.ndarray) -> np.ndarray:
     if len(faces) <= PREDICT_BATCH:  # a face at a time: without the loop that fills batches
         return np.asarray(model.predict_on_batch(faces))
     return np.asarray(model.predict(faces, batch_size=PREDICT_BATCH, verbose=0))
-
-
-def load_weights(model: keras.Model, folder: Path) -> None:
-    """Give `model` the weights of a run's best epoch.
-
-    Raises:
-        UserError: the weights are not on this machine (records travel without them).
-    """
-    path = folder / "weights.npz"
-    if not path.exists():
-        raise UserError(f"{path}: the weights are not on this machine; gra run --again trains it here")
-    try:
-        _assign(path, model.weights)
-    except DAMAGED as error:
-        raise UserError(f"{path}: expected the weights of this network, got {error}") from None
-
-
-def _save(path: Path, variables, history: list[dict] | None = None) -> None:
-    """Write variables in order, and the history so far, whole or not at all."""
-    part = path.with_suffix(".part.npz")
-    arrays = {f"a{i}": ops.convert_to_numpy(v) for i, v in enumerate(variables)}
-    try:
-        with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            np.savez(part, history=np.array(json.dumps(history or [])), **arrays)
-            part.replace(path)
-    except UserError:
-        part.unlink(missing_ok=True)
-        raise
-
-
-def _restore(path: Path, model: keras.Model) -> list[dict]:
-    """Set model and optimizer to the last whole epoch and return the history up to it; none if it is damaged."""
-    if not path.exists():
-        return []
-    try:
-        return _assign(path, _state(model))
-    except DAMAGED as error:
-        print(f"{path}: damaged ({error}); this training starts anew", file=sys.stderr)
-        return []
-
-
-def _whole(path: Path, variables: list[keras.Variable]) -> bool:
-    """Tell whether what `_save` wrote is there and can be read."""
-    try:
-        return bool(_read(path, variables))
-    except DAMAGED:
-        return False
-
-
-def _read(path: Path, variables: list[keras.Variable]) -> tuple[list[np.ndarray], list[dict]]:
-    """Return the values that `_save` wrote for these variables, and the history beside them."""
-    with np.load(path, allow_pickle=False) as arrays:
-        values = [arrays[f"a{i}"] for i in range(len(variables))]
-        history = json.loads(str(arrays["history"]))
-    for variable, value in zip(variables, values, strict=True):
-        if tuple(variable.shape) != value.shape:
-            raise ValueError(f"shape {value.shape} instead of {tuple(variable.shape)}")
-    return values, history
-
-
-def _assign(path: Path, variables: list[keras.Variable]) -> list[dict]:
-    """Give variables the values that `_save` wrote, all or none, and return the history beside them."""
-    values, history = _read(path, variables)
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
-    return history
 
 
 class _Meter(keras.callbacks.Callback):

@@ -12,7 +12,7 @@ from gralib.errors import UserError
 from gralib.evaluation import claims, compare, contrasts, measures, orientation
 from gralib.evaluation.protocol import load
 from gralib.evaluation.rules import Condition
-from gralib.evaluation.study import split_effect, studies
+from gralib.evaluation.studies import split_effect, studies
 from gralib.training import probed
 
 PROTOCOL = load()

@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import confusion_matrix
 
 from gralib.config import configure
-from gralib.evaluation.study import is_standard, split_effect, studies
+from gralib.evaluation.studies import is_standard, split_effect, studies
 
 rng = np.random.default_rng(8)
 AGES = rng.permutation(np.repeat([3, 9, 10, 27, 34, 61], [20, 10, 30, 30, 20, 10])).astype(float)

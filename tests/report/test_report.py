@@ -14,7 +14,7 @@ from gralib.cli import app
 from gralib.config import TASKS
 from gralib.errors import UserError
 from gralib.evaluation import measures
-from gralib.evaluation.study import split_effect, studies
+from gralib.evaluation.studies import split_effect, studies
 from gralib.report import drawings, provenance
 from gralib.report import pages as report_pages
 from gralib.training import exchange, experiment, records

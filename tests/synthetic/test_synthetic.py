@@ -14,10 +14,12 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from gralib.ages import MAX_AGE
 from gralib.errors import UserError
 from gralib.synthetic import write
-from gralib.synthetic.drawing import MAX_AGE, Subject, draw_face
+from gralib.synthetic.drawing import draw_face
 from gralib.synthetic.layouts import LAYOUTS, sample_ages
+from gralib.synthetic.person import Subject
 
 REGULAR = re.compile(r"(\d+)_([01])_([0-4])_(\d{17})\.jpg\.chip\.jpg")
 SUBJECTS = 95

@@ -20,7 +20,7 @@ from gralib.evaluation import measures
 from gralib.labels import GENDERS
 from gralib.model import losses
 from gralib.report import provenance
-from gralib.training import augmentation, experiment, fit, records
+from gralib.training import augmentation, checkpoint, experiment, fit, records
 
 TINY = SETTINGS
 pytestmark = pytest.mark.xdist_group("tiny")
@@ -121,7 +121,7 @@ def test_leave_one_person_out_compiles_once_though_folds_differ_in_size(tmp_path
 
 
 def test_interrupted_it_goes_on_bit_for_bit(tiny, faces, tmp_path, monkeypatch):
-    save, saved = fit._save, []
+    save, saved = checkpoint.save, []
 
     def killed_after_the_second_epoch(path, *rest):
         save(path, *rest)
@@ -129,7 +129,7 @@ def test_interrupted_it_goes_on_bit_for_bit(tiny, faces, tmp_path, monkeypatch):
         if saved.count("checkpoint.npz") == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(fit, "_save", killed_after_the_second_epoch)
+    monkeypatch.setattr(checkpoint, "save", killed_after_the_second_epoch)
     with pytest.raises(KeyboardInterrupt):
         experiment.run(tiny.record.config, faces, store=tmp_path, progress="none")
     saved.append("checkpoint.npz")
@@ -147,7 +147,7 @@ def test_interrupted_it_goes_on_bit_for_bit(tiny, faces, tmp_path, monkeypatch):
 @pytest.mark.parametrize("weights", [None, b"cut short"], ids=["gone", "damaged"])
 def test_a_whole_checkpoint_without_its_weights_is_trained_anew(weights, tiny, faces, tmp_path, monkeypatch, capsys):
     with monkeypatch.context() as patch:
-        patch.setattr(fit, "load_weights", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(checkpoint, "load_weights", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             experiment.run(tiny.record.config, faces, store=tmp_path, progress="none")
     path = tmp_path / tiny.record.run_id / "weights.npz"
@@ -305,7 +305,7 @@ def test_the_last_convolution_of_a_residual_unit_starts_as_asked(start):
 
 def test_a_network_that_differs_from_its_configuration_is_refused(monkeypatch):
     wrong, _ = fit._compiled(fit.shape(configure("smoke", width=2, modules=(2, 1, 1))))
-    monkeypatch.setattr(fit, "_compiled", lambda config: (wrong, [np.asarray(v) for v in fit._state(wrong)]))
+    monkeypatch.setattr(fit, "_compiled", lambda config: (wrong, [np.asarray(v) for v in checkpoint.state(wrong)]))
     with pytest.raises(RuntimeError, match="the compiled one differs"):
         fit.prepare(configure("smoke", width=2), 4)
 
