@@ -41,6 +41,7 @@ test: $(ENV)  ## check style and types, run the tests
 	ruff check .
 	ruff format --check .
 	mypy
+	lint-imports
 	python -m pytest -n $(CORES) --dist loadgroup
 
 golden: $(ENV)  ## write the numbers that tests compare with anew, and show what changed

@@ -13,11 +13,11 @@ from shlex import quote
 from filelock import FileLock, Timeout
 
 from gralib.config import PROTOCOLS, TASKS, configure_tasks
-from gralib.datasets import holds_files
+from gralib.data.formats import holds_files
 from gralib.errors import UserError
-from gralib.grids import GRIDS, configs_of, parts_of, seeds_of
+from gralib.training.grids import GRIDS, configs_of, parts_of, seeds_of
 from gralib.notebooks import refuse_unknown
-from gralib.sources import open_source
+from gralib.data.sources import open_source
 
 GOAL = "grids" if "grids" in sys.argv else "study"
 ALL = list(TASKS)
@@ -233,8 +233,8 @@ rule grids:
 rule tour:
     input:
         "notebooks/model_tour.ipynb",
-        "gralib/attention.py",
-        "gralib/network.py",
+        "gralib/model/attention.py",
+        "gralib/model/network.py",
     output:
         "build/model_tour.html",
     log:

@@ -29,9 +29,9 @@ def measure(faces: int, width: int, modules: int) -> dict:
     from gralib import backend
 
     backend.start(1)
-    from gralib.batches import Batches
     from gralib.config import configure
-    from gralib.training import prepare
+    from gralib.training.augmentation import Batches
+    from gralib.training.fit import prepare
 
     steps = max(3, 200 // (width * width // 16 * modules + 1))
     config = configure("laptop", width=width, modules=(modules,) * 3)
@@ -64,7 +64,7 @@ def draw(raw: list[dict], path: Path) -> dict[str, float]:
     """Draw time a face (and memory) against each of the three; return the slopes fitted on logarithms."""
     import matplotlib.pyplot as plt
 
-    from gralib import figures
+    from gralib.report import figures
 
     figures.style()
     slopes = {}

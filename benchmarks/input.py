@@ -14,7 +14,7 @@ from pathlib import Path
 
 def gralib(folder: Path) -> int:
     """Decode, resize and cache all files, labels and checks included."""
-    from gralib.faces import open_faces
+    from gralib.data.faces import open_faces
 
     with tempfile.TemporaryDirectory() as cache:
         return len(open_faces("utkface", folder, cache=cache, progress=False))
@@ -22,7 +22,7 @@ def gralib(folder: Path) -> int:
 
 def twice(folder: Path) -> dict:
     """Return the seconds of our first opening of the faces, and of the second, which finds them cached."""
-    from gralib.faces import open_faces
+    from gralib.data.faces import open_faces
 
     seconds = []
     with tempfile.TemporaryDirectory() as cache:
@@ -88,7 +88,7 @@ if __name__ == "__main__":
     if who.startswith("torch"):
         import torch  # noqa: F401
     if who in ("gralib", "twice"):
-        from gralib import faces  # noqa: F401
+        from gralib.data import faces  # noqa: F401
     if who == "twice":
         print(json.dumps(twice(root)))
         sys.exit()

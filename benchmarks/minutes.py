@@ -23,10 +23,10 @@ def faces(root: str, width: int):
     These are the faces that a choice of the recipe is measured on; the fold that tests sits out.
     """
     from gralib.config import configure
-    from gralib.datasets import find_root
-    from gralib.faces import open_faces
-    from gralib.protocols import split
-    from gralib.tasks import targets
+    from gralib.data.faces import open_faces
+    from gralib.data.formats import find_root
+    from gralib.data.splits import split
+    from gralib.labels import targets
 
     config = configure("laptop", task="gender", width=width, batch_size=BATCH, tuning=True, held_out=0.0)
     opened = open_faces("utkface", find_root("utkface", root), progress=False)
@@ -37,9 +37,9 @@ def faces(root: str, width: int):
 
 
 def gralib(config, pixels: np.ndarray, truth: np.ndarray) -> tuple[Callable, Callable, int]:
-    """The recipe of the study; see `gralib.training`."""
-    from gralib.batches import Batches
-    from gralib.training import answering, predict, prepare, smooth
+    """The recipe of the study; see `gralib.training.fit`."""
+    from gralib.training.augmentation import Batches
+    from gralib.training.fit import answering, predict, prepare, smooth
 
     model, rows = prepare(config, len(pixels) // BATCH), np.arange(len(pixels))
     smoothed = smooth(config, truth)
@@ -76,7 +76,7 @@ def resattention(config, pixels: np.ndarray, truth: np.ndarray) -> tuple[Callabl
 
 def keras_defaults(config, pixels: np.ndarray, truth: np.ndarray) -> tuple[Callable, Callable, int]:
     """Our network as somebody would train it who takes it alone, without the recipe."""
-    from gralib.network import gra_net
+    from gralib.model.network import gra_net
 
     return fitted(gra_net(width=config.width), pixels, truth, lambda faces: faces)
 

@@ -23,9 +23,9 @@ def export(width: int, folder: Path) -> None:
     backend.start()
     from gralib.config import TASKS, configure
     from gralib.export import onnx_of
+    from gralib.labels import class_names
     from gralib.networkfile import Card
-    from gralib.tasks import class_names
-    from gralib.training import build
+    from gralib.training.fit import build
 
     for task in TASKS["utkface"]:
         config = configure("laptop", width=width, task=task)

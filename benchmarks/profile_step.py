@@ -32,9 +32,9 @@ def main() -> None:
     import tensorflow as tf
     from train_one import data
 
-    from gralib.batches import Batches
     from gralib.config import configure
-    from gralib.training import prepare
+    from gralib.training.augmentation import Batches
+    from gralib.training.fit import prepare
 
     config = configure("laptop", width=width)
     pixels, truth = data(64 * steps)

@@ -21,8 +21,8 @@ import growth
 from page import page
 from tqdm import tqdm
 
-from gralib.datasets import synthetic
-from gralib.records import write_text
+from gralib import synthetic
+from gralib.files import write_text
 from gralib.surroundings import commit
 
 HERE = Path(__file__).resolve().parent
@@ -72,8 +72,9 @@ def training_gflop(width: int) -> float:
     from gralib import backend
 
     backend.start()
-    from gralib.costs import forward_gflop
-    from gralib.network import gra_net
+    from costs import forward_gflop
+
+    from gralib.model.network import gra_net
 
     return 3 * forward_gflop(gra_net(width=width))
 
@@ -107,8 +108,8 @@ def input_share(step_seconds: float) -> float:
     import numpy as np
     from train_one import data
 
-    from gralib.batches import Batches
     from gralib.config import configure
+    from gralib.training.augmentation import Batches
 
     pixels, truth = data(64 * 100)
     batches = Batches(configure("laptop"), 0, pixels, np.arange(len(pixels)), truth)
@@ -275,7 +276,7 @@ def enlarge(path: Path, side: int) -> None:
 
 def whole(path: Path) -> bool:
     """Tell whether a picture can be decoded."""
-    from gralib.faces import decode
+    from gralib.data.faces import decode
 
     return not isinstance(decode(path.read_bytes()), str)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import jinja2
 
-from gralib.records import write_text
+from gralib.files import write_text
 from gralib.surroundings import commit
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,12 +40,12 @@ def begin(nudge: float) -> tuple:
     backend.start(1)
     import numpy as np
 
-    from gralib.batches import Batches
     from gralib.config import configure
-    from gralib.datasets import find_root
-    from gralib.faces import open_faces
-    from gralib.tasks import targets
-    from gralib.training import prepare
+    from gralib.data.faces import open_faces
+    from gralib.data.formats import find_root
+    from gralib.labels import targets
+    from gralib.training.augmentation import Batches
+    from gralib.training.fit import prepare
 
     config = configure("laptop")
     faces = open_faces("utkface", find_root("utkface", "data/synthetic/utkface"), progress=False)
@@ -113,7 +113,7 @@ def costs() -> dict:
     from gralib import backend
 
     backend.start(1)
-    from gralib.costs import Machine, cost, runs_of_study, work
+    from costs import Machine, cost, runs_of_study, work
 
     bench = json.loads((ROOT / "reports" / "benchmarks.json").read_text())
     laptop = bench["raw"]["gralib-32"]["faces_per_s"] * bench["figures"]["training_gflop_per_face"]["32"]

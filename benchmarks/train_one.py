@@ -53,15 +53,15 @@ def keras_fit(model, batches, first) -> tuple[float, list[float], int]:
 
 
 def gralib(width, threads, steps):
-    """Our own training step, as `gralib.training` prepares it, augmentation included."""
+    """Our own training step, as `gralib.training.fit` prepares it, augmentation included."""
     from gralib import backend
 
     backend.start(threads)
     import numpy as np
 
-    from gralib.batches import Batches
     from gralib.config import configure
-    from gralib.training import prepare
+    from gralib.training.augmentation import Batches
+    from gralib.training.fit import prepare
 
     config = configure("laptop", width=width)
     pixels, truth = data(64 * steps)

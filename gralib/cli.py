@@ -39,10 +39,11 @@ def data_check(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Read every file, decode every picture once, and account for all of them."""
-    from gralib.audit import contradictions
-    from gralib.datasets import PUBLISHED, find_root, load
-    from gralib.faces import open_faces
-    from gralib.manifest import account, summary
+    from gralib.data.audit import contradictions
+    from gralib.data.faces import open_faces
+    from gralib.data.formats import find_root, load
+    from gralib.data.manifest import account, summary
+    from gralib.registry import data_sets
 
     place = find_root(name, root)
     manifest = load(name, place)
@@ -67,7 +68,7 @@ def data_check(
         if counts["reason"].str.contains("not here").any():
             print(f"what is not here: gra data how-to {name} says how to get it")
         if not manifest.source.synthetic:
-            print(f"published: {PUBLISHED[name]} pictures")
+            print(f"published: {data_sets()[name].pictures or 'nobody says how many'} pictures")
         if not trouble:
             print(f"{'synthetic' if faces.synthetic else 'real'} faces, fingerprint {faces.fingerprint}")
     if trouble:
@@ -77,9 +78,9 @@ def data_check(
 @data.command("repeats")
 def data_repeats(root: Root = "") -> None:
     """Measure UTKFace's repeated photographs: how their labels disagree (table), what the rule rests on (figure)."""
-    from gralib import label_floor
-    from gralib.datasets import find_root
-    from gralib.faces import open_faces
+    from gralib.data.faces import open_faces
+    from gralib.data.formats import find_root
+    from gralib.report import label_floor
 
     print(*label_floor.write(open_faces("utkface", find_root("utkface", root))), sep="\n")
 
@@ -87,7 +88,7 @@ def data_repeats(root: Root = "") -> None:
 @data.command("how-to")
 def data_how_to(name: Dataset) -> None:
     """Say how to get a data set: address, licence, size, what to accept, where to put it."""
-    from gralib.datasets.fetch import how_to
+    from gralib.data.download import how_to
 
     print(how_to(name))
 
@@ -98,7 +99,7 @@ def data_fetch(
     url: Annotated[str, typer.Option(help="Another address of the same files.")] = "",
 ) -> None:
     """Download what can be had without a form into data/NAME; goes on where it was interrupted."""
-    from gralib.datasets.fetch import fetch
+    from gralib.data.download import fetch
 
     for path in fetch(name, url):
         print(path)
@@ -114,12 +115,12 @@ def data_synthesize(
     seed: Annotated[int, typer.Option(help="Same seed, same pictures.", min=0)] = 0,
 ) -> None:
     """Draw synthetic faces and write them as the real data set is published, its flaws included."""
-    from gralib.datasets import synthetic
+    from gralib.data.formats import draw
     from gralib.errors import from_root
 
     folder = from_root(out or f"data/synthetic/{layout}")
     try:
-        count = synthetic.write(layout, folder, subjects, seed)
+        count = draw(layout, folder, subjects, seed)
     except (ValueError, FileExistsError) as error:
         raise UserError(str(error)) from None
     print(f"{folder}: {count} files")
@@ -141,14 +142,15 @@ def run_command(
 ) -> None:
     """Train one network, or read it back if that was done before. Prints the run's name."""
     from gralib.config import PROTOCOLS, configure
-    from gralib.datasets import find_root
-    from gralib.faces import open_faces
+    from gralib.data.faces import open_faces
+    from gralib.data.formats import find_root
 
-    standard = PROTOCOLS.get(dataset, {})  # type: ignore[call-overload]
+    standard = PROTOCOLS.get(dataset, {})
     changes = words.changes(change, {"task": "--task", "dataset": "--dataset", "preset": "--preset"})
     config = configure(preset, **{**standard, "dataset": dataset, "task": task, **changes})
     faces = open_faces(dataset, find_root(dataset, root), progress=progress == "bar")
-    from gralib.experiment import run, run_folds, scores_of
+    from gralib.evaluation.measures import scores_of
+    from gralib.training.experiment import run, run_folds
 
     options: dict[str, Any] = {"again": again, "threads": threads, "progress": progress}
     runs = [run(config, faces, **options)] if folds == 1 else run_folds(config, faces, folds, **options)
@@ -180,30 +182,30 @@ def grid_command(
     dry_run: Annotated[bool, typer.Option(help="Only say what is left and how long it will take.")] = False,
 ) -> None:
     """Train what is left of one or several grids of runs. Stop it any time; the next call goes on."""
-    from gralib import grids
-    from gralib.datasets import find_root
-    from gralib.faces import open_faces
+    from gralib.data.faces import open_faces
+    from gralib.data.formats import find_root
+    from gralib.training import batch, grids
 
     wanted = {name: grids.seeds_of(name, seeds) for name in names}
     varied = {setting: f"the grid {name}" for name in names for s in grids.GRIDS[name].settings for setting in s}
     own = {"dataset": "--dataset", "preset": "--preset", "seed": "--seeds", "task": "the grid"}
     changes, configs = words.changes(change, varied | own), []
     for name in names:
-        configs += grids.configs_of(name, wanted[name], dataset, preset, **changes)  # type: ignore[arg-type]
+        configs += grids.configs_of(name, wanted[name], dataset, preset, **changes)
     parts = grids.parts_of(configs)
     if part > len(parts):
         raise UserError(f"part: expected 1 to {len(parts)}, got {part}")
     configs = parts[part - 1] if part else list(dict.fromkeys(configs))
     place = find_root(dataset, root)
     faces = open_faces(dataset, place)
-    done = grids.finished(configs, faces)
-    minutes = grids.minutes_left(configs, done, workers)
+    done = batch.finished(configs, faces)
+    minutes = batch.minutes_left(configs, done, workers)
     wait = "none finished yet, so nobody knows how long" if minutes != minutes else f"about {minutes:.0f} minutes"
     title = ", ".join(names) + (f", part {part} of {len(parts)}" if part else "")
     print(f"{title}: {len(configs)} runs, {len(done)} done, {len(configs) - len(done)} left: {wait}", file=sys.stderr)
     if dry_run:
         return
-    runs, problems = grids.run_grid(configs, place, faces, workers)
+    runs, problems = batch.run_grid(configs, place, faces, workers)
     for run in runs:
         print(run.record.run_id)
     if problems:
@@ -216,10 +218,10 @@ def orientation_command(
     root: Root = "",
 ) -> None:
     """Let trained networks read turned and moved test faces (C8); the hits are kept beside the records."""
-    from gralib import records
-    from gralib.datasets import find_root
-    from gralib.faces import open_faces
-    from gralib.orientation import probe
+    from gralib.data.faces import open_faces
+    from gralib.data.formats import find_root
+    from gralib.training import records
+    from gralib.training.perturb import probe
 
     for run_id in runs:
         found = records.find(run_id, (records.STORE,))
@@ -234,8 +236,8 @@ def keep_command(
     runs: Annotated[list[str], typer.Argument(help="Names of finished runs, as 'gra run' printed them.")],
 ) -> None:
     """Copy the records of runs made here to reports/records, to be committed."""
-    from gralib import records
-    from gralib.transfer import keep
+    from gralib.training import records
+    from gralib.training.exchange import keep
 
     for run_id in runs:
         found = records.find(run_id, (records.STORE,))
@@ -251,7 +253,8 @@ def export_command(
     gates: Annotated[bool, typer.Option("--gates", help="Make the gates inputs, and the masks outputs.")] = False,
 ) -> None:
     """Write a trained network as ONNX, for gralib.predict and other readers without Keras."""
-    from gralib import backend, records
+    from gralib import backend
+    from gralib.training import records
 
     found = records.find(run, (records.STORE,))
     if not found:
@@ -267,7 +270,7 @@ def records_import(
     folder: Annotated[str, typer.Argument(help="Folder of runs from another machine.", metavar="FOLDER")],
 ) -> None:
     """Bring records made elsewhere into reports/records; refused as a whole if one is damaged or in conflict."""
-    from gralib.transfer import merge
+    from gralib.training.exchange import merge
 
     new, here = merge(folder)
     print("\n".join(new), end="\n" if new else "")
@@ -292,12 +295,12 @@ def notebook_command(
         print(notebooks.publish(html.with_suffix(".ipynb"), f"reports/executed/{name}.html"))
 
 
-@app.command("equations")
-def equations_command() -> None:
-    """Check the claims that need no data (C1 to C3) and write them down for the report."""
-    from gralib.equations import write
+@app.command("checks")
+def checks_command() -> None:
+    """Check the claims that need no data (C1 to C3, C20); write them and the network's layers for the report."""
+    from gralib.model.checks import write
 
-    print(write())
+    print(*write(), sep="\n")
 
 
 @app.command("report")
@@ -305,7 +308,7 @@ def report_command(
     out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("reports"),
 ) -> None:
     """Write the report from all records: index.html, README.md, tables and figures."""
-    from gralib.report import build
+    from gralib.report.pages import build
 
     print(build(out))
 

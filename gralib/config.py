@@ -7,33 +7,18 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from gralib.errors import UserError
+from gralib.registry import Task, data_sets
 
 Preset = Literal["smoke", "laptop", "paper"]
-Task = Literal["gender", "age_category", "age_regression", "age_group"]
-Dataset = Literal["fgnet", "afad", "wikipedia", "utkface", "adience"]
+Dataset = Annotated[str, AfterValidator(lambda name: _known(name))]
 Recipe = Literal["keras", "tuned"]
 Protocol = Literal["grouped", "official", "leave_one_out", "random"]
-TASKS: dict[Dataset, tuple[Task, ...]] = {
-    "fgnet": ("age_category", "age_regression"),
-    "afad": ("gender", "age_category", "age_regression"),
-    "wikipedia": ("gender", "age_category", "age_regression"),
-    "utkface": ("gender", "age_category", "age_regression"),
-    "adience": ("gender", "age_group"),
-}
+TASKS: dict[str, tuple[Task, ...]] = {name: data.tasks for name, data in data_sets().items()}
 """What the labels of each data set allow: FG-NET publishes no gender, Adience age groups instead of ages."""
-TITLES: dict[Dataset, str] = {
-    "fgnet": "FG-NET", "afad": "AFAD", "wikipedia": "Wikipedia (IMDB-WIKI)", "utkface": "UTKFace", "adience": "Adience",
-}  # fmt: skip
+TITLES: dict[str, str] = {name: data.title for name, data in data_sets().items()}
 """The data sets as the literature writes them."""
-PROTOCOLS: dict[Dataset, dict[str, Any]] = {
-    "fgnet": {"folds": 10},
-    "afad": {},
-    "wikipedia": {},
-    "utkface": {},
-    "adience": {"protocol": "official"},
-}
-"""The honest protocol of each data set, as a change of `RunConfig`'s defaults. FG-NET's is leave one person out (82
-folds); ten folds of persons are what a laptop does."""
+PROTOCOLS: dict[str, dict[str, Any]] = {name: data.protocol for name, data in data_sets().items()}
+"""The honest protocol of each data set, as a change of `RunConfig`'s defaults."""
 Number = Annotated[float, AfterValidator(lambda value: value + 0.0)]
 """A float whose -0.0 is 0.0, so that one value has one address."""
 Counts = Annotated[tuple[Annotated[int, Field(ge=1, le=8)], ...], Field(strict=False)]
@@ -55,6 +40,12 @@ RECIPES: dict[Recipe, dict[str, Any]] = {
 }  # fmt: skip
 """How a network is trained, for as many epochs: with Keras' defaults around what the paper says, or as chosen on
 validation faces (see `gralib.search` and notebooks/recipe.ipynb)."""
+
+
+def _known(name: str) -> str:
+    if name not in TASKS:
+        raise ValueError(f"expected one of {', '.join(TASKS)}")
+    return name
 
 
 class RunConfig(BaseModel):
@@ -79,7 +70,7 @@ class RunConfig(BaseModel):
     """Two genders (7.1.1); one of the two age networks (7.1.2): category, or remainder inside it; or the eight age
     groups of Adience."""
     protocol: Protocol = "grouped"
-    """Who trains and who tests; see `gralib.protocols`. Not stated in the paper."""
+    """Who trains and who tests; see `gralib.data.splits`. Not stated in the paper."""
     folds: int = Field(5, ge=2, le=100)
     """Parts that `grouped` and `random` divide the faces into; one of them tests."""
     fold: int = Field(0, ge=0, le=999)
@@ -102,7 +93,7 @@ class RunConfig(BaseModel):
     last epoch counts. Not stated in the paper."""
 
     network: Literal["gra_net", "residual", "levi_hassner", "savchenko", "separable", "hog"] = "gra_net"
-    """GRA_Net, or what it is compared with; see `gralib.baselines` and `gralib.classical`."""
+    """GRA_Net, or what it is compared with; see `gralib.model.baselines` and `gralib.training.hog`."""
     width: int = Field(32, ge=1, le=256)
     """Channels of the stem. Not stated in the paper: 32 gives its 33 million parameters in the published layout."""
     attention: Literal["mixed", "channel", "spatial"] = "mixed"
@@ -182,8 +173,10 @@ class RunConfig(BaseModel):
             raise ValueError(f"mixup: expected 0 for age_regression, whose targets can't be mixed, got {self.mixup}")
         if self.protocol in ("grouped", "random") and self.fold >= self.folds:
             raise ValueError(f"fold: expected 0 to {self.folds - 1}, got {self.fold}")
-        if self.protocol == "official" and (self.dataset != "adience" or self.fold > 4):
-            raise ValueError(f"protocol: official is for folds 0 to 4 of adience, got {self.dataset}, fold {self.fold}")
+        published = [name for name, own in PROTOCOLS.items() if own.get("protocol") == "official"]
+        if self.protocol == "official" and (self.dataset not in published or self.fold > 4):
+            sets = " or ".join(published)
+            raise ValueError(f"protocol: official is for folds 0 to 4 of {sets}, got {self.dataset}, fold {self.fold}")
         if self.label_noise and self.age_width == 117 and self.task in ("age_category", "age_regression"):
             raise ValueError(f"label_noise: expected 0 where one age category holds everybody, got {self.label_noise}")
         if self.masks == "one" and self.groups > 1:
@@ -242,7 +235,7 @@ def ignored(config: RunConfig) -> set[str]:
         out |= {"start"}  # no residual units: the start is Glorot's
     if not config.label_noise:
         out |= {"noise"}
-    if config.gate != "trainable":
+    if not isinstance(config.gate, str):
         out |= {"gate_rate"}
     if config.task in ("gender", "age_group") and config.network != "savchenko":
         out |= {"age_width"}
@@ -309,7 +302,7 @@ def explain(error: ValidationError) -> str:
             known = ", ".join(RunConfig.model_fields)
             parts.append(f"{name}: unknown; the fields are {known}")
         elif name:
-            message = item["msg"].replace("Input should be ", "expected ")
+            message = item["msg"].replace("Input should be ", "expected ").removeprefix("Value error, ")
             parts.append(f"{name}: {message}, got {item['input']!r}")
         else:
             parts.append(item["msg"].removeprefix("Value error, "))

@@ -7,11 +7,12 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from gralib import experiment, networkfile, records, training
+from gralib import files, networkfile
 from gralib.errors import UserError
-from gralib.network import gate_layers, gate_values, mask_model
+from gralib.labels import class_names
+from gralib.model.network import gate_layers, gate_values, mask_model
 from gralib.predict import Network
-from gralib.tasks import class_names
+from gralib.training import experiment, fit, records
 
 TOLERANCE = 1e-4
 """By which an output of the exported network may differ from Keras'."""
@@ -57,7 +58,7 @@ def export(run: records.Run, out: Path | None = None, gates: bool = False) -> Pa
         raise UserError(f"gates: expected a network with gates, got {run.record.config.network}")
     data = onnx_of(model, _card(run, model), gates)
     _compare(data, model)
-    records.write_bytes(out, data)
+    files.write_bytes(out, data)
     return out
 
 
@@ -70,7 +71,7 @@ def _trained(run: records.Run) -> keras.Model:
     if config.network == "hog":
         raise UserError(f"{run.record.run_id}: expected a run of a network, got {config.network}")
     trained = experiment.network(run)
-    model = training.build(config.model_copy(update={"precision": "float32", "groups": 1}))
+    model = fit.build(config.model_copy(update={"precision": "float32", "groups": 1}))
     for weight, value in zip(model.weights, trained.get_weights(), strict=True):
         weight.assign(value if value.shape == tuple(weight.shape) else dense(value, config.groups))
     count = len(class_names(config))

@@ -63,7 +63,7 @@ def execute(notebook: str | Path, parameters: dict[str, Any], out: str | Path) -
     from nbconvert import HTMLExporter
     from papermill.exceptions import PapermillExecutionError
 
-    from gralib.records import write_text
+    from gralib.files import write_text
 
     source, target = from_root(notebook), from_root(out)
     if not source.exists():
@@ -126,7 +126,7 @@ def publish(executed: str | Path, out: str | Path) -> Path:
     from nbconvert import HTMLExporter
     from pygments.formatters import HtmlFormatter
 
-    from gralib.records import write_text
+    from gralib.files import write_text
 
     source, target = from_root(executed), from_root(out)
     notebook = nbformat.read(source, as_version=4)
@@ -145,7 +145,7 @@ def publish(executed: str | Path, out: str | Path) -> Path:
     exporter = HTMLExporter(template_name="basic", exclude_input_prompt=True, exclude_output_prompt=True)
     exporter.exclude_anchor_links = True
     body, _ = exporter.from_notebook_node(notebook)
-    templates = jinja2.Environment(loader=jinja2.PackageLoader("gralib"), autoescape=True)
+    templates = jinja2.Environment(loader=jinja2.PackageLoader("gralib.report"), autoescape=True)
     colours = HtmlFormatter(style="default").get_style_defs(".highlight")
     reachable = re.sub(r"<(pre\b|div(?= class=\"output_html))", r'<\1 tabindex="0"', body)  # by keyboard, to scroll
     page = templates.get_template("notebook.html.j2").render(title=source.stem, body=reachable, colours=colours)

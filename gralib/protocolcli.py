@@ -19,8 +19,9 @@ Pilot = Annotated[bool, typer.Option("--pilot", help="The pilot's runs, which me
 @app.command("runs")
 def runs_command(workers: Workers = 2) -> None:
     """Say how many runs every claim needs, how many are done, and how long the rest will take."""
-    from gralib import claims, grids, records
-    from gralib.protocol import load
+    from gralib.evaluation import claims
+    from gralib.evaluation.protocol import load
+    from gralib.training import batch, records
 
     protocol = load()
     known = {run.record.config: run for run in records.gather()[0] if not run.record.synthetic}
@@ -29,7 +30,7 @@ def runs_command(workers: Workers = 2) -> None:
         configs = protocol.configs(claim)
         print(f"{claim}: {len(configs)} runs, {sum(config in known for config in configs)} done")
     done = {config: known[config] for config in asked if config in known}
-    minutes = grids.minutes_left(asked, done, workers)
+    minutes = batch.minutes_left(asked, done, workers)
     wait = "none finished yet, so nobody knows how long" if minutes != minutes else f"about {minutes / 60:.1f} hours"
     print(f"all: {len(asked)} runs, each once, {len(done)} done, {len(asked) - len(done)} left: {wait}")
 
@@ -37,10 +38,11 @@ def runs_command(workers: Workers = 2) -> None:
 @app.command("run")
 def run_command(dataset: Dataset = "utkface", root: Root = "", workers: Workers = 2, pilot: Pilot = False) -> None:
     """Train what is left of the protocol's runs on one data set, stage by stage; stop it any time and call it again."""
-    from gralib import claims, grids, records
-    from gralib.datasets import find_root
-    from gralib.faces import open_faces
-    from gralib.protocol import load
+    from gralib.data.faces import open_faces
+    from gralib.data.formats import find_root
+    from gralib.evaluation import claims
+    from gralib.evaluation.protocol import load
+    from gralib.training import batch, records
 
     protocol, place = load(), find_root(dataset, root)
     faces = open_faces(dataset, place)
@@ -50,7 +52,7 @@ def run_command(dataset: Dataset = "utkface", root: Root = "", workers: Workers 
         known = claims.known_runs(records.gather()[0])
         asked = protocol.pilot_configs() if pilot else protocol.stage(number, claims.ended(protocol, known))
         configs = [config for config in asked if config.dataset == dataset]
-        found, problems = grids.run_grid(configs, place, faces, workers)
+        found, problems = batch.run_grid(configs, place, faces, workers)
         print(f"stage {number + 1}: {len(found)} of {len(configs)} runs finished", file=sys.stderr)
         if problems:
             raise UserError("; ".join(problems))
@@ -60,25 +62,26 @@ def run_command(dataset: Dataset = "utkface", root: Root = "", workers: Workers 
 
 def _probe(protocol, run, faces) -> None:
     """Look into a trained network where a score asks for it and its weights are here."""
-    from gralib import blocks, orientation
-    from gralib.outcomes import probe_of
+    from gralib.evaluation.outcomes import probe_of
+    from gralib.training import inspection, perturb
 
     wanted = protocol.scores_of(run.record.config) if (run.folder / "weights.npz").exists() else set()
     probes = {probe_of(score) for score in wanted}
     if "orientation" in probes:
-        orientation.probe(run, faces)
+        perturb.probe(run, faces)
     if "blocks" in probes:
-        blocks.probe(run, faces)
+        inspection.probe(run, faces)
 
 
 @app.command("across")
 def across_command(dataset: Dataset = "adience", root: Root = "") -> None:
     """Ask the networks trained on the other data sets about this one's faces, and write the matrix of all sets."""
-    from gralib import across, records
-    from gralib.datasets import find_root
-    from gralib.faces import open_faces
+    from gralib.data.faces import open_faces
+    from gralib.data.formats import find_root
+    from gralib.evaluation.across import matrix
+    from gralib.evaluation.protocol import load
     from gralib.files import write_text
-    from gralib.protocol import load
+    from gralib.training import across, records
 
     place, asked = find_root(dataset, root), set(load().plain_configs())
     faces = open_faces(dataset, place)
@@ -90,7 +93,7 @@ def across_command(dataset: Dataset = "adience", root: Root = "") -> None:
         weights = (run.folder / "weights.npz").exists()
         if weights and config.dataset != dataset and config.task != "age_regression":
             across.probe(run, faces)
-    table = across.matrix(records.Run(run.folder) for run in runs)
+    table = matrix(records.Run(run.folder) for run in runs)
     write_text(from_root(ACROSS), table.to_csv(index=False, float_format="%.6g"))
     print(from_root(ACROSS))
 
@@ -98,8 +101,9 @@ def across_command(dataset: Dataset = "adience", root: Root = "") -> None:
 @app.command("check")
 def check_command() -> None:
     """Compare the commit of every rule with its first run; fails where a rule is younger than a run it judges."""
-    from gralib import records, ruledates
-    from gralib.protocol import load
+    from gralib.evaluation import ruledates
+    from gralib.evaluation.protocol import load
+    from gralib.training import records
 
     found = ruledates.check(load(), records.gather()[0])
     for checked in found:
@@ -111,7 +115,7 @@ def check_command() -> None:
 @app.command("simulate")
 def simulate_command() -> None:
     """Try the whole procedure on numbers whose truth is known, and write the table."""
-    from gralib import simulation
+    from gralib.evaluation import simulation
     from gralib.files import write_text
 
     write_text(from_root(SIMULATION), simulation.table().to_csv(index=False, float_format="%.4g"))
@@ -121,6 +125,7 @@ def simulate_command() -> None:
 @app.command("table")
 def table_command() -> None:
     """Write the decision table from all records: reports/tables/claims.csv."""
-    from gralib import claims, records
+    from gralib.evaluation import claims
+    from gralib.training import records
 
     print(claims.write(records.gather()[0]))

@@ -10,7 +10,7 @@ import pytest
 import tiny
 
 from gralib import backend
-from gralib.faces import open_faces
+from gralib.data.faces import open_faces
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
@@ -69,13 +69,15 @@ def shared():
 @pytest.fixture(scope="session")
 def made_up(faces):
     """A function that writes a finished run with made-up outputs to a store: for what reads records."""
-    from gralib import experiment, protocols, records, tasks
+    from gralib import labels
     from gralib.config import RunConfig, configure
+    from gralib.data import splits
+    from gralib.training import experiment, records
 
     def ideal(config, table):
         """Return the outputs of a network that knows everything."""
-        truth = tasks.targets(config.model_copy(update={"network": "gra_net"}), table)
-        return truth if config.task != "age_regression" else np.repeat(truth[:, 1:], len(tasks.class_names(config)), 1)
+        truth = labels.targets(config.model_copy(update={"network": "gra_net"}), table)
+        return truth if config.task != "age_regression" else np.repeat(truth[:, 1:], len(labels.class_names(config)), 1)
 
     def make(store, task, synthetic=True, skill=0.0, finished="2026-01-01T00:00:00+00:00", commit=None, **changes):
         """Write the run of a task under the smoke preset with `changes`, or that of a whole configuration.
@@ -84,10 +86,10 @@ def made_up(faces):
         """
         config = task if isinstance(task, RunConfig) else configure("smoke", task=task, epochs=3, **changes)
         task = config.task
-        parts = protocols.split(config, faces.table)
-        known = faces.table[tasks.LABEL[task]].notna().to_numpy()
+        parts = splits.split(config, faces.table)
+        known = faces.table[labels.LABEL[task]].notna().to_numpy()
         train, validation, test = (rows[known[rows]] for rows in (parts.train, parts.validation, parts.test))
-        count = len(tasks.class_names(config))
+        count = len(labels.class_names(config))
         outputs = np.random.default_rng(config.seed).dirichlet(np.ones(count), len(test))
         outputs += skill * (ideal(config, faces.table.iloc[test]) - outputs)
         experiment.write_faces(store, faces)

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
+from gralib import synthetic
 from gralib.config import TASKS
-from gralib.datasets import synthetic
+from gralib.data.faces import open_faces
 from gralib.errors import UserError
-from gralib.faces import open_faces
 
 Tree = dict[str, bytes]
 SECONDS = 10

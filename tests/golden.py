@@ -18,16 +18,17 @@ import numpy as np
 import tiny
 from PIL import Image
 
-from gralib import compare, orientation
 from gralib.config import configure
-from gralib.datasets import adience, fgnet, wikipedia
-from gralib.decoding import decode
-from gralib.experiment import measures, outputs_of
+from gralib.data.decoding import decode
+from gralib.data.formats import adience, fgnet, wikipedia
+from gralib.data.manifest import Row
+from gralib.evaluation import compare
+from gralib.evaluation.measures import measures, outputs_of
+from gralib.evaluation.studies import studies
 from gralib.files import write_text
-from gralib.manifest import Row
-from gralib.records import Run
-from gralib.scores import interval
-from gralib.study import studies
+from gralib.metrics import interval
+from gralib.training import perturb
+from gralib.training.records import Run
 
 HERE = Path(__file__).resolve().parent / "golden"
 TOLERANCE = {
@@ -80,8 +81,8 @@ def pictures() -> dict[str, str]:
             photo, wikipedia._cut(Row("1.jpg"), np.array([31.4, 20, 130.6, 119])).crop
         ),
         "Adience frame": decode((HERE / "synthetic-frame.jpg").read_bytes(), adience.CENTRE),
-        "turned by 15 degrees": orientation.change(decode(held.getvalue())[None], "turn", 15)[0],
-        "moved by -3 pixels": orientation.change(decode(held.getvalue())[None], "move", -3)[0],
+        "turned by 15 degrees": perturb.change(decode(held.getvalue())[None], "turn", 15)[0],
+        "moved by -3 pixels": perturb.change(decode(held.getvalue())[None], "move", -3)[0],
     }
     return {name: hashlib.sha256(np.ascontiguousarray(pixels)).hexdigest() for name, pixels in found.items()}
 

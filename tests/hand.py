@@ -6,10 +6,9 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
-from gralib import grids
-from gralib.experiment import constants_of
-from gralib.manifest import GENDERS
-from gralib.tasks import output_names
+from gralib.labels import GENDERS, output_names
+from gralib.training import grids
+from gralib.training.experiment import constants_of
 
 
 def people(ages, genders="mf", groups=None, names=None):
@@ -42,7 +41,7 @@ def middles(width):
 
 
 def run(config, faces, outputs, constants=None, fingerprint="by-hand", **record):
-    """Return a run as `gralib.records.Run` shows it: made of `outputs` for `faces`.
+    """Return a run as `gralib.training.records.Run` shows it: made of `outputs` for `faces`.
 
     Constants are of these faces if none are given, but for what a category stands for: half its width above its start.
     """

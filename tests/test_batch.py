@@ -8,7 +8,7 @@ import sys
 import pytest
 from conftest import ROOT
 
-from gralib import grids
+from gralib.training import grids
 
 
 def planned(*words):

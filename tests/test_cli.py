@@ -8,7 +8,7 @@ import sys
 import pytest
 from conftest import ROOT
 
-from gralib import grids
+from gralib.training import grids
 
 
 def gra(*words, **environment):
@@ -54,11 +54,11 @@ def test_data_check_accounts_for_every_file(drawn, tmp_path):
         (["data", "check", "utkface", "--root", "nowhere"], "nowhere: not found; expected a folder"),
         (
             ["data", "check", "imdb", "--root", "."],
-            "dataset: expected one of fgnet, afad, wikipedia, utkface, adience, got 'imdb'",
+            "dataset: expected one of adience, afad, fgnet, utkface, wikipedia, got 'imdb'",
         ),
         (
             ["data", "synthesize", "--layout", "morph", "--out", "x"],
-            "layout: expected one of fgnet, afad, wikipedia, utkface, adience, got 'morph'",
+            "layout: expected one of adience, afad, fgnet, utkface, wikipedia, got 'morph'",
         ),
         (
             ["run", "--task", "age"],
@@ -73,13 +73,13 @@ def test_data_check_accounts_for_every_file(drawn, tmp_path):
             ["run", "--task", "gender", "--set", "protocol=official"],
             "protocol: official is for folds 0 to 4 of adience",
         ),
-        (["data", "how-to", "morph"], "dataset: expected one of fgnet"),
+        (["data", "how-to", "morph"], "dataset: expected one of adience"),
         (["data", "fetch", "utkface"], "utkface: cannot be fetched without a person"),
         (["run", "--task", "gender", "--preset", "big"], "preset: expected one of smoke, laptop, paper, got 'big'"),
         (["run", "--task", "gender", "--set", "widht=3"], "widht: unknown; the fields are"),
         (["run", "--task", "gender", "--set", "width"], "width: expected NAME=VALUE"),
         (["run", "--task", "gender", "--set", "gate=1.5"], "gate"),
-        (["data", "check", "lfw"], "dataset: expected one of fgnet, afad, wikipedia, utkface, adience, got 'lfw'"),
+        (["data", "check", "lfw"], "dataset: expected one of adience, afad, fgnet, utkface, wikipedia, got 'lfw'"),
         (["grid", "gates"], "grid: expected one of gate_ablation, attention_types"),
         (["grid", "depth", "--dataset", "fgnet"], "task: expected one of age_category, age_regression on fgnet"),
         (["grid", "depth", "rivals", "--part", "99"], "part: expected 1 to 11, got 99"),
@@ -98,7 +98,10 @@ def test_data_check_accounts_for_every_file(drawn, tmp_path):
         (["grid", "depth", "--set", "seed=1"], "seed: expected no --set for it; --seeds decides it"),
         (["grid", "depth", "--set", "gate=0.5"], "gate: expected no --set for it; the grid depth decides it"),
         (["grid", "depth", "--set", "name=1"], "name: unknown; the fields are version, preset, recipe, dataset"),
-        (["grid", "depth", "--dataset", "utkfaces"], "dataset: expected 'fgnet', 'afad', 'wikipedia', 'utkface' or"),
+        (
+            ["grid", "depth", "--dataset", "utkfaces"],
+            "dataset: expected one of adience, afad, fgnet, utkface, wikipedia, got",
+        ),
         (["notebook", "utkface", "-p", "seed=1", "-p", "seed=2"], "seed: expected one value, got two"),
         (["data", "check", "utkface", "--root", "~nobody-of-that-name/x"], "x: expected a path; no such home"),
         (["keep", "nothing"], "nothing: no finished run of that name"),
@@ -121,7 +124,7 @@ def test_a_home_in_quotes_is_a_home(drawn, tmp_path):
 
 
 def test_what_nobody_foresaw_is_one_line_too_and_its_place_is_shown_when_asked_for(tmp_path):
-    code = "from gralib import cli, records; records.find = lambda *_: 1 / 0; cli.main()"
+    code = "from gralib import cli; from gralib.training import records; records.find = lambda *_: 1 / 0; cli.main()"
     plain, shown = (
         subprocess.run([sys.executable, "-c", code, "keep", "x", *more], cwd=ROOT, capture_output=True, text=True)
         for more in ([], ["--debug"])
@@ -133,7 +136,7 @@ def test_what_nobody_foresaw_is_one_line_too_and_its_place_is_shown_when_asked_f
 
 
 def test_figures_are_drawn_whatever_windows_the_environment_asks_for():
-    code = "from gralib import cli; cli.app = lambda args: __import__('gralib.figures'); cli.main()"
+    code = "from gralib import cli; cli.app = lambda args: __import__('gralib.report.figures'); cli.main()"
     env = {**os.environ, "MPLBACKEND": "foo"}
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True)
     assert (result.returncode, result.stderr) == (0, "")
@@ -173,7 +176,8 @@ def test_synthesize_writes_a_set_and_refuses_to_overwrite_it(tmp_path):
 
 
 def test_with_nothing_downloaded_faces_are_drawn(tmp_path, monkeypatch):
-    from gralib.datasets import find_root, synthetic
+    from gralib import synthetic
+    from gralib.data.formats import find_root
 
     monkeypatch.setattr("gralib.errors.ROOT", tmp_path)
 
@@ -198,8 +202,9 @@ def test_with_nothing_downloaded_faces_are_drawn(tmp_path, monkeypatch):
 
 
 def test_two_that_draw_the_same_faces_at_once_both_find_them(tmp_path, monkeypatch):
-    from gralib import datasets
-    from gralib.datasets import find_root, synthetic
+    from gralib import synthetic
+    from gralib.data import formats
+    from gralib.data.formats import find_root
 
     monkeypatch.setattr("gralib.errors.ROOT", tmp_path)
     write = synthetic.write
@@ -221,4 +226,4 @@ def test_two_that_draw_the_same_faces_at_once_both_find_them(tmp_path, monkeypat
     place = find_root("utkface")
     assert (place / "SYNTHETIC.txt").exists()
     assert [p.name for p in place.parent.iterdir()] == ["utkface"], "nothing unfinished is left"
-    assert datasets.load("utkface", place).source.synthetic
+    assert formats.load("utkface", place).source.synthetic

@@ -13,10 +13,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from gralib import ages, cli, export, networkfile, predict, records, tasks, training
+from gralib import ages, cli, export, labels, networkfile, predict
 from gralib.config import configure
 from gralib.errors import UserError
-from gralib.network import gate_layers, mask_model
+from gralib.model.network import gate_layers, mask_model
+from gralib.training import checkpoint, fit, records
 
 FACES = np.random.default_rng(3).integers(0, 256, (70, 32, 32, 3)).astype("uint8")
 CLOSE = {"rtol": 0, "atol": 1e-4}
@@ -55,9 +56,9 @@ def run_of(tmp_path_factory):
         record = SimpleNamespace(config=config, run_id=config.run_id("0" * 12), fingerprint="0" * 12, synthetic=True)
         run = SimpleNamespace(folder=tmp_path_factory.mktemp("run"), record=record)
         if config.network != "hog":
-            model = training.build(config)
+            model = fit.build(config)
             liven(model)
-            training._save(run.folder / "weights.npz", model.weights)
+            checkpoint.save(run.folder / "weights.npz", model.weights)
         return run
 
     return make
@@ -79,12 +80,12 @@ def exported(run_of):
     def make(name):
         run = run_of(**{"task": name, **NETWORKS[name]})
         config = run.record.config
-        model = training.build(config.model_copy(update={"precision": "float32"}))
-        training.load_weights(model, run.folder)
+        model = fit.build(config.model_copy(update={"precision": "float32"}))
+        checkpoint.load_weights(model, run.folder)
         outputs = np.asarray(model(FACES))
         if config.mirrored_prediction:
             outputs = (outputs + np.asarray(model(FACES[:, :, ::-1]))) / 2
-        outputs = outputs[:, : len(tasks.class_names(config))]
+        outputs = outputs[:, : len(labels.class_names(config))]
         return Exported(export.export(run, gates=name == "gender"), run, model, outputs)
 
     return make
@@ -99,7 +100,7 @@ def test_an_exported_network_answers_as_keras_does(exported, name):
     np.testing.assert_allclose(network.outputs(FACES[:1]), e.outputs[:1], **CLOSE)
     card, record = network.card, e.run.record
     assert (card.run_id, card.task, card.fingerprint) == (record.run_id, record.config.task, record.fingerprint)
-    assert card.classes == tasks.class_names(record.config) and card.synthetic
+    assert card.classes == labels.class_names(record.config) and card.synthetic
     assert list(card.gates.values()) == pytest.approx([float(gate.gamma()) for gate in gate_layers(e.model)])
 
 

@@ -13,11 +13,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gralib import experiment, figures, records, sources, training
+from gralib import files
 from gralib.config import configure
-from gralib.datasets import adience, afad, fgnet, load, utkface, wikipedia
+from gralib.data import sources
+from gralib.data.faces import decode, open_faces
+from gralib.data.formats import adience, afad, fgnet, load, utkface, wikipedia
 from gralib.errors import FailedTraining, UserError
-from gralib.faces import decode, open_faces
+from gralib.report import figures
+from gralib.training import checkpoint, experiment, fit, records
 
 quick = settings(max_examples=200, deadline=2000, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
@@ -96,24 +99,24 @@ class Payload:
 
 
 def test_weights_that_hold_code_are_refused_and_not_run(tmp_path):
-    model = training.build(configure("smoke", width=2))
+    model = fit.build(configure("smoke", width=2))
     bomb = np.empty(1, dtype=object)
     bomb[0] = Payload(tmp_path / "ran")
     np.savez(tmp_path / "weights.npz", a0=bomb, history=bomb)
     with pytest.raises(UserError, match=r"weights\.npz: expected the weights of this network, got "):
-        training.load_weights(model, tmp_path)
+        checkpoint.load_weights(model, tmp_path)
     assert not (tmp_path / "ran").exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"not a zip", "cut"])
 def test_a_damaged_checkpoint_starts_the_training_anew(tmp_path, capsys, content):
     config = configure("smoke", width=2)
-    model = training.prepare(config, 2)
+    model = fit.prepare(config, 2)
     path = tmp_path / "checkpoint.npz"
-    training._save(path, training._state(model), [{"epoch": 1}])
-    assert training._restore(path, model) == [{"epoch": 1}]
+    checkpoint.save(path, checkpoint.state(model), [{"epoch": 1}])
+    assert checkpoint.restore(path, model) == [{"epoch": 1}]
     path.write_bytes(path.read_bytes()[:5000] if content == "cut" else content)
-    assert training._restore(path, model) == []
+    assert checkpoint.restore(path, model) == []
     assert f"{path}: damaged" in capsys.readouterr().err
 
 
@@ -192,7 +195,7 @@ def test_a_record_edited_by_hand_is_named(made_up, tmp_path, name, change):
 
 @pytest.mark.parametrize("content", [bz2.compress(bytes(2**20)), bz2.compress(b"a")[:-1], b"", b"text"])
 def test_a_table_that_unpacks_to_gigabytes_or_not_at_all_is_refused(made_up, tmp_path, monkeypatch, content):
-    monkeypatch.setattr("gralib.packed.LARGEST", 2**19)
+    monkeypatch.setattr("gralib.training.packed.LARGEST", 2**19)
     run = made_up(tmp_path, "gender")
     records.add(run.folder, "predictions.csv.bz2", content)
     runs, problems = records.gather([tmp_path])
@@ -223,8 +226,8 @@ def test_a_full_disk_is_said_in_one_line_and_leaves_what_was_there(tmp_path, mon
         raise OSError(28, "No space left on device")
 
     writers = {
-        "text": lambda path, what: records.write_text(path, what),
-        "arrays": lambda path, what: training._save(path, [np.zeros(len(what))]),
+        "text": lambda path, what: files.write_text(path, what),
+        "arrays": lambda path, what: checkpoint.save(path, [np.zeros(len(what))]),
         "figure": lambda path, what: figures.save(figures.canvas(what, ""), path),
     }
     path = tmp_path / f"file.{'svg' if write == 'figure' else 'npz'}"

@@ -10,11 +10,11 @@ import pytest
 from conftest import ROOT
 from papermill.exceptions import PapermillExecutionError
 
-from gralib import grids, notebooks
+from gralib import notebooks, synthetic
 from gralib.config import TASKS, TITLES
-from gralib.datasets import synthetic
 from gralib.errors import UserError
 from gralib.notebooks import SHOWS_FACES, publish
+from gralib.training import grids
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from gralib import backend, experiment, records, surroundings
+from gralib import backend, surroundings
 from gralib.config import configure
+from gralib.training import experiment, records
 
 TINY = {"width": 2, "epochs": 2, "batch_size": 16, "train_faces": 64}
 HOSTILE = {

@@ -6,11 +6,11 @@ GRA_Net takes a dozen seconds to trace, so it learns two of the four tasks, and 
 from pathlib import Path
 from typing import Any
 
-from gralib import experiment
+from gralib import synthetic
 from gralib.config import Dataset, RunConfig, configure
-from gralib.datasets import synthetic
-from gralib.faces import Faces, open_faces
-from gralib.records import Run
+from gralib.data.faces import Faces, open_faces
+from gralib.training import experiment
+from gralib.training.records import Run
 
 SETTINGS = {"width": 2, "epochs": 3, "train_faces": 160, "batch_size": 32}
 RUNS: dict[str, dict[str, Any]] = {

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from gralib.experiment import outputs_of, scores_of
-from gralib.records import PREDICTIONS, Run
+from gralib.evaluation.measures import outputs_of, scores_of
 from gralib.surroundings import CODE
+from gralib.training.records import PREDICTIONS, Run
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -46,7 +46,7 @@ def study_root(folder: Path) -> Path:
         for name in ("notebooks", "gralib"):
             (part / name).symlink_to(ROOT / name)
         for path in (ROOT / "reports").iterdir():
-            if path.name in ("equations.json", "literature.csv") or path.suffix == ".yaml":
+            if path.name in ("equations.json", "network.json", "literature.csv") or path.suffix == ".yaml":
                 shutil.copy(path, part / "reports")
         folder.mkdir(exist_ok=True)
         for path in part.iterdir():

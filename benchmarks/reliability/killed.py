@@ -15,7 +15,7 @@ import numpy as np
 from common import BUILD, HERE, differing, environment, signatures, study_root, tables
 from tqdm import tqdm
 
-from gralib.records import write_text
+from gralib.files import write_text
 
 KILLS = 50
 SPANS = (0.05, 0.5)

@@ -15,7 +15,7 @@ from pathlib import Path
 from common import ROOT
 from packaging.requirements import Requirement
 
-from gralib.records import write_text
+from gralib.files import write_text
 
 AGES = (90, 180, 365, 730)
 """Days; the latest release of a package is younger than the first of these at which another one was the latest."""

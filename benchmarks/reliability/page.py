@@ -175,7 +175,7 @@ def inputs() -> list[str]:
         "## Data sets as people have them",
         "",
         f"{len(rows)} small inputs after public bug reports and re-uploads (`tests/input_cases.csv`); a test makes "
-        "each and holds it to this table, which `python tests/test_inputs.py` writes.",
+        "each and holds it to this table, which `python tests/data/test_inputs.py` writes.",
         "",
         *table(head, rows),
     ]

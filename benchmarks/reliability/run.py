@@ -25,7 +25,7 @@ import twice
 from common import BUILD, HERE, ROOT, code_commit
 from page import page
 
-from gralib.records import write_text
+from gralib.files import write_text
 
 TOOLS = ROOT / "build" / "reliability" / "tools"
 REPORT = ROOT / "reports" / "reliability.json"

@@ -8,7 +8,7 @@ from pathlib import Path
 import twice
 from common import BUILD, GRA, drawn, environment, good, gra, signatures, study_root
 
-from gralib.grids import configs_of
+from gralib.training.grids import configs_of
 
 
 def both(root: Path, command: list[str], records: int) -> dict:

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from gralib import grids, records
+from gralib.training import grids, records
 
 ROOT = Path(__file__).resolve().parents[2]
 NEEDED = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "unshare", "ip", "make")

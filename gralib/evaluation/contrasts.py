@@ -1,0 +1,147 @@
+"""One comparison of the protocol on the runs at hand: a row of the decision table, estimate, intervals and verdict."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from math import nan
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gralib.config import RunConfig
+from gralib.errors import UserError
+from gralib.evaluation.outcomes import SCORES, Outcome, improvement, outcome
+from gralib.evaluation.protocol import Protocol
+from gralib.evaluation.rules import Condition, Contrast
+from gralib.evaluation.verdicts import fold_means, interval, judge, settle
+from gralib.training.records import Run
+
+Row = dict[str, Any]
+Known = Mapping[RunConfig, Run]
+"""Runs that may count, by configuration."""
+
+
+def known_runs(runs: Iterable[Run]) -> dict[RunConfig, Run]:
+    """Return the runs that may count, by configuration: those on real faces."""
+    return {run.record.config: run for run in runs if not run.record.synthetic}
+
+
+@dataclass(frozen=True)
+class Point:
+    """One pair of conditions under one seed.
+
+    Attributes:
+        value: by how much the first is better.
+        rooms: by how much each condition is better than the constant predictor; NaN where there is none.
+        variance: of `value`, from the faces alone, those of a group together.
+        trained: whether all runs behind it trained.
+        data: fingerprints of the data behind it.
+    """
+
+    value: float
+    rooms: tuple[float, float]
+    variance: float
+    faces: int
+    groups: int
+    trained: bool
+    data: set[str]
+    run_ids: tuple[str, ...]
+
+
+def evaluate(
+    protocol: Protocol, contrast: Contrast, known: Known, recipe: str, seeds: Sequence[int],
+    shares: tuple[float, ...],
+) -> Row:  # fmt: skip
+    """Return the row of one contrast, judged on these seeds."""
+    config = protocol.runs_of(contrast, contrast.pairs[0][0], seeds[0], recipe)[0]
+    row: Row = {"recipe": recipe, "width": config.width, "unit": SCORES[contrast.score],
+                **contrast.model_dump(include={"what", "dataset", "score", "rule", "margin"})}  # fmt: skip
+    table = [[_point(protocol, contrast, pair, seed, recipe, known) for pair in contrast.pairs] for seed in seeds]
+    whole = {seed: [p for p in line if p] for seed, line in zip(seeds, table, strict=True) if None not in line}
+    row["seeds_run"] = len(whole)
+    if len(whole) < len(seeds):
+        return {**row, "verdict": "not run", "finding": f"{len(whole)} of {len(seeds)} seeds run"}
+    kept = _pairs_kept(contrast, list(whole.values()))
+    points = {seed: [line[i] for i in kept] for seed, line in whole.items()}
+    good = {seed: line for seed, line in points.items() if all(point.trained for point in line)}
+    if len(set().union(*(point.data for line in points.values() for point in line))) > 1:
+        raise UserError(f"{contrast.what}: expected runs on the same data, got those of several copies")
+    used = dict.fromkeys(i for line in points.values() for point in line for i in point.run_ids)
+    row |= {"pairs_left_out": len(contrast.pairs) - len(kept), "not_trained": len(points) - len(good),
+            "run_ids": " ".join(used)}  # fmt: skip
+    if not kept or not good:
+        why = "no pair above the constant predictor" if not kept else "no seed whose runs trained"
+        return {**row, "verdict": "not testable", "finding": why, "seeds": 0}
+    return {**row, **_estimate(contrast, good, protocol.general.folds[contrast.dataset], shares)}
+
+
+def _pairs_kept(contrast: Contrast, lines: Sequence[Sequence[Point]]) -> list[int]:
+    """Return which pairs count: all, or those of which both conditions stand above the constant predictor."""
+    every = range(len(contrast.pairs))
+    if not contrast.above_constant:
+        return list(every)
+    rooms = {i: [line[i].rooms for line in lines if line[i].trained] for i in every}
+    return [i for i in every if rooms[i] and min(np.mean(rooms[i], axis=0)) > 0]
+
+
+def _estimate(contrast: Contrast, good: Mapping[int, Sequence[Point]], folds: int, shares: tuple[float, ...]) -> Row:
+    """Return estimate, intervals and verdict of the seeds that count."""
+    means = fold_means({seed: float(np.mean([p.value for p in line])) for seed, line in good.items()}, folds)
+    null = -contrast.margin if contrast.rule == "non-inferiority" else 0.0
+    found = interval(means, shares, null)
+    # Of each fold the faces' variance of one seed; faces of two folds are others.
+    once = {seed % folds: line for seed, line in sorted(good.items(), reverse=True)}
+    faces_se = float(np.sqrt(sum(np.mean([p.variance for p in line]) for line in once.values())) / len(once))
+    verdict, finding = judge(contrast.rule, found, contrast.margin)
+    rooms = np.array([p.rooms for line in good.values() for p in line])
+    more = settle(contrast.rule, found, contrast.margin, len(good), faces_se) if verdict == "inconclusive" else nan
+    return {
+        **{key: value for key, value in asdict(found).items() if key != "se"}, "verdict": verdict, "finding": finding,
+        "seeds": len(good), "faces": sum(max(p.faces for p in line) for line in once.values()),
+        "groups": sum(max(p.groups for p in line) for line in once.values()), "faces_se": faces_se,
+        "room": float(np.nanmin(rooms.mean(axis=0))) if np.isfinite(rooms).any() else nan,
+        "detectable": found.detectable, "seeds_to_settle": more,
+    }  # fmt: skip
+
+
+def _point(
+    protocol: Protocol, contrast: Contrast, pair: tuple[Condition, Condition], seed: int, recipe: str, known: Known
+) -> Point | None:
+    """Return one pair under one seed; None where a run or a probe of it is missing."""
+    found: list[tuple[list[Run], Outcome]] = []
+    for condition in pair:
+        source = pair[0] if condition.constant else condition
+        configs = protocol.runs_of(contrast, source, seed, recipe)
+        if not all(config in known for config in configs):
+            return None
+        runs = [known[config] for config in configs]
+        said = outcome(runs, contrast.score, source.join, source.faces)
+        if said is None:
+            return None
+        found.append((runs, Outcome(said.constant, said.constant, said.faces) if condition.constant else said))
+    return _paired(contrast.score, *found)
+
+
+def _paired(score: str, first: tuple[list[Run], Outcome], second: tuple[list[Run], Outcome]) -> Point:
+    """Return the difference of two outcomes, paired by face where both tested the same faces."""
+    (runs, one), (others, two) = first, second
+    rooms = tuple(float(improvement(score, o.values, o.constant).mean()) for o in (one, two))
+    value = float(improvement(score, np.atleast_1d(one.values.mean()), np.atleast_1d(two.values.mean()))[0])
+    variance, faces, groups = nan, 0, 0
+    if one.faces is not None and two.faces is not None:
+        if list(one.faces["path"]) == list(two.faces["path"]):
+            variance = clustered(improvement(score, one.values, two.values), one.faces["group"])
+        else:
+            variance = clustered(one.values, one.faces["group"]) + clustered(two.values, two.faces["group"])
+        both = pd.concat([one.faces, two.faces]).drop_duplicates("path")
+        faces, groups = len(both), both["group"].nunique()
+    used = {run.record.run_id: run for run in (*runs, *others)}
+    data = {run.record.fingerprint for run in used.values()}
+    return Point(value, rooms, variance, faces, groups, all(r.converged for r in used.values()), data, tuple(used))  # type: ignore[arg-type]
+
+
+def clustered(values: np.ndarray, groups: pd.Series) -> float:
+    """Return the variance of the mean of per-face values, faces of one group drawn together (NaN for one group)."""
+    sums = pd.Series(values - values.mean()).groupby(groups.to_numpy()).sum()
+    count = len(sums)
+    return float((sums**2).sum() * count / (count - 1) / len(values) ** 2) if count > 1 else nan

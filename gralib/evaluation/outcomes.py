@@ -1,0 +1,116 @@
+"""What the runs of one condition and seed say of their test faces, under one score."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gralib.errors import UserError
+from gralib.evaluation import blocks, orientation
+from gralib.evaluation.compare import less_is_better, values_of
+from gralib.training import probed
+from gralib.training.records import Run
+
+TURN, MOVE = 15, 3
+"""Degrees and pixels of C8."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One value a test face, or one for the whole run.
+
+    Attributes:
+        values: (n,).
+        constant: (n,) of the best constant of the training faces; NaN where there is none.
+        faces: n rows: path, group; None where the value is of the run as a whole.
+    """
+
+    values: NDArray[np.float64]
+    constant: NDArray[np.float64]
+    faces: pd.DataFrame | None
+
+
+def _changed(kinds: Sequence[tuple[str, int]]) -> Callable[[Run], NDArray[np.float64] | None]:
+    def losses(run: Run) -> NDArray[np.float64] | None:
+        table = probed.orientation(run)
+        if table is None:
+            return None
+        return np.mean([orientation.losses([table], kind, step)[0] for kind, step in kinds], axis=0)
+
+    return losses
+
+
+def _block(measure: Callable[[pd.DataFrame], float]) -> Callable[[Run], NDArray[np.float64] | None]:
+    def one(run: Run) -> NDArray[np.float64] | None:
+        table = probed.blocks(run)
+        return None if table is None else np.array([measure(table)])
+
+    return one
+
+
+PROBED: dict[str, Callable[[Run], NDArray[np.float64] | None]] = {
+    "rotation_loss": _changed([("turn", TURN)]),
+    "shift_loss": _changed([("move", MOVE)]),
+    "orientation_loss": _changed([("turn", TURN), ("move", MOVE)]),
+    "feature_growth": _block(blocks.growth),
+    "feature_growth_before": _block(lambda table: blocks.growth(table, "size_before")),
+    "mask_position_share": _block(lambda table: float(table["position_share"].mean())),
+    "mask_channel_share": _block(lambda table: float(table["channel_share"].mean())),
+}
+"""Scores that need a look into the trained network: of each face what a change of orientation costs, or one number."""
+SCORES = {
+    "accuracy": "shares", "balanced_accuracy": "shares", "category_accuracy": "shares", "group_accuracy": "shares",
+    "group_one_off_accuracy": "shares", "category_mae_years": "years", "age_mae": "years", "rotation_loss": "shares",
+    "shift_loss": "shares", "orientation_loss": "shares", "feature_growth": "doublings",
+    "feature_growth_before": "doublings", "mask_position_share": "shares", "mask_channel_share": "shares",
+}  # fmt: skip
+"""All scores of the protocol with their unit."""
+
+
+def probe_of(score: str) -> str:
+    """Return which look into a trained network a score needs: 'orientation', 'blocks', or none."""
+    return "" if score not in PROBED else "orientation" if score.endswith("_loss") else "blocks"
+
+
+def outcome(runs: Sequence[Run], score: str, join: str = "", faces: dict[str, tuple] | None = None) -> Outcome | None:
+    """Return what the runs of one condition say; None where a score needs a probe that was not made.
+
+    Args:
+        runs: one, or the two age networks.
+        score: a key of `SCORES`.
+        join: see `gralib.evaluation.protocol.Condition`.
+        faces: of the test faces only these, see there.
+
+    Raises:
+        UserError: no test face is left.
+    """
+    if score in PROBED:
+        values = PROBED[score](runs[0])
+        if values is None:
+            return None
+        constant = np.full(len(values), np.nan)
+    else:
+        values, constant = values_of(runs, score, "hard" if join == "hard" else "soft")
+    tested = runs[0].tested
+    if len(values) != len(tested):
+        return Outcome(values, constant, None)
+    wanted = chosen(tested, faces or {})
+    if not wanted.any():
+        raise UserError(f"{runs[0].record.run_id}: expected test faces with {faces}, got none")
+    return Outcome(values[wanted], constant[wanted], tested.loc[wanted, ["path", "group"]])
+
+
+def chosen(table: pd.DataFrame, faces: dict[str, tuple]) -> NDArray[np.bool_]:
+    """Return which rows have every column in its range (two numbers, ends included) or among its names."""
+    out = np.ones(len(table), dtype=bool)
+    for column, wanted in faces.items():
+        numbers = all(isinstance(v, int | float) for v in wanted)
+        out &= (table[column].between(*wanted) if numbers else table[column].isin(wanted)).to_numpy()
+    return out
+
+
+def improvement(score: str, first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return by how much the first is better than the second."""
+    return second - first if less_is_better(score) else first - second

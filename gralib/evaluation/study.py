@@ -1,0 +1,248 @@
+"""Finished runs put together: the networks of one configuration on one data set, and the tables they give.
+
+Notebooks and report take their numbers from here, so that both show the same.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from gralib import metrics
+from gralib.config import TITLES, Task
+from gralib.evaluation.measures import join_ages, measures, outputs_of, score
+from gralib.labels import GENDERS, LABEL, class_names, targets
+from gralib.metrics import Score
+from gralib.training.records import Run
+
+DECADE = 10
+SCORE_COLUMNS = ["score", "value", "low", "high", "faces", "constant predictor", "folds", "sd of folds", "data", "runs"]
+SCORES: dict[str, str] = {
+    "accuracy": "gender accuracy",
+    "balanced_accuracy": "gender balanced accuracy",
+    "category_accuracy": "age category accuracy",
+    "category_mae_years": "age MAE, category network alone (years)",
+    "remainder_error_years": "error inside the true category (years)",
+    "group_accuracy": "age group accuracy, exact",
+    "group_one_off_accuracy": "age group accuracy, one-off",
+    "group_balanced_accuracy": "age group balanced accuracy",
+    "group_mae_years_by_middles": "age MAE if every group stands for its middle (years)",
+}
+"""Keys of `gralib.evaluation.measures.measures`, as a reader wants them."""
+AGE_TASKS: tuple[Task, Task] = ("age_category", "age_regression")
+
+
+@dataclass(frozen=True)
+class Study:
+    """Runs that share everything but task and fold; by task, the folds in order. Scores pool the faces of all folds."""
+
+    runs: dict[Task, list[Run]]
+
+    @property
+    def first(self) -> Run:
+        """Any one of the runs, for what they share."""
+        return next(iter(self.runs.values()))[0]
+
+    @property
+    def folds(self) -> int:
+        """How many folds are pooled."""
+        return max(len(runs) for runs in self.runs.values())
+
+    @property
+    def label(self) -> str:
+        """What to write on everything that shows a number of this study."""
+        record = self.first.record
+        kind = "synthetic faces" if record.synthetic else "real faces"
+        config = record.config
+        folds = f", {self.folds} folds" if self.folds > 1 else ""
+        protocol = "" if config.protocol in ("grouped", "official") else f", {config.protocol.replace('_', ' ')} split"
+        ages = f", ages {config.age_range[0]}-{config.age_range[1]}" if config.age_range else ""
+        return f"{TITLES[config.dataset]}, {kind}, {config.preset} preset, seed {config.seed}{protocol}{ages}{folds}"
+
+    @property
+    def slug(self) -> str:
+        """The label as part of a file name."""
+        record = self.first.record
+        kind = "synthetic-" if record.synthetic else ""
+        config = record.config
+        protocol = "" if config.protocol in ("grouped", "official") else f"-{config.protocol.replace('_', '-')}"
+        ages = "-ages-{}-{}".format(*config.age_range) if config.age_range else ""
+        return f"{kind}{config.dataset}-{config.preset}-s{config.seed}{protocol}{ages}"
+
+    @cached_property
+    def ages(self) -> pd.DataFrame | None:
+        """One row a test face: path, group, age, gender, and the joined age as `predicted` (expected age) and `hard`.
+
+        None until both age networks are there.
+        """
+        if not set(AGE_TASKS) <= set(self.runs):
+            return None
+        pairs = self._pairs
+        soft = pd.concat([join_ages(c, r, "soft") for c, r in pairs], ignore_index=True)
+        return soft.assign(
+            hard=np.concatenate([join_ages(c, r, "hard")["predicted"] for c, r in pairs]),
+            constant=np.repeat([c.record.constants["age"] for c, _ in pairs], [len(c.predictions) for c, _ in pairs]),
+        )
+
+    @property
+    def _pairs(self) -> list[tuple[Run, Run]]:
+        """The two age networks of every fold that has both."""
+        other = {run.record.config.fold: run for run in self.runs["age_regression"]}
+        return [(c, other[c.record.config.fold]) for c in self.runs["age_category"] if c.record.config.fold in other]
+
+    def predictions(self, task: Task) -> pd.DataFrame:
+        """One row a test face of a task's folds: its labels, `answer` (number of the likeliest class), `constant`."""
+        tables = []
+        for run in self.runs[task]:
+            record, table = run.record, run.predictions
+            answer = outputs_of(record.config, table).argmax(axis=1)
+            tables.append(table.assign(answer=answer, constant=record.constants[LABEL[task]]))
+        return pd.concat(tables, ignore_index=True)
+
+    @cached_property
+    def genders(self) -> pd.DataFrame | None:
+        """One row a test face: its labels, `predicted` gender, `constant`; None without a gender network."""
+        if "gender" not in self.runs:
+            return None
+        table = self.predictions("gender")
+        table["predicted"] = np.array(GENDERS)[table["answer"]]
+        return table[["path", "group", "age", "age_group", "gender", "predicted", "constant"]]
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """One row a score: value with 95 % interval, faces, what a constant predictor reaches, the runs behind it.
+
+        With several folds the value is the mean over the faces of all; `sd of folds` is over their own means.
+        """
+        rows = []
+        kind = "synthetic" if self.first.record.synthetic else "real"
+        for runs in self.runs.values():
+            ids = " ".join(run.record.run_id for run in runs)
+            tables = [run.predictions for run in runs]
+            found = [measures(r.record.config, t, r.record.constants) for r, t in zip(runs, tables, strict=True)]
+            group = pd.concat([t["group"] for t in tables])
+            for key in found[0]:
+                values, floor = (np.concatenate([f[key][i] for f in found]) for i in (0, 1))
+                pooled = score({key: (values, floor)}, group)[key]
+                rows.append(self._row(SCORES[key], pooled, [f[key][0].mean() for f in found], kind, ids))
+        if self.ages is not None:
+            ids = " ".join(run.record.run_id for pair in self._pairs for run in pair)
+            fold = np.repeat(np.arange(len(self._pairs)), [len(c.predictions) for c, _ in self._pairs])
+            floor = metrics.absolute_errors(self.ages["age"], self.ages["constant"])
+            for column, how in (("predicted", "expected age"), ("hard", "likeliest category")):
+                errors = metrics.absolute_errors(self.ages["age"], self.ages[column])
+                pooled = score({"mae": (errors, floor)}, self.ages["group"])["mae"]
+                means = [errors[fold == f].mean() for f in np.unique(fold)]
+                rows.append(self._row(f"age MAE, both networks, {how} (years)", pooled, means, kind, ids))
+        return pd.DataFrame(rows, columns=SCORE_COLUMNS)
+
+    def faces(self, name: str) -> pd.DataFrame | None:
+        """The values behind a score of `scores`, by path of the face: value, group. None for joined ages not there."""
+        if name.startswith("age MAE, both networks"):
+            table = self.ages
+            column = "predicted" if "expected" in name else "hard"
+            return None if table is None else pd.DataFrame(
+                {"value": metrics.absolute_errors(table["age"], table[column]), "group": table["group"].to_numpy()},
+                index=table["path"],
+            )  # fmt: skip
+        key = next(k for k, text in SCORES.items() if text == name)
+        for runs in self.runs.values():
+            tables = [run.predictions for run in runs]
+            found = [measures(r.record.config, t, r.record.constants) for r, t in zip(runs, tables, strict=True)]
+            if key in found[0]:
+                everyone = pd.concat(tables)
+                values = np.concatenate([f[key][0] for f in found])
+                return pd.DataFrame({"value": values, "group": everyone["group"].to_numpy()}, index=everyone["path"])
+        return None
+
+    @staticmethod
+    def _row(name: str, s: Score, folds: list[float], kind: str, ids: str) -> tuple:
+        sd = float(np.std(folds, ddof=1)) if len(folds) > 1 else np.nan
+        return (name, s.value, s.low, s.high, s.n, s.floor, len(folds), sd, kind, ids)
+
+    def by_decade(self, what: str) -> pd.DataFrame | None:
+        """Score each decade of true age, or each age group where a set has no ages.
+
+        Args:
+            what: 'age' (MAE in years) or 'gender' (accuracy).
+
+        Returns:
+            One row a decade with faces: decade, value, low, high, constant (what the constant predictor reaches on
+            these faces), faces; None where the runs are missing.
+        """
+        table = self.ages if what == "age" else self.genders
+        if table is None:
+            return None
+        table = table[table["age"].notna() | table["age_group"].notna()]
+        decade = (table["age"] // DECADE * DECADE).fillna(0).astype(int)
+        bands = table["age_group"].where(table["age"].isna(), decade.map(lambda d: f"{d}-{d + DECADE - 1}"))
+        truth = table["age" if what == "age" else "gender"]
+        measure = metrics.absolute_errors if what == "age" else metrics.hits
+        values, constants = measure(truth, table["predicted"]), measure(truth, table["constant"])
+        rows = []
+        for name in sorted(bands.unique(), key=lambda band: int(band.split("-")[0])):
+            mine = (bands == name).to_numpy()
+            e = metrics.interval(values[mine], table["group"][mine])
+            rows.append((name, e.value, e.low, e.high, constants[mine].mean(), e.n))
+        return pd.DataFrame(rows, columns=["decade", "value", "low", "high", "constant", "faces"])
+
+    def by_gender(self) -> pd.DataFrame | None:
+        """Score the faces of each true gender: joined age (MAE in years), and gender (accuracy).
+
+        Returns:
+            One row a score and gender: score, gender, value, low, high, constant (what the constant predictor reaches
+            on these faces), faces; None where nothing is known by gender.
+        """
+        rows = []
+        for name, what, table, measure in (
+            ("age MAE, both networks, expected age (years)", "age", self.ages, metrics.absolute_errors),
+            ("gender accuracy", "gender", self.genders, metrics.hits),
+        ):
+            if table is None:
+                continue
+            for gender in GENDERS:
+                mine = table[table["gender"] == gender]
+                if len(mine):
+                    e = metrics.interval(measure(mine[what], mine["predicted"]), mine["group"])
+                    floor = measure(mine[what], mine["constant"]).mean()
+                    rows.append((name, gender, e.value, e.low, e.high, floor, e.n))
+        columns = ["score", "gender", "value", "low", "high", "constant", "faces"]
+        return pd.DataFrame(rows, columns=columns) if rows else None
+
+    def confusion(self) -> pd.DataFrame | None:
+        """Return the share of each true age category (or group) put into each one (rows add up to 1)."""
+        task = next((t for t in ("age_category", "age_group") if t in self.runs), None)
+        if task is None:
+            return None
+        config, table = self.runs[task][0].record.config, self.predictions(task)
+        names = class_names(config)
+        truth = targets(config, table).argmax(axis=1)
+        counts = pd.crosstab(truth, table["answer"])
+        counts = counts.reindex(index=range(len(names)), columns=range(len(names)), fill_value=0)
+        counts.index, counts.columns = pd.Index(names, name="true"), pd.Index(names, name="predicted")
+        return counts.div(counts.sum(axis=1).where(lambda total: total > 0), axis=0)
+
+    def calibration(self, task: Task) -> pd.DataFrame | None:
+        """Return how often the answers of a task of classes are right, by confidence; None for regression."""
+        if task not in self.runs or task == "age_regression":
+            return None
+        config = self.runs[task][0].record.config
+        table = pd.concat([run.predictions for run in self.runs[task]], ignore_index=True)
+        outputs = outputs_of(config, table)
+        truth = targets(config, table).argmax(axis=1)
+        return metrics.calibration(outputs.max(axis=1), metrics.hits(truth, outputs.argmax(axis=1)))
+
+    def cumulative(self, years: Sequence[int] = range(21)) -> pd.DataFrame | None:
+        """Return CS(k), the share of faces with an error of at most k years, here and for the constant predictor."""
+        if self.ages is None:
+            return None
+        truth = self.ages["age"].to_numpy()
+        return pd.DataFrame(
+            {
+                "years": years,
+                "measured": metrics.cumulative_score(metrics.absolute_errors(truth, self.ages["predicted"]), years),
+                "constant": metrics.cumulative_score(metrics.absolute_errors(truth, self.ages["constant"]), years),
+            }
+        )

@@ -1,0 +1,95 @@
+"""Downloads against a server on this machine: whole, interrupted, wrong."""
+
+import hashlib
+import http.server
+import threading
+
+import pytest
+
+from gralib.config import TASKS
+from gralib.data.download import BLOCK, fetch, how_to
+from gralib.errors import UserError
+
+CONTENT = bytes(range(256)) * 4000
+
+
+class Server(http.server.BaseHTTPRequestHandler):
+    """Serves one file; knows Range, and drops the line once when told to."""
+
+    drop = False
+    asked: list = []  # noqa: RUF012
+
+    def do_GET(self):
+        start = int((self.headers.get("Range") or "bytes=0-")[6:-1])
+        Server.asked.append(start)
+        if self.path != "/faces.zip":
+            self.send_error(404)
+            return
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(CONTENT) - start))
+        self.end_headers()
+        end = len(CONTENT) // 2 if Server.drop else len(CONTENT)
+        Server.drop = False
+        self.wfile.write(CONTENT[start:end])
+
+    def log_message(self, *_):
+        """Keep quiet."""
+
+
+@pytest.fixture
+def address(tmp_path, monkeypatch):
+    monkeypatch.setattr("gralib.errors.ROOT", tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/README.md").write_text("# x\n\n## FG-NET\n\nPut it at `data/fgnet/x`.\n")
+    Server.asked = []
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+def test_a_file_comes_whole_and_is_not_fetched_twice(address, tmp_path):
+    (path,) = fetch("fgnet", f"{address}/faces.zip", hashlib.sha256(CONTENT).hexdigest())
+    assert path == tmp_path / "data/fgnet/faces.zip"
+    assert path.read_bytes() == CONTENT
+    fetch("fgnet", f"{address}/faces.zip", hashlib.sha256(CONTENT).hexdigest())
+    assert Server.asked == [0]
+
+
+def test_an_interrupted_download_goes_on(address, tmp_path):
+    Server.drop = True
+    with pytest.raises(UserError, match=r"faces\.zip: "):
+        fetch("fgnet", f"{address}/faces.zip")
+    assert not (tmp_path / "data/fgnet/faces.zip").exists()
+    (path,) = fetch("fgnet", f"{address}/faces.zip")
+    assert path.read_bytes() == CONTENT
+    first, second = Server.asked
+    assert first == 0
+    assert 0 <= len(CONTENT) // 2 - second < BLOCK
+
+
+def test_a_wrong_hash_leaves_nothing(address, tmp_path):
+    with pytest.raises(UserError, match="hash"):
+        fetch("fgnet", f"{address}/faces.zip", "0" * 64)
+    assert not (tmp_path / "data/fgnet/faces.zip").exists()
+
+
+def test_no_such_file_and_no_server(address):
+    with pytest.raises(UserError, match="404"):
+        fetch("fgnet", f"{address}/other.zip")
+    with pytest.raises(UserError, match="got no answer"):
+        fetch("fgnet", "http://127.0.0.1:9/faces.zip")
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_data_set_says_how_to_get_it(name):
+    text = how_to(name)
+    for word in ("http", "research", f"`data/{name}/", " MB" if name != "afad" else " GB"):
+        assert word in text
+
+
+def test_what_needs_a_form_is_not_fetched():
+    with pytest.raises(UserError, match="adience: cannot be fetched without a person; see gra data how-to adience"):
+        fetch("adience")
+    with pytest.raises(UserError, match="dataset: expected one of adience"):
+        how_to("imdb")

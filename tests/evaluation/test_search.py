@@ -1,0 +1,59 @@
+"""The search for a recipe: drawn evenly, judged by validation faces, and what a part is worth by a known answer."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import ttest_ind
+
+from gralib.config import RECIPES, configure
+from gralib.evaluation import search
+
+
+@pytest.mark.parametrize("task", search.DRAWN)
+def test_every_value_of_a_part_is_drawn_as_often_as_the_others(task):
+    rows = pd.DataFrame(search.drawn(task))
+    assert len(rows) == search.DRAWN[task]
+    for part, levels in search.LEVELS.items():
+        counts = rows[part].value_counts()
+        assert set(counts.index) == set(levels) and counts.max() - counts.min() <= 1
+    assert ("age_width" in rows) == (task == "age_category")
+    assert search.drawn(task) == search.drawn(task) != search.drawn(task, seed=1)
+
+
+def test_no_test_face_judges_a_recipe():
+    configs = search.configs()
+    assert len(configs) == len(set(configs)) == sum(search.DRAWN.values())
+    assert all(config.tuning and config.fold == 0 and not config.held_out for config in configs)
+    assert search.final("gender").tuning and all(c.tuning for c in search.knock_outs("gender").values())
+
+
+def test_a_knock_out_takes_back_one_part():
+    chosen, plain = search.final("gender"), configure("laptop", recipe="keras")
+    for part, config in search.knock_outs("gender").items():
+        assert config == chosen.model_copy(update={part: getattr(plain, part)}) != chosen
+    assert set(search.knock_outs("gender")) <= set(RECIPES["tuned"])
+
+
+def test_the_worth_of_a_part_by_hand():
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame([{**setting, "score": 80 + 2 * (setting["mirror"] == "alternating") + rng.normal(0, 0.5)}
+                         for setting in search.drawn("gender")]).assign(age_width=10)  # fmt: skip
+    found = search.worth(rows).set_index(["part", "value"])
+    with_, without = (rows.loc[rows["mirror"] == name, "score"] for name in ("alternating", "random"))
+    row = found.loc[("mirror", "alternating")]
+    assert row["difference"] == pytest.approx(with_.mean() - without.mean())
+    expected = ttest_ind(with_, without, equal_var=False).confidence_interval()
+    assert (row["low"], row["high"]) == pytest.approx((expected.low, expected.high))
+    assert row["low"] > 0 and row["runs"] == len(rows) and row["beside"] == "random"
+    assert found.loc[("start", "he"), "beside"] == "zero"
+    assert not {"age_width"} & set(found.index.get_level_values("part")), "one value alone is worth nothing"
+
+
+def test_the_score_of_a_run_is_its_gain_over_nothing_or_the_constant(made_up, tmp_path):
+    gender, age = (made_up(tmp_path, task, skill=0.5, tuning=True, held_out=0.0) for task in ("gender", "age_category"))
+    found = search.table([gender, age])
+    table = gender.predictions
+    answer = np.where(table["p_female"] > table["p_male"], "female", "male")
+    assert found["score"][0] == pytest.approx(100 * (answer == table["gender"]).mean())
+    assert list(found["run"]) == [gender.record.run_id, age.record.run_id]
+    assert found["score"][1] > 0

@@ -1,0 +1,59 @@
+"""Size of features and variance of masks, block by block: on made-up arrays, and on one small trained network."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gralib.errors import UserError
+from gralib.evaluation import blocks
+from gralib.training import inspection, probed, records
+
+
+def test_shares_of_a_masks_variance():
+    positions, channels = np.linspace(0, 1, 16).reshape(1, 4, 4, 1), np.linspace(0, 1, 8).reshape(1, 1, 1, 8)
+    spread = np.ones((3, 4, 4, 8))
+    assert inspection.shares(spread * positions) == pytest.approx((1, 0))
+    assert inspection.shares(spread * channels) == pytest.approx((0, 1))
+    both = inspection.shares(spread * positions + spread * channels)
+    assert both == pytest.approx(
+        tuple(v / (positions.var() + channels.var()) for v in (positions.var(), channels.var()))
+    )
+    assert np.isnan(inspection.shares(spread)).all(), "the same everywhere"
+    rng = np.random.default_rng(0)
+    assert sum(inspection.shares(rng.random((50, 8, 8, 32)))) < 0.1, "noise lies in neither alone"
+
+
+def test_a_mask_that_differs_between_faces_alone_has_no_shares():
+    assert np.isnan(inspection.shares(np.ones((2, 3, 3, 4)) * np.array([0.2, 0.8])[:, None, None, None])).all()
+
+
+def test_size_and_growth():
+    assert inspection.size(np.array([[3.0, -3.0]])) == 3
+    table = pd.DataFrame({"block": ["stage1_module1", "stage1_module2", "stage2_module1", "stage2_module2"],
+                          "size_after": [1.0, 4.0, 2.0, 1.0], "size_before": [1.0, 1.0, 1.0, 1.0]})  # fmt: skip
+    assert blocks.growth(table) == 0.5  # two doublings up, one down
+    assert blocks.growth(table, "size_before") == 0
+    with pytest.raises(UserError, match="modules: expected at least 2 a stage"):
+        blocks.growth(table.iloc[[0, 2]])
+
+
+def test_a_trained_network_is_looked_into_once(tiny_run, faces):
+    run = tiny_run("gender")
+    path = inspection.probe(run, faces)
+    first = path.read_bytes()
+    table = probed.blocks(records.Run(run.folder))
+    assert list(table["block"]) == ["stage1_module1", "stage2_module1", "stage3_module1"]
+    assert (table[["size_before", "size_after"]] > 0).all(axis=None)
+    assert (table["size_before"] != table["size_after"]).all(), "training moved something"
+    shares = table["position_share"] + table["channel_share"]
+    assert ((shares > 0) & (shares <= 1)).all()
+    assert inspection.probe(records.Run(run.folder), faces) == path and path.read_bytes() == first
+    path.write_bytes(b"no table")
+    with pytest.raises(UserError, match="expected what was measured of blocks"):
+        probed.blocks(run)
+    records.add(run.folder, records.BLOCKS, first)
+
+
+def test_what_cannot_be_looked_into_is_refused(tiny_run, faces, made_up, tmp_path):
+    with pytest.raises(UserError, match="expected a run of GRA_Net on these faces"):
+        inspection.probe(made_up(tmp_path, "gender", network="residual"), faces)

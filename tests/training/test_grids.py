@@ -1,0 +1,170 @@
+"""Grids: the settings they vary, runs they share, labels flipped as asked, going on where it stopped."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from gralib import ages
+from gralib.config import configure, shape
+from gralib.errors import UserError
+from gralib.training import batch, grids
+from gralib.training.label_noise import flip
+
+
+def test_every_grid_varies_what_it_is_about_and_nothing_else():
+    same = {
+        "gate_ablation": {"gate", "seed"}, "attention_types": {"attention", "seed"},
+        "label_noise": {"label_noise", "gate", "network", "seed"}, "depth": {"gate", "modules", "seed"},
+        "orientation": {"gate", "seed"}, "rivals": {"network", "seed"},
+        "age_decomposition": {"task", "age_width", "seed"},
+    }  # fmt: skip
+    for name in grids.GRIDS:
+        rows = [config.model_dump() for config in grids.configs_of(name, 2)]
+        varied = {key for key in rows[0] if len({str(row[key]) for row in rows}) > 1}
+        assert varied == same[name]
+        assert len({str(row) for row in rows}) == len(rows)
+
+
+def test_a_setting_asked_for_by_several_grids_is_one_run():
+    asked = [{c.run_id("x") for c in grids.configs_of(n, 1)} for n in ("gate_ablation", "attention_types", "depth")]
+    assert len(set.intersection(*asked)) == 1
+    assert configure("laptop", train_faces=4000, epochs=12).run_id("x") in set.intersection(*asked)
+
+
+def test_the_runs_of_a_setting_are_found_by_seed():
+    runs = [SimpleNamespace(record=SimpleNamespace(config=c)) for c in grids.configs_of("age_decomposition", 2)[:-3]]
+    both, alone = ({"age_width": 20, "join": join} for join in ("both", "category"))
+    assert list(grids.by_seed("age_decomposition", alone, runs)) == [0, 1]
+    assert list(grids.by_seed("age_decomposition", both, runs)) == [0]
+    tasks = [run.record.config.task for run in grids.by_seed("age_decomposition", both, runs)[0]]
+    assert tasks == ["age_category", "age_regression"]
+
+
+def test_parts_hold_every_run_once_and_one_network_each():
+    runs = [run for name in grids.GRIDS for run in grids.configs_of(name, grids.GRIDS[name].seeds)]
+    parts = grids.parts_of(runs)
+    assert sorted(run.canonical() for part in parts for run in part) == sorted({run.canonical() for run in runs})
+    assert all(1 <= len(part) <= grids.RUNS_A_JOB and len({shape(run) for run in part}) == 1 for part in parts)
+    assert parts == grids.parts_of([*runs, *runs[:9]]), "the same parts for everybody who asks"
+    gates = grids.configs_of("gate_ablation", 3)
+    assert len(grids.parts_of(gates)) == 3, "gates and seeds share a network"
+
+
+def test_wrong_grids_are_refused():
+    with pytest.raises(UserError, match=r"grid: expected one of gate_ablation, .*, got 'gates'"):
+        grids.configs_of("gates", 1)
+    with pytest.raises(UserError, match="seeds: expected at least 1, got 0"):
+        grids.configs_of("depth", 0)
+    with pytest.raises(UserError, match="task: expected one of age_category, age_regression on fgnet, got gender"):
+        grids.configs_of("gate_ablation", 1, "fgnet")
+
+
+@pytest.mark.parametrize("task", ["gender", "age_category"])
+def test_as_many_labels_are_wrong_as_asked_for_and_only_those_of_the_rows(task, faces):
+    rows = np.flatnonzero(faces.table["gender"].notna())[:200]
+    column = "gender" if task == "gender" else "age"
+    clean = configure("smoke", task=task)
+    assert flip(clean, faces.table, rows) is faces.table
+    noisy = clean.model_copy(update={"label_noise": 0.3})
+    first, again = (flip(noisy, faces.table, rows) for _ in range(2))
+    assert first.equals(again)
+    changed = np.flatnonzero(first[column] != faces.table[column])
+    changed = changed[first[column].iloc[changed].notna()]
+    assert len(changed) == 60
+    assert set(changed) <= set(rows)
+    if task == "age_category":
+        before, after = (ages.encode(t["age"].iloc[changed])[0] for t in (faces.table, first))
+        assert (before != after).all()
+        assert len(set((after - before) % 12)) > 6
+    other = flip(noisy.model_copy(update={"seed": 1}), faces.table, rows)
+    assert not other.equals(first)
+
+
+@pytest.mark.xdist_group("grid")
+def test_a_grid_goes_on_with_what_is_left(faces, drawn, tmp_path):
+    tiny = {"width": 2, "epochs": 2, "train_faces": 128, "preset": "smoke"}
+    configs = grids.configs_of("gate_ablation", 1, **tiny)[:2]
+    assert batch.finished(configs, faces, tmp_path) == {}
+    assert np.isnan(batch.minutes_left(configs, {}, 2))
+    laptop = grids.configs_of("depth", 2, train_faces=6000, epochs=5)
+    assert 1 < batch.minutes_left(laptop, {}, 2) / len(laptop) < 10, "committed runs of the same size tell"
+    runs, problems = batch.run_grid(configs[:1], drawn, faces, 1, tmp_path)
+    assert (len(runs), problems) == (1, [])
+    done = batch.finished(configs, faces, tmp_path)
+    assert batch.minutes_left(configs, done, 2) == pytest.approx(runs[0].record.seconds / 120)
+    again, problems = batch.run_grid(configs, drawn, faces, 1, tmp_path)
+    assert [run.record.config for run in again] == configs
+    assert problems == []
+    assert again[0].record.finished == runs[0].record.finished, "what was finished was not done again"
+
+
+SLOW = """
+import os, sys, time
+from pathlib import Path
+from types import SimpleNamespace
+from gralib.training import batch, grids
+def slow(config, root, store):
+    time.sleep(0.5)
+    Path(store, config.run_id("x")).touch()
+if __name__ == "__main__":
+    batch._one = slow
+    batch.finished = lambda *_: {}
+    batch.run_grid(grids.configs_of("gate_ablation", 3), "", SimpleNamespace(fingerprint="x"), 2, sys.argv[1])
+"""
+
+
+def running(group):
+    """Return how many processes of a group are alive."""
+    listing = subprocess.run(["ps", "-A", "-o", "pgid=,stat="], capture_output=True, text=True, check=True).stdout
+    return sum(line.split()[0] == str(group) and "Z" not in line.split()[1] for line in listing.splitlines())
+
+
+@pytest.mark.parametrize(("how", "whom"), [("SIGINT", "all"), ("SIGTERM", "one"), ("SIGKILL", "one")])
+def test_a_grid_that_is_stopped_stops_at_once_and_leaves_nothing_running(tmp_path, how, whom):
+    (tmp_path / "grid.py").write_text(SLOW)
+    store = tmp_path / "runs"
+    store.mkdir()
+    words = [sys.executable, str(tmp_path / "grid.py"), str(store)]
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # tests in the background ignore it, and hand that on
+    process = subprocess.Popen(words, start_new_session=True, stderr=subprocess.DEVNULL, preexec_fn=heard)
+    while len(list(store.iterdir())) < 2:
+        assert process.poll() is None
+        time.sleep(0.02)
+    (os.killpg if whom == "all" else os.kill)(process.pid, signal.Signals[how])
+    assert process.wait(10) != 0
+    until = time.monotonic() + 10
+    while running(process.pid) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert running(process.pid) == 0
+    assert 2 <= len(list(store.iterdir())) <= 4, "of 18"
+
+
+@pytest.mark.xdist_group("grid")
+def test_a_run_that_fails_is_named_and_the_others_go_on(faces, drawn, tmp_path):
+    good = grids.configs_of("gate_ablation", 1, preset="smoke", width=2, epochs=1, train_faces=128)[0]
+    bad = good.model_copy(update={"batch_size": 512})
+    runs, problems = batch.run_grid([bad, good], drawn, faces, 1, tmp_path)
+    assert [run.record.config for run in runs] == [good]
+    assert len(problems) == 1
+    assert "expected at least 512 training faces" in problems[0]
+
+
+def test_pairwise_noise_is_what_people_mistake(faces):
+    rows = np.arange(len(faces.table))
+    age = faces.table["age"].to_numpy()
+    noisy = configure("smoke", task="age_category", label_noise=0.4, noise="pairwise")
+    step = flip(noisy, faces.table, rows)["age"] // 10 - faces.table["age"] // 10
+    assert set(step) == {-1, 0, 1}
+    assert (step != 0).sum() == round(0.4 * len(rows))
+    known = np.flatnonzero(faces.table["gender"].notna())
+    genders = flip(noisy.model_copy(update={"task": "gender"}), faces.table, known)["gender"]
+    changed = known[(genders != faces.table["gender"]).to_numpy()[known]]
+    assert age[changed].max() < 13
+    assert len(changed) == round(0.4 * (age[known] < 13).sum()) > 0

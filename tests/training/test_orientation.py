@@ -1,0 +1,51 @@
+"""Turned and moved faces: what changes, and what is read from them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gralib.errors import UserError
+from gralib.evaluation import orientation
+from gralib.training import perturb, probed
+
+PIXELS = np.zeros((2, 32, 32, 3), np.uint8)
+PIXELS[:, 10:12, 20:24] = 255
+
+
+def test_no_step_changes_nothing():
+    assert np.array_equal(perturb.change(PIXELS, "turn", 0), PIXELS)
+
+
+def test_moving_moves_to_the_right_and_repeats_the_edge():
+    moved = perturb.change(PIXELS, "move", 3)
+    assert np.array_equal(moved[:, :, 3:], PIXELS[:, :, :-3])
+    assert np.array_equal(moved[:, :, :3], np.repeat(PIXELS[:, :, :1], 3, axis=2))
+    assert np.array_equal(perturb.change(PIXELS, "move", -3)[:, :, :-3], PIXELS[:, :, 3:])
+
+
+def test_turning_by_a_right_angle_is_exact_and_opposite_turns_cancel():
+    turned = np.rot90(PIXELS, axes=(1, 2))
+    assert np.array_equal(perturb.change(PIXELS, "turn", 90), turned), "'+' turns against the clock"
+    assert np.array_equal(perturb.change(turned, "turn", -90), PIXELS)
+    there_and_back = perturb.change(perturb.change(PIXELS, "turn", 15), "turn", -15)
+    assert np.abs(there_and_back.astype(int) - PIXELS).mean() < 2
+    assert perturb.change(PIXELS, "turn", 15).dtype == np.uint8
+
+
+def table(as_is, changed):
+    hits = {name: np.asarray(as_is if not step else changed) for name, (_, step) in probed.changes().items()}
+    return pd.DataFrame({"path": list("abcd"), "group": list("abcd"), **hits})
+
+
+def test_a_loss_is_what_the_change_takes_away():
+    lost = orientation.losses([table([1, 1, 1, 0], [1, 0, 1, 0])], "turn", 15)
+    assert lost.tolist() == [[0, 1, 0, 0]]
+    curve = orientation.curve([table([1, 1, 1, 0], [1, 0, 1, 0])]).set_index(["kind", "step"])["value"]
+    assert curve["turn", 0] == curve["move", 0] == 0.75
+    assert curve["turn", 30] == curve["move", 6] == 0.5
+
+
+def test_only_gender_runs_on_the_same_faces_are_read(made_up, faces, tmp_path):
+    run = made_up(tmp_path, "age_category")
+    with pytest.raises(UserError, match="expected a gender run on these faces"):
+        perturb.probe(run, faces)
