@@ -310,6 +310,20 @@ def report_command(
     print(build(out))
 
 
+@app.command("doctor")
+def doctor_command(
+    quick: Annotated[bool, typer.Option("--quick", help="Without starting Keras; say only what is not ok.")] = False,
+) -> None:
+    """Say what this machine has, what it would change, and the mend; ends non-zero if something must be mended."""
+    from gralib.doctor import look, text
+
+    found = look(quick)
+    if shown := [finding for finding in found if finding.mark != "ok" or not quick]:
+        print(text(shown))
+    if wrong := [finding.what for finding in found if finding.mark == "problem"]:
+        raise UserError(f"doctor: mend first: {', '.join(wrong)}")
+
+
 def main() -> None:
     """Run the command; whatever goes wrong ends in one line and exit status 1, with --debug in a traceback too."""
     said = [word for word in sys.argv[1:] if word != "--debug"]
