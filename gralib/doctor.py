@@ -19,6 +19,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
+from packaging.requirements import Requirement
+
 from gralib import cache, surroundings
 from gralib.errors import ROOT, UserError
 
@@ -54,21 +56,24 @@ def python() -> Finding:
     return ok("python", there)
 
 
+def locked() -> list[Requirement]:
+    """Return what requirements.lock asks for on this machine."""
+    text = (surroundings.TREE / "requirements.lock").read_text()
+    lines = map(Requirement, re.findall(r"^[a-z].*?(?= \\$)", text, re.MULTILINE))
+    return [line for line in lines if line.marker is None or line.marker.evaluate()]
+
+
 def packages() -> Finding:
     """Compare what is installed with requirements.lock."""
-    from packaging.requirements import Requirement
-
-    spared = "tensorflow" if engine_asked() == "jax" else " "
-    lines = re.findall(r"^[a-z].*?(?= \\$)", (surroundings.TREE / "requirements.lock").read_text(), re.MULTILINE)
-    asked = [r for r in map(Requirement, lines) if r.marker is None or r.marker.evaluate()]
+    asked = [line for line in locked() if engine_asked() != "jax" or not line.name.startswith("tensorflow")]
     here = {re.sub(r"[-_.]+", "-", d.name).lower(): d.version for d in importlib.metadata.distributions() if d.name}
-    missing = [r.name for r in asked if r.name not in here and not r.name.startswith(spared)]
-    other = [f"{r.name} {here[r.name]}" for r in asked if r.name in here and here[r.name] not in r.specifier]
+    missing = [line.name for line in asked if line.name not in here]
+    there = [line for line in asked if line.name in here]
+    other = [f"{line.name} {here[line.name]}" for line in there if here[line.name] not in line.specifier]
     if missing:
         return problem("packages", f"{len(missing)} of the lock not here: {some(missing)}", "make env")
     if other:
-        there = f"{len(other)} not as locked: {some(other)}"
-        return note("packages", there, "make env; records name the versions, numbers may differ")
+        return note("packages", f"{len(other)} not as locked: {some(other)}", "make env; records name the versions")
     return ok("packages", f"{len(asked)} as requirements.lock has them")
 
 
