@@ -1,8 +1,9 @@
 """Measure reliability on this machine and write reports/reliability.json and .md.
 
 python benchmarks/reliability/run.py [PART…] (or: make reliability). Parts: twice, killed, disk, together, hostile,
-packages, coverage, mutants; all of them when none is named, about two hours on two cores. Each part's raw result is
-kept under build/reliability/COMMIT/, COMMIT being the last one that changed what is measured, and read back there.
+inputs, decoding, pythons, packages, coverage, mutants; all of them when none is named, about two hours on two cores.
+Each part's raw result is kept under build/reliability/COMMIT/, COMMIT being the last one that changed what is measured,
+and read back there.
 """
 
 import json
@@ -20,6 +21,7 @@ import hostile
 import killed
 import mutants
 import packages
+import pythons
 import together
 import twice
 from common import BUILD, HERE, ROOT, code_commit
@@ -48,11 +50,12 @@ PARTS: dict[str, Callable[[], dict]] = {
     "together": together.measure,
     "disk": disk.measure,
     "coverage": covered.measure,
+    "pythons": pythons.measure,
     "packages": lambda: packages.measure(TOOLS),
 }
 
 
-TESTED = ("hostile", "coverage", "mutants")
+TESTED = ("hostile", "coverage", "mutants", "pythons")
 """Parts that the tests decide too."""
 
 
@@ -96,6 +99,10 @@ def figures(raw: dict) -> dict:
     if made := raw.get("hostile"):
         found |= {"hostile_inputs": made["inputs"], "hostile_slowest_s": made["slowest_s"],
                   "hostile_peak_mib": made["peak_mib"]}  # fmt: skip
+    if made := raw.get("pythons"):
+        found["pythons_tried"] = len(made["found"])
+        apart = [version for runs in made["apart"].values() for version, d in runs.items() if not d["identical"]]
+        found["pythons_that_differ"] = len(set(apart))
     if made := raw.get("packages"):
         found["packages_audited"] = made["audit"]["audited"]
         found["packages_not_audited"] = made["audit"]["not audited"]

@@ -1,0 +1,86 @@
+"""The same numbers with every Python that the lock is for: an environment each, the same runs, a part of the tests."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from common import BUILD, ROOT, differing, digest, distance, environment, good, study_root
+
+PLACE = ROOT / "build" / "reliability" / "pythons"
+"""Environments (2.5 GB each) by version; one that is there is used."""
+ROOTS = BUILD / "pythons"
+VERSIONS = ("3.11", "3.12", "3.13")
+TASKS = {
+    "gender": ("--task", "gender"),
+    "age regression": ("--task", "age_regression"),
+    "age category, separable": ("--task", "age_category", "--set", "network=separable"),
+    "gender, HOG and SVM": ("--task", "gender", "--set", "network=hog"),
+}
+SMALL = ("--preset", "smoke", "--set", "width=2", "--set", "epochs=3", "--set", "batch_size=32", "--set", "train_faces=160",
+         "--progress", "none")  # fmt: skip
+FILES = ("weights.npz", "predictions.csv.bz2", "history.csv")
+TESTS = ("attention", "faces", "golden", "known_scores", "nadam", "packed", "repeats")
+PACKAGES = ("numpy", "scipy", "scikit-learn", "scikit-image", "pillow", "keras", "tensorflow", "jax")
+
+
+def python_of(version: str) -> Path | None:
+    """Return the interpreter of an environment made from the lock with Python `version`; None if it cannot be had."""
+    program = PLACE / version / "bin" / "python"
+    if not program.exists():
+        try:
+            subprocess.run([f"python{version}", "-m", "venv", str(program.parents[1])], check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError):
+            return None
+        words = ["-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "-r", "requirements.lock"]
+        good(subprocess.run([program, *words], cwd=ROOT, capture_output=True, text=True))
+    return program
+
+
+def made(version: str, program: Path) -> dict:
+    """Draw, decode, train and test with an interpreter; return what came of it."""
+    root = study_root(ROOTS / version)
+
+    def gra(*words: str) -> str:
+        code = [str(program), "-c", "from gralib.cli import main; main()", *words]
+        return good(subprocess.run(code, env=environment(root), cwd=root, capture_output=True, text=True)).strip()
+
+    if not (root / "faces").exists():
+        gra("data", "synthesize", "--subjects", "120", "--out", str(root / "faces"))
+    drawn = digest(b"".join(path.read_bytes() for path in sorted((root / "faces").rglob("*.jpg"))))
+    checked = json.loads(gra("data", "check", "utkface", "--root", str(root / "faces"), "--json"))
+    runs = {name: gra("run", *words, "--root", str(root / "faces"), *SMALL) for name, words in TASKS.items()}
+    listed = f"import importlib.metadata as m, json; print(json.dumps({{p: m.version(p) for p in {PACKAGES}}}))"
+    return {
+        "python": good(subprocess.run([program, "-V"], capture_output=True, text=True)).split()[1],
+        "packages": json.loads(good(subprocess.run([program, "-c", listed], capture_output=True, text=True))),
+        "drawn": drawn,
+        "fingerprint": checked["fingerprint"],
+        "runs": runs,
+        "tests": tested(program),
+    }
+
+
+def tested(program: Path) -> str:
+    """Return the last line of a part of the tests under an interpreter."""
+    words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", *(f"tests/test_{name}.py" for name in TESTS)]
+    done = subprocess.run([program, *words], cwd=ROOT, env=environment(ROOT), capture_output=True, text=True)
+    return re.sub(r" in [\d.]+s.*", "", done.stdout.strip().splitlines()[-1])
+
+
+def measure() -> dict:
+    """Return what every Python that can be had makes of the same, and how far it is from what the first makes."""
+    found: dict[str, dict] = {}
+    apart: dict[str, dict] = {}
+    for version in VERSIONS:
+        print(f"reliability: pythons: {version}", file=sys.stderr, flush=True)
+        if not (program := python_of(version)):
+            continue
+        found[version] = made(version, program)
+        first = next(iter(found))
+        for name, run in found[version]["runs"].items():
+            ours, theirs = (ROOTS / v / "runs" / found[v]["runs"][name] for v in (version, first))
+            same = not differing(*({f: digest((run / f).read_bytes()) for f in FILES} for run in (ours, theirs)))
+            apart.setdefault(name, {})[version] = {**distance(theirs, ours), "identical": same}
+    return {"found": found, "apart": apart, "not here": [v for v in VERSIONS if v not in found]}
