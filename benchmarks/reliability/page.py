@@ -15,8 +15,8 @@ GOALS: dict[str, tuple[str, float]] = {
     "killed_processes_left": ("at most", 0),
     "disk_earlier_results_intact": ("exactly", True), "disk_as_ever_with_space": ("exactly", True),
     "two_at_once_as_one": ("exactly", True), "two_at_once_records_more_than_wanted": ("at most", 0),
-    "pythons_that_differ": ("exactly", 0), "hostile_inputs": ("at least", 2000), "hostile_slowest_s": ("at most", hostile.SLOWEST_S),
-    "hostile_peak_mib": ("at most", hostile.PEAK_MIB), "packages_not_audited": ("at most", 0),
+    "hostile_inputs": ("at least", 2000), "hostile_slowest_s": ("at most", hostile.SLOWEST_S),
+    "hostile_peak_mib": ("at most", hostile.PEAK_MIB), "pythons_that_differ": ("at most", 0), "packages_not_audited": ("at most", 0),
     "packages_vulnerable": ("at most", 0), "packages_older_than_two_years": ("at most", 0),
     "coverage_branches_percent": ("at least", 90), "coverage_files_below_90": ("at most", 0),
     "mutants_unexplained": ("at most", 0),
@@ -251,6 +251,6 @@ def mutation(raw: dict) -> list[str]:
 
 
 SECTIONS = {
-    "twice": twice, "killed": killed, "disk": disk, "together": together, "hostile": bad_data, "pythons": pythons, "packages": packages,
-    "coverage": coverage, "mutants": mutation,
+    "twice": twice, "killed": killed, "disk": disk, "together": together, "hostile": bad_data, "pythons": pythons,
+    "packages": packages, "coverage": coverage, "mutants": mutation,
 }  # fmt: skip

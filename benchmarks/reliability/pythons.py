@@ -8,6 +8,8 @@ from pathlib import Path
 
 from common import BUILD, ROOT, differing, digest, distance, environment, good, study_root
 
+from gralib.files import write_text
+
 PLACE = ROOT / "build" / "reliability" / "pythons"
 """Environments (2.5 GB each) by version; one that is there is used."""
 ROOTS = BUILD / "pythons"
@@ -18,8 +20,8 @@ TASKS = {
     "age category, separable": ("--task", "age_category", "--set", "network=separable"),
     "gender, HOG and SVM": ("--task", "gender", "--set", "network=hog"),
 }
-SMALL = ("--preset", "smoke", "--set", "width=2", "--set", "epochs=3", "--set", "batch_size=32", "--set", "train_faces=160",
-         "--progress", "none")  # fmt: skip
+SETTINGS = ("width=2", "epochs=3", "batch_size=32", "train_faces=160")
+SMALL = ("--preset", "smoke", "--progress", "none", *(word for text in SETTINGS for word in ("--set", text)))
 FILES = ("weights.npz", "predictions.csv.bz2", "history.csv")
 TESTS = ("attention", "faces", "golden", "known_scores", "nadam", "packed", "repeats")
 PACKAGES = ("numpy", "scipy", "scikit-learn", "scikit-image", "pillow", "keras", "tensorflow", "jax")
@@ -77,7 +79,10 @@ def measure() -> dict:
         print(f"reliability: pythons: {version}", file=sys.stderr, flush=True)
         if not (program := python_of(version)):
             continue
-        found[version] = made(version, program)
+        kept = ROOTS / f"{version}.json"
+        if not kept.exists():
+            write_text(kept, json.dumps(made(version, program)))
+        found[version] = json.loads(kept.read_text())
         first = next(iter(found))
         for name, run in found[version]["runs"].items():
             ours, theirs = (ROOTS / v / "runs" / found[v]["runs"][name] for v in (version, first))
