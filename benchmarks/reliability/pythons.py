@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from common import BUILD, ROOT, differing, digest, distance, environment, good, study_root
+from common import BUILD, ROOT, differing, digest, distance, environment, good
 
 from gralib.files import write_text
 
@@ -14,16 +14,22 @@ PLACE = ROOT / "build" / "reliability" / "pythons"
 """Environments (2.5 GB each) by version; one that is there is used."""
 ROOTS = BUILD / "pythons"
 VERSIONS = ("3.11", "3.12", "3.13")
-TASKS = {
-    "gender": ("--task", "gender"),
-    "age regression": ("--task", "age_regression"),
-    "age category, separable": ("--task", "age_category", "--set", "network=separable"),
-    "gender, HOG and SVM": ("--task", "gender", "--set", "network=hog"),
-}
-SETTINGS = ("width=2", "epochs=3", "batch_size=32", "train_faces=160")
-SMALL = ("--preset", "smoke", "--progress", "none", *(word for text in SETTINGS for word in ("--set", text)))
+RUNS = ("gender", "age category, separable", "gender, hog")
+"""Of `tests/tiny.py`: a network, one whose layers are Keras' own, and one that scikit-image and scikit-learn compute."""
+CHILD = """
+import json, sys
+from pathlib import Path
+folder, names, packages = Path(sys.argv[1]), *map(json.loads, sys.argv[2:])
+from gralib import backend
+backend.start(1)
+import importlib.metadata, platform, tiny
+faces = tiny.draw("utkface", folder)
+runs = {name: tiny.train(name, folder).folder.name for name in names}
+print(json.dumps({"python": platform.python_version(), "fingerprint": faces.fingerprint, "runs": runs,
+                  "packages": {name: importlib.metadata.version(name) for name in packages}}))
+"""
 FILES = ("weights.npz", "predictions.csv.bz2", "history.csv")
-TESTS = ("attention", "faces", "golden", "known_scores", "nadam", "packed", "repeats")
+TESTS = ("ages", "faces", "known_scores", "packed", "repeats", "scores")
 PACKAGES = ("numpy", "scipy", "scikit-learn", "scikit-image", "pillow", "keras", "tensorflow", "jax")
 
 
@@ -42,26 +48,13 @@ def python_of(version: str) -> Path | None:
 
 def made(version: str, program: Path) -> dict:
     """Draw, decode, train and test with an interpreter; return what came of it."""
-    root = study_root(ROOTS / version)
-
-    def gra(*words: str) -> str:
-        code = [str(program), "-c", "from gralib.cli import main; main()", *words]
-        return good(subprocess.run(code, env=environment(root), cwd=root, capture_output=True, text=True)).strip()
-
-    if not (root / "faces").exists():
-        gra("data", "synthesize", "--subjects", "120", "--out", str(root / "faces"))
-    drawn = digest(b"".join(path.read_bytes() for path in sorted((root / "faces").rglob("*.jpg"))))
-    checked = json.loads(gra("data", "check", "utkface", "--root", str(root / "faces"), "--json"))
-    runs = {name: gra("run", *words, "--root", str(root / "faces"), *SMALL) for name, words in TASKS.items()}
-    listed = f"import importlib.metadata as m, json; print(json.dumps({{p: m.version(p) for p in {PACKAGES}}}))"
-    return {
-        "python": good(subprocess.run([program, "-V"], capture_output=True, text=True)).split()[1],
-        "packages": json.loads(good(subprocess.run([program, "-c", listed], capture_output=True, text=True))),
-        "drawn": drawn,
-        "fingerprint": checked["fingerprint"],
-        "runs": runs,
-        "tests": tested(program),
-    }
+    folder = ROOTS / version
+    folder.mkdir(parents=True, exist_ok=True)
+    words = [program, "-c", CHILD, folder, json.dumps(RUNS), json.dumps(PACKAGES)]
+    paths = f"{ROOT}:{ROOT / 'tests'}"
+    done = subprocess.run(words, env=environment(folder, PYTHONPATH=paths), capture_output=True, text=True)
+    drawn = digest(b"".join(path.read_bytes() for path in sorted((folder / "utkface").rglob("*.jpg"))))
+    return {**json.loads(good(done)), "drawn": drawn, "tests": tested(program)}
 
 
 def tested(program: Path) -> str:

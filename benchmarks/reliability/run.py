@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import covered
+import decoding
 import disk
 import hostile
 import killed
@@ -50,6 +51,7 @@ PARTS: dict[str, Callable[[], dict]] = {
     "together": together.measure,
     "disk": disk.measure,
     "coverage": covered.measure,
+    "decoding": decoding.measure,
     "pythons": pythons.measure,
     "packages": lambda: packages.measure(TOOLS),
 }
@@ -99,6 +101,8 @@ def figures(raw: dict) -> dict:
     if made := raw.get("hostile"):
         found |= {"hostile_inputs": made["inputs"], "hostile_slowest_s": made["slowest_s"],
                   "hostile_peak_mib": made["peak_mib"]}  # fmt: skip
+    if (made := raw.get("decoding")) and "left out" not in made:
+        found["decoding_cpu_time_ratio"], found["opening_cpu_time_ratio"] = decoding.ratios(made)
     if made := raw.get("pythons"):
         found["pythons_tried"] = len(made["found"])
         apart = [version for runs in made["apart"].values() for version, d in runs.items() if not d["identical"]]
