@@ -40,7 +40,7 @@ def data_check(
 ) -> None:
     """Read every file, decode every picture once, and account for all of them."""
     from gralib.audit import contradictions
-    from gralib.datasets import PUBLISHED, find_root, load
+    from gralib.datasets import PUBLISHED, find_root, load, missing
     from gralib.faces import open_faces
     from gralib.manifest import account, summary
 
@@ -64,8 +64,8 @@ def data_check(
         for part in ("all rows", "faces"):
             if part in found:
                 print(f"{part}: " + ", ".join(f"{key} {value}" for key, value in found[part].items()))
-        if counts["reason"].str.contains("not here").any():
-            print(f"what is not here: gra data how-to {name} says how to get it")
+        if lost := missing(manifest):
+            print(f"{lost} fewer than published: gra data how-to {name} says how to get what is not here")
         if not manifest.source.synthetic:
             print(f"published: {PUBLISHED[name]} pictures")
         if not trouble:

@@ -140,6 +140,8 @@ def test_data_check_shows_the_inventory_and_ends_non_zero_with_nothing_usable(ca
     assert run.exit_code == code, run.output
     assert re.search(CASES[case]["says"], run.output, re.DOTALL)
     assert re.search(r"found +\d+\n", run.output) and "published: " in run.output
+    if code == 0:
+        assert "23696 fewer than published: gra data how-to utkface" in run.output
     assert code == 0 or "gra data how-to" in str(run.exception)
 
 

@@ -2,12 +2,10 @@
 
 import io
 import json
-import os
 import subprocess
 import sys
 import tarfile
 import tempfile
-from pathlib import Path
 from statistics import median
 
 from common import ROOT
@@ -17,68 +15,45 @@ BEFORE = "022d406"
 FACES, ROUNDS = 10_000, 7
 UTKFACE = ROOT.parent / "shared" / "data" / "utkface.tar"
 CHILD = """
-import sys, tarfile, tempfile, time
-from gralib.faces import decode, open_faces
-with tarfile.open(sys.argv[1]) as tar:
-    blobs = [tar.extractfile(member).read() for member in tar]
-begun = time.process_time()
-for blob in blobs:
-    decode(blob)
-alone = time.process_time() - begun
-with tempfile.TemporaryDirectory() as folder:
-    begun = time.process_time()
-    faces = open_faces("utkface", sys.argv[1], cache=folder, progress=False)
-    whole = time.process_time() - begun
-print(len(faces), alone, whole)
+import importlib, itertools, json, sys, tarfile, time
+tar, codes, faces, rounds = sys.argv[1], sys.argv[2:4], int(sys.argv[4]), int(sys.argv[5])
+decoders = []
+for code in codes:
+    sys.path.insert(0, code)
+    decoders.append(importlib.import_module("gralib.faces").decode)
+    for name in [name for name in sys.modules if name.split(".")[0] == "gralib"]:
+        del sys.modules[name]
+with tarfile.open(tar) as archive:
+    files = itertools.islice((member for member in archive if member.isfile()), faces)
+    blobs = [archive.extractfile(member).read() for member in files]
+seconds = [[], []]
+for _ in range(rounds):
+    for spent, decode in zip(seconds, decoders):
+        begun = time.process_time()
+        decoded = [decode(blob) for blob in blobs]
+        spent.append(time.process_time() - begun)
+        assert not any(isinstance(face, str) for face in decoded)
+print(json.dumps({"faces": len(blobs), "seconds": dict(zip(("before", "now"), seconds))}))
 """
-"""Decodes one picture after the other, then opens the set from an empty cache: seconds of CPU time of all threads."""
+"""Decodes the first pictures of an archive with two versions of the code, one after the other, in turn."""
 
 
 def measure() -> dict:
     """Return the CPU seconds of both versions, round by round, on the first UTKFace pictures."""
     if not UTKFACE.exists():
         return {"left out": "the UTKFace pictures are not here"}
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
+    with tempfile.TemporaryDirectory() as folder:
         archived = subprocess.run(["git", "archive", BEFORE, "gralib"], cwd=ROOT, capture_output=True, check=True)
         with tarfile.open(fileobj=io.BytesIO(archived.stdout)) as tar:
-            tar.extractall(folder / "before", filter="data")
-        some = folder / "UTKFace.tar"
-        _first(UTKFACE, some)
-        seconds: dict[str, list[list[float]]] = {"before": [], "now": []}
-        for _ in range(ROUNDS):
-            for name, code in (("before", folder / "before"), ("now", ROOT)):
-                faces, *spent = _spent(code, some)
-                if faces != FACES:
-                    sys.exit(f"decoding: expected {FACES} faces, got {faces:.0f} {name}")
-                seconds[name].append(spent)
-    return {"faces": FACES, "before": BEFORE, "seconds": seconds}
-
-
-def _first(source: Path, target: Path) -> None:
-    """Copy the first pictures of an archive."""
-    with tarfile.open(source) as tar, tarfile.open(target, "w") as out:
-        for member in [member for member in tar if member.isfile()][:FACES]:
-            out.addfile(member, tar.extractfile(member))
-
-
-def _spent(code: Path, pictures: Path) -> list[float]:
-    """Return faces, seconds of decoding alone, and of opening the set, of a version of the code."""
-    env = {**os.environ, "PYTHONPATH": str(code), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    words = [sys.executable, "-c", CHILD, str(pictures)]
-    done = subprocess.run(words, cwd=code, env=env, capture_output=True, text=True)
+            tar.extractall(folder, filter="data")
+        words = [sys.executable, "-c", CHILD, UTKFACE, folder, ROOT, FACES, ROUNDS]
+        done = subprocess.run([str(word) for word in words], cwd=folder, capture_output=True, text=True)
     if done.returncode:
-        sys.exit(f"decoding with the code of {code} failed:\n{done.stderr[-2000:]}")
-    return [float(word) for word in done.stdout.split()]
+        sys.exit(f"decoding failed:\n{done.stderr[-2000:]}")
+    return {"before": BEFORE, **json.loads(done.stdout)}
 
 
-def ratios(raw: dict) -> tuple[float, float]:
-    """Return how many times as long decoding alone, and opening the set, take now: medians over the rounds."""
-    before, now = (raw["seconds"][name] for name in ("before", "now"))
-    pairs = [[n / b for b, n in zip(*both, strict=True)] for both in zip(before, now, strict=True)]
-    alone, whole = (median(part) for part in zip(*pairs, strict=True))
-    return alone, whole
-
-
-if __name__ == "__main__":
-    print(json.dumps(measure()))
+def ratio(raw: dict) -> float:
+    """Return how many times as long decoding takes now: the median over the rounds."""
+    pairs = zip(raw["seconds"]["before"], raw["seconds"]["now"], strict=True)
+    return median(now / before for before, now in pairs)

@@ -15,7 +15,7 @@ PLACE = ROOT / "build" / "reliability" / "pythons"
 ROOTS = BUILD / "pythons"
 VERSIONS = ("3.11", "3.12", "3.13")
 RUNS = ("gender", "age category, separable", "gender, hog")
-"""Of `tests/tiny.py`: a network, one whose layers are Keras' own, and one that scikit-image and scikit-learn compute."""
+"""Of `tests/tiny.py`: a network, one whose layers are Keras' own, one of scikit-image and scikit-learn."""
 CHILD = """
 import json, sys
 from pathlib import Path

@@ -19,6 +19,7 @@ import covered
 import decoding
 import disk
 import hostile
+import inputs
 import killed
 import mutants
 import packages
@@ -51,13 +52,14 @@ PARTS: dict[str, Callable[[], dict]] = {
     "together": together.measure,
     "disk": disk.measure,
     "coverage": covered.measure,
+    "inputs": inputs.measure,
     "decoding": decoding.measure,
     "pythons": pythons.measure,
     "packages": lambda: packages.measure(TOOLS),
 }
 
 
-TESTED = ("hostile", "coverage", "mutants", "pythons")
+TESTED = ("hostile", "coverage", "mutants", "pythons", "inputs")
 """Parts that the tests decide too."""
 
 
@@ -101,8 +103,12 @@ def figures(raw: dict) -> dict:
     if made := raw.get("hostile"):
         found |= {"hostile_inputs": made["inputs"], "hostile_slowest_s": made["slowest_s"],
                   "hostile_peak_mib": made["peak_mib"]}  # fmt: skip
+    if made := raw.get("inputs"):
+        found["input_cases"] = len(made["cases"])
+        if any(made["real"].values()):
+            found["real_sets_as_ever"] = inputs.as_ever(made["real"])
     if (made := raw.get("decoding")) and "left out" not in made:
-        found["decoding_cpu_time_ratio"], found["opening_cpu_time_ratio"] = decoding.ratios(made)
+        found["decoding_cpu_time_ratio"] = decoding.ratio(made)
     if made := raw.get("pythons"):
         found["pythons_tried"] = len(made["found"])
         apart = [version for runs in made["apart"].values() for version, d in runs.items() if not d["identical"]]

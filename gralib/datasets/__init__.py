@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gralib.config import TASKS
 from gralib.errors import UserError, from_root
-from gralib.manifest import Manifest
+from gralib.manifest import COPY, Manifest
 from gralib.sources import open_source
 
 DATASETS = tuple(TASKS)
@@ -55,6 +55,13 @@ def load(dataset: str, root: str | Path) -> Manifest:
     _check(dataset)
     loader: Callable[..., Manifest] = import_module(f"gralib.datasets.{dataset}").load
     return loader(open_source(root))
+
+
+def missing(manifest: Manifest) -> int:
+    """Return how many pictures fewer than published are here, copies not counted; 0 for drawn faces."""
+    reasons = manifest.rows["reason"]
+    here = ~(reasons.str.startswith(COPY) | reasons.str.contains("not here"))
+    return 0 if manifest.source.synthetic else max(0, PUBLISHED[manifest.dataset] - int(here.sum()))
 
 
 def _check(dataset: str) -> None:
