@@ -1,10 +1,12 @@
 """reports/reliability.md from the figures of reliability.json."""
 
+import csv
 import json
 
 import hostile
 import mutants
 from disk import ROOM
+from inputs import CASES
 
 GOALS: dict[str, tuple[str, float]] = {
     "same_twice_tensorflow": ("exactly", True), "same_twice_jax": ("exactly", True), "kills": ("at least", 50),
@@ -171,12 +173,14 @@ def inputs(raw: dict) -> list[str]:
     real = [[name, d["rows"], d["as ever"][0], d["faces"], d["as ever"][1], d["copies"]]
             for name, d in raw["real"].items() if d]  # fmt: skip
     lost = [name for name, d in raw["real"].items() if not d]
+    with CASES.open(encoding="utf-8", newline="") as file:
+        (case, kind, *others), *rows = csv.reader(file)
     return [
         "Data sets as people have them",
-        f"{len(raw['cases'])} small inputs after public bug reports and re-uploads (`tests/input_cases.csv` says what "
+        f"{raw['cases']} small inputs after public bug reports and re-uploads (`tests/input_cases.csv` says what "
         "is right); a test makes each and holds it to this table.",
         "",
-        *table([raw["head"][1], raw["head"][0], *raw["head"][2:]], [[b, a, *rest] for a, b, *rest in raw["cases"]]),
+        *table([kind, case, *others], [[what, name, *rest] for name, what, *rest in rows]),
         "The real sets, read with the same code. Of Wikipedia the pictures are not here: counted as faces are the rows "
         f"that fit the rule.{' Not here: ' + ', '.join(lost) + '.' if lost else ''}",
         "",

@@ -104,7 +104,7 @@ def figures(raw: dict) -> dict:
         found |= {"hostile_inputs": made["inputs"], "hostile_slowest_s": made["slowest_s"],
                   "hostile_peak_mib": made["peak_mib"]}  # fmt: skip
     if made := raw.get("inputs"):
-        found["input_cases"] = len(made["cases"])
+        found["input_cases"] = made["cases"]
         if any(made["real"].values()):
             found["real_sets_as_ever"] = inputs.as_ever(made["real"])
     if (made := raw.get("decoding")) and "left out" not in made:
