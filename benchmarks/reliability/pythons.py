@@ -57,10 +57,16 @@ def made(version: str, program: Path) -> dict:
     return {**json.loads(good(done)), "drawn": drawn, "tests": tested(program)}
 
 
+def hashes(run: Path) -> dict[str, str]:
+    """Return the hashes of what a run left; a classical method has no weights."""
+    return {name: digest((run / name).read_bytes()) for name in FILES if (run / name).exists()}
+
+
 def tested(program: Path) -> str:
     """Return the last line of a part of the tests under an interpreter."""
     words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", *(f"tests/test_{name}.py" for name in TESTS)]
-    done = subprocess.run([program, *words], cwd=ROOT, env=environment(ROOT, KERAS_BACKEND="none"), capture_output=True, text=True)
+    env = environment(ROOT, KERAS_BACKEND="none")
+    done = subprocess.run([program, *words], cwd=ROOT, env=env, capture_output=True, text=True)
     return re.sub(r" in [\d.]+s.*", "", done.stdout.strip().splitlines()[-1])
 
 
@@ -79,7 +85,6 @@ def measure() -> dict:
         first = next(iter(found))
         for name, run in found[version]["runs"].items():
             ours, theirs = (ROOTS / v / "runs" / found[v]["runs"][name] for v in (version, first))
-            hashes = [{f: digest((run / f).read_bytes()) for f in FILES if (run / f).exists()} for run in (ours, theirs)]
-            same = not differing(*hashes)
+            same = not differing(*map(hashes, (ours, theirs)))
             apart.setdefault(name, {})[version] = {**distance(theirs, ours), "identical": same}
     return {"found": found, "apart": apart, "not here": [v for v in VERSIONS if v not in found]}
