@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-PYTHON ?= $(firstword $(shell command -v python3.11 python3))
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do $$p -c "" 2>/dev/null && { echo $$p; break; }; done)
 CORES ?= 2
 BIN ?= .venv/bin
 ENV ?= .venv/ready
@@ -21,8 +21,8 @@ build/jax.lock: requirements.lock
 	@mkdir -p build && awk '/^[a-z]/ {skip = /^tensorflow/} !skip' $< > $@
 
 .venv/ready: $(LOCK) pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' || \
-		{ echo "make env: expected Python 3.11, got '$(PYTHON)'; name one with make PYTHON=/path/to/python3.11 env"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12), (3, 13)))' || \
+		{ echo "make env: expected Python 3.11, 3.12 or 3.13, got '$(PYTHON)'; name one with make PYTHON=/path/to/python3.11 env"; exit 1; }
 	@echo "Making the environment in .venv (a download of about 1 GB the first time)"
 	@$(PYTHON) -m venv .venv
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(LOCK)
@@ -30,6 +30,7 @@ build/jax.lock: requirements.lock
 	@touch $@
 
 study: $(ENV)  ## run the study and write the report (minutes on synthetic faces)
+	@gra doctor --quick
 	@$(SNAKEMAKE) $(if $(SETTINGS),--config $(SETTINGS))
 	@echo "The report: reports/index.html (open it in a browser) and reports/README.md"
 
@@ -67,8 +68,8 @@ mutants: $(ENV)  ## make one thing wrong at a time and see whether a test notice
 lab: $(ENV)  ## open JupyterLab on the notebooks
 	jupyter lab --notebook-dir notebooks
 
-lock:  ## write requirements.lock anew from pyproject.toml (needs uv)
-	uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra export --generate-hashes \
+lock:  ## write requirements.lock anew from pyproject.toml (needs uv); one version of each package for every Python
+	uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --extra dev --extra export --generate-hashes \
 		--no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements.lock pyproject.toml
 
 clean:  ## remove what the study made here, trained weights included (reports/ stays)

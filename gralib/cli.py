@@ -41,7 +41,7 @@ def data_check(
     """Read every file, decode every picture once, and account for all of them."""
     from gralib.data.audit import contradictions
     from gralib.data.faces import open_faces
-    from gralib.data.formats import find_root, load
+    from gralib.data.formats import find_root, load, missing
     from gralib.data.manifest import account, summary
     from gralib.registry import data_sets
 
@@ -65,8 +65,8 @@ def data_check(
         for part in ("all rows", "faces"):
             if part in found:
                 print(f"{part}: " + ", ".join(f"{key} {value}" for key, value in found[part].items()))
-        if counts["reason"].str.contains("not here").any():
-            print(f"what is not here: gra data how-to {name} says how to get it")
+        if lost := missing(manifest):
+            print(f"{lost} fewer than published: gra data how-to {name} says how to get what is not here")
         if not manifest.source.synthetic:
             print(f"published: {data_sets()[name].pictures or 'nobody says how many'} pictures")
         if not trouble:
@@ -311,6 +311,20 @@ def report_command(
     from gralib.report.pages import build
 
     print(build(out))
+
+
+@app.command("doctor")
+def doctor_command(
+    quick: Annotated[bool, typer.Option("--quick", help="Without starting Keras; say only what is not ok.")] = False,
+) -> None:
+    """Say what this machine has, what it would change, and the mend; ends non-zero if something must be mended."""
+    from gralib.doctor import look, text
+
+    found = look(quick)
+    if shown := [finding for finding in found if finding.mark != "ok" or not quick]:
+        print(text(shown))
+    if wrong := [finding.what for finding in found if finding.mark == "problem"]:
+        raise UserError(f"doctor: mend first: {', '.join(wrong)}")
 
 
 def main() -> None:

@@ -39,6 +39,16 @@ def kaggle_three_copies(f):
         tree(f / where, files)
 
 
+def first_copies_damaged(f):
+    files = some_utk(12)
+    for where in ("UTKFace", "UTKFace_backup", "UTKFace_older"):
+        tree(f / where, files)
+    one, two, *_ = files
+    put(f / "UTKFace" / one, cut_inside(files[one]))
+    put(f / "UTKFace" / two, b"")
+    put(f / "UTKFace_backup" / two, b"")
+
+
 def utk_in_the_wild_beside_aligned(f):
     files = some_utk(12)
     tree(f / "UTKFace", files)

@@ -5,8 +5,10 @@ import shutil
 import tarfile
 
 import numpy as np
-from input_tools import adience, fg, jpg, matlab_day, picture, png, put, whole, wiki_mat, wiki_rows
+from input_tools import adience, fg, jpg, matlab_day, picture, png, points, put, whole, wiki_mat, wiki_rows
 from PIL import Image
+
+from gralib.data.formats.fgnet import published
 
 
 def adience_as_downloaded(f):
@@ -67,6 +69,28 @@ def wiki_placeholder_pixels(f):
 
 def fgnet_resized_pictures(f):
     fg(f, scale=2)
+
+
+def fgnet_of_published_sizes(f, enlarged):
+    """24 pictures of the published sizes, the first few enlarged by a tenth away from their landmarks."""
+    for i, (name, size) in enumerate(list(published().items())[:24]):
+        now = tuple(round(1.1 * side) for side in size) if i < enlarged else size
+        put(f / f"FGNET/images/{name.upper()}.JPG", jpg(i, now))
+        put(f / f"FGNET/points/{name}.pts", points((100, 150, 290, 380)))
+
+
+def fgnet_a_little_enlarged(f):
+    fgnet_of_published_sizes(f, 24)
+
+
+def fgnet_three_a_little_enlarged(f):
+    fgnet_of_published_sizes(f, 3)
+
+
+def fgnet_first_landmarks_damaged(f):
+    fg(f)
+    fg(f, "backup/images", "backup/points")
+    put(f / "FGNET/points/001a10.pts", b"version: 1")
 
 
 def fgnet_lower_case_one_folder(f):

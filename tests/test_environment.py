@@ -9,6 +9,8 @@ import yaml
 from conftest import ROOT
 from packaging.requirements import Requirement
 
+from gralib import doctor
+
 LOCK = (ROOT / "requirements.lock").read_text()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
@@ -23,6 +25,18 @@ def test_the_lock_has_what_the_project_asks_for():
         wanted = Requirement(text)
         assert wanted.name in pins, f"{wanted.name} is not in requirements.lock: run make lock"
         assert wanted.specifier.contains(pins[wanted.name])
+
+
+def test_the_lock_has_one_version_of_every_package_for_every_python():
+    names = re.findall(r"^([A-Za-z0-9._-]+)==", LOCK, re.MULTILINE)
+    assert sorted(names) == sorted(set(names))
+
+
+def test_project_makefile_and_doctor_name_the_same_pythons():
+    accepted = Requirement(f"x{PROJECT['requires-python']}").specifier
+    named = re.search(r"version_info\[:2\] not in \((.*)\)\)'", (ROOT / "Makefile").read_text())[1]
+    made = [tuple(map(int, pair)) for pair in re.findall(r"\((\d), (\d+)\)", named)]
+    assert made == list(doctor.PYTHONS) == [(3, minor) for minor in range(5, 20) if f"3.{minor}.3" in accepted]
 
 
 def test_every_locked_version_has_hashes_and_no_address():

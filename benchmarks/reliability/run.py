@@ -1,8 +1,9 @@
 """Measure reliability on this machine and write reports/reliability.json and .md.
 
 python benchmarks/reliability/run.py [PART…] (or: make reliability). Parts: twice, killed, disk, together, hostile,
-packages, coverage, mutants; all of them when none is named, about two hours on two cores. Each part's raw result is
-kept under build/reliability/COMMIT/, COMMIT being the last one that changed what is measured, and read back there.
+inputs, decoding, pythons, packages, coverage, mutants; all of them when none is named, about two hours on two cores.
+Each part's raw result is kept under build/reliability/COMMIT/, COMMIT being the last one that changed what is measured,
+and read back there.
 """
 
 import json
@@ -15,11 +16,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import covered
+import decoding
 import disk
 import hostile
+import inputs
 import killed
 import mutants
 import packages
+import pythons
 import together
 import twice
 from common import BUILD, HERE, ROOT, code_commit
@@ -48,11 +52,14 @@ PARTS: dict[str, Callable[[], dict]] = {
     "together": together.measure,
     "disk": disk.measure,
     "coverage": covered.measure,
+    "inputs": inputs.measure,
+    "decoding": decoding.measure,
+    "pythons": pythons.measure,
     "packages": lambda: packages.measure(TOOLS),
 }
 
 
-TESTED = ("hostile", "coverage", "mutants")
+TESTED = ("hostile", "coverage", "mutants", "pythons", "inputs")
 """Parts that the tests decide too."""
 
 
@@ -96,6 +103,16 @@ def figures(raw: dict) -> dict:
     if made := raw.get("hostile"):
         found |= {"hostile_inputs": made["inputs"], "hostile_slowest_s": made["slowest_s"],
                   "hostile_peak_mib": made["peak_mib"]}  # fmt: skip
+    if made := raw.get("inputs"):
+        found["input_cases"] = made["cases"]
+        if any(made["real"].values()):
+            found["real_sets_as_ever"] = inputs.as_ever(made["real"])
+    if (made := raw.get("decoding")) and "left out" not in made:
+        found["decoding_cpu_time_ratio"] = decoding.ratio(made)
+    if made := raw.get("pythons"):
+        found["pythons_tried"] = len(made["found"])
+        apart = [version for runs in made["apart"].values() for version, d in runs.items() if not d["identical"]]
+        found["pythons_that_differ"] = len(set(apart))
     if made := raw.get("packages"):
         found["packages_audited"] = made["audit"]["audited"]
         found["packages_not_audited"] = made["audit"]["not audited"]

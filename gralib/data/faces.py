@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,14 +19,14 @@ from gralib.data import cache as store
 from gralib.data import repeats
 from gralib.data.decoding import SIZE, decode
 from gralib.data.formats import find_root, load
-from gralib.data.manifest import account
+from gralib.data.manifest import COPY, Row, account
 from gralib.data.sources import Source, Unreadable
 from gralib.errors import UserError, from_root, writing
 from gralib.labels import DRAWN
 
 CHUNK = 64
 """Pictures that a thread decodes at a time."""
-FORMAT = 7
+FORMAT = 8
 """Raised when the cache's content changes for the same pictures."""
 COLUMNS = ["path", "age", "age_group", "gender", "group", "subject", "fold", "race"]
 DTYPES = {name: "float64" if name in ("age", "fold") else str for name in COLUMNS} | {"picture": "int64"}
@@ -59,6 +60,15 @@ class Faces:
     def __len__(self) -> int:
         """Return the number of faces."""
         return len(self.table)
+
+
+class Decoded(NamedTuple):
+    """A picture's name and bytes, its pixels (32, 32, 3) uint8 or None, and why it, or the first of it, has none."""
+
+    path: str
+    data: bytes
+    pixels: np.ndarray | None
+    reason: str
 
 
 def open_faces(dataset: str, root: str | Path = "", cache: str | Path = "cache", progress: bool = True) -> Faces:
@@ -113,7 +123,7 @@ def _fill(folder: Path, source: Source, rows: pd.DataFrame, progress: bool) -> N
     rows = rows.copy()
     wanted = rows.index[rows["status"] != "excluded"]
     results = tqdm(
-        _decoded(source, rows.loc[wanted]),
+        _decoded(source, rows),
         total=len(wanted),
         unit="face",
         desc=f"decoding {source.path.name}",
@@ -123,13 +133,14 @@ def _fill(folder: Path, source: Source, rows: pd.DataFrame, progress: bool) -> N
     synthetic = source.synthetic
     with store.made(folder) as part:
         with writing(folder.parent), (part / "raw").open("wb") as raw:  # written, not mapped: a full disk would kill us
-            for index, (blob, result) in zip(wanted, results, strict=True):
-                synthetic |= DRAWN in blob[:256]
-                if isinstance(result, str):
-                    rows.loc[index, ["status", "reason"]] = ["excluded", result]
-                else:
-                    raw.write(result.tobytes())
-                    digests[index] = hashlib.sha256(blob).hexdigest()
+            for index, found in zip(wanted, results, strict=True):
+                synthetic |= DRAWN in found.data[:256]
+                if found.reason:
+                    rows.loc[index, ["status", "reason"]] = ["excluded", found.reason]
+                if found.pixels is not None:
+                    index = _instead(rows, index, found.path)
+                    raw.write(found.pixels.tobytes())
+                    digests[index] = hashlib.sha256(found.data).hexdigest()
         if not digests:
             most = rows["reason"][wanted].value_counts().index[0]
             raise UserError(f"{source.path}: {len(wanted)} pictures, none usable; most: {most}")
@@ -152,24 +163,69 @@ def _finish(part: Path, rows: pd.DataFrame, digests: dict[int, str], synthetic: 
     store.seal(part, rule=str(repeats.RULE), synthetic=synthetic)
 
 
-def _decoded(source: Source, rows: pd.DataFrame) -> Iterator[tuple[bytes, np.ndarray | str]]:
-    """Yield each file's bytes and its pixels, or why there are none, in order; reads on while threads decode."""
-    names = rows["path"].tolist()
-    crops = [c if isinstance(c, str) else None for c in rows["crop"]]
+def _instead(rows: pd.DataFrame, index: int, path: str) -> int:
+    """Return the row of the picture that was decoded for row `index`: of a copy where the first was damaged.
+
+    The copy gets the labels of the first, and further copies its name.
+    """
+    first = str(rows.at[index, "path"])
+    if path == first:
+        return index
+    place = int(rows.index[rows["path"] == path][0])
+    known = [name for name in Row._fields if name not in ("path", "status", "reason")]
+    rows.loc[place, known] = rows.loc[index, known]
+    rows.loc[rows["reason"] == COPY + first, "reason"] = COPY + path
+    rows.loc[place, ["status", "reason"]] = ["repaired", "in place of its first copy, which cannot be read"]
+    return place
+
+
+def _decoded(source: Source, rows: pd.DataFrame) -> Iterator[Decoded]:
+    """Yield the kept rows' pictures in order; reads on while threads decode."""
+    wanted = rows[rows["status"] != "excluded"]
+    names = wanted["path"].tolist()
+    crops = [c if isinstance(c, str) else None for c in wanted["crop"]]
+    copies = _copies(rows)
     threads = os.cpu_count() or 1
-    waiting: deque[Future] = deque()
+    waiting: deque[tuple[slice, Future]] = deque()
+
+    def settled(read) -> Iterator[Decoded]:
+        chunk, future = waiting.popleft()
+        for name, crop, found in zip(names[chunk], crops[chunk], future.result(), strict=True):
+            yield _sound(read, copies.get(name, []), crop, Decoded(name, *found))
+
     with source.reader() as read, ThreadPoolExecutor(threads) as pool:
         for start in range(0, len(names), CHUNK):
-            blobs = [_read(read, name) for name in names[start : start + CHUNK]]
-            waiting.append(pool.submit(_decode_all, blobs, crops[start : start + CHUNK]))
+            chunk = slice(start, start + CHUNK)
+            blobs = [_read(read, name) for name in names[chunk]]
+            waiting.append((chunk, pool.submit(_decode_all, blobs, crops[chunk])))
             if len(waiting) > 2 * threads:
-                yield from waiting.popleft().result()
+                yield from settled(read)
         while waiting:
-            yield from waiting.popleft().result()
+            yield from settled(read)
 
 
-def _decode_all(blobs: list[tuple[bytes, str]], crops: list[str | None]) -> list[tuple[bytes, np.ndarray | str]]:
-    return [(blob, reason or decode(blob, crop)) for (blob, reason), crop in zip(blobs, crops, strict=True)]
+def _copies(rows: pd.DataFrame) -> dict[str, list[str]]:
+    """Return the names of the copies of each picture, by its name."""
+    found: dict[str, list[str]] = {}
+    for path, reason in zip(rows["path"], rows["reason"], strict=True):
+        if reason.startswith(COPY):
+            found.setdefault(reason.removeprefix(COPY), []).append(path)
+    return found
+
+
+def _sound(read, copies: list[str], crop: str | None, found: Decoded) -> Decoded:
+    """Return a picture, or the first of its copies that can be read where it cannot itself."""
+    for name in copies if found.reason else ():
+        data, pixels, reason = _decode_all([_read(read, name)], [crop])[0]
+        if not reason:
+            return Decoded(name, data, pixels, found.reason)
+    return found
+
+
+def _decode_all(blobs: list[tuple[bytes, str]], crops: list[str | None]) -> list[tuple]:
+    """Return of each picture its bytes, its pixels or None, and why there are none."""
+    made = [(blob, reason or decode(blob, crop)) for (blob, reason), crop in zip(blobs, crops, strict=True)]
+    return [(blob, None, face) if isinstance(face, str) else (blob, face, "") for blob, face in made]
 
 
 def _read(read, name: str) -> tuple[bytes, str]:

@@ -124,6 +124,15 @@ def test_the_official_protocol_is_refused_where_a_fold_is_missing(tmp_path):
     assert set(whole.table["fold"].iloc[split(config, whole.table).test]) == {0}
 
 
+def test_the_copy_in_place_of_a_damaged_first_has_its_labels_and_its_own_pixels(tmp_path):
+    _, _, faces = ends("first_copies_damaged", tmp_path)
+    table = faces.table.set_index(faces.table["path"].str.split("/").str[-1])
+    assert list(table["path"].str.split("/").str[0])[:3] == ["UTKFace_backup", "UTKFace_older", "UTKFace"]
+    assert list(table["age"]) == [20.0 + i for i in range(12)]
+    for seed, pixels in enumerate(faces.pixels):
+        assert np.abs(pixels.astype(int) - head(seed)).mean() < 3
+
+
 @pytest.mark.parametrize(("case", "code"), [("kaggle_three_copies", 0), ("zip_with_a_lock", 1), ("afad_in_parts", 1)])
 def test_data_check_shows_the_inventory_and_ends_non_zero_with_nothing_usable(case, code, tmp_path):
     root = made(case, tmp_path)
@@ -131,6 +140,8 @@ def test_data_check_shows_the_inventory_and_ends_non_zero_with_nothing_usable(ca
     assert run.exit_code == code, run.output
     assert re.search(CASES[case]["says"], run.output, re.DOTALL)
     assert re.search(r"found +\d+\n", run.output) and "published: " in run.output
+    if code == 0:
+        assert "23696 fewer than published: gra data how-to utkface" in run.output
     assert code == 0 or "gra data how-to" in str(run.exception)
 
 

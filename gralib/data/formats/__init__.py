@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 from gralib import synthetic
-from gralib.data.manifest import Manifest
+from gralib.data.manifest import COPY, Manifest
 from gralib.data.sources import open_source
 from gralib.errors import UserError, from_root
 from gralib.registry import data_sets
@@ -66,6 +66,13 @@ def load(dataset: str, root: str | Path) -> Manifest:
         UserError: an unknown data set, nothing at `root`, or files that cannot be those of the data set.
     """
     return _module(dataset).load(open_source(root))
+
+
+def missing(manifest: Manifest) -> int:
+    """Return how many pictures fewer than published are here, copies not counted; 0 for drawn faces."""
+    reasons, published = manifest.rows["reason"], data_sets()[manifest.dataset].pictures or 0
+    here = ~(reasons.str.startswith(COPY) | reasons.str.contains("not here"))
+    return 0 if manifest.source.synthetic else max(0, published - int(here.sum()))
 
 
 def _module(dataset: str) -> ModuleType:
