@@ -100,11 +100,8 @@ def grid_command(
     configs = parts[part - 1] if part else list(dict.fromkeys(configs))
     place = find_root(dataset, root)
     faces = open_faces(dataset, place)
-    done = batch.finished(configs, faces)
-    minutes = batch.minutes_left(configs, done, workers)
-    wait = "none finished yet, so nobody knows how long" if minutes != minutes else f"about {minutes:.0f} minutes"
     title = ", ".join(names) + (f", part {part} of {len(parts)}" if part else "")
-    print(f"{title}: {len(configs)} runs, {len(done)} done, {len(configs) - len(done)} left: {wait}", file=sys.stderr)
+    print(f"{title}: {batch.left_in_words(configs, batch.finished(configs, faces), workers)}", file=sys.stderr)
     if dry_run:
         return
     runs, problems = batch.run_grid(configs, place, faces, workers)
