@@ -102,3 +102,18 @@ GROUP_NAMES = tuple(f"{low}-{high}" for low, high in GROUPS)
 def group_ages() -> NDArray[np.float64]:
     """Return an age for each group of `GROUPS`, its middle: Adience publishes no ages, so an MAE needs this mapping."""
     return np.array([(low + high) / 2 for low, high in GROUPS])
+
+
+def group_of(age: ArrayLike) -> NDArray[np.int64]:
+    """Return the number of the group that each age (n,) in whole years lies in; -1 where it lies between two."""
+    years = np.asarray(age, dtype=np.float64)[:, None]
+    low, high = np.array(GROUPS, dtype=np.float64).T
+    inside = (years >= low) & (years <= high)
+    return np.where(inside.any(axis=1), inside.argmax(axis=1), -1)
+
+
+def nearest_group(age: ArrayLike) -> NDArray[np.int64]:
+    """Return the number of the group that each age (n,) in years lies in or next to, the younger of two as near."""
+    years = np.asarray(age, dtype=np.float64)[:, None]
+    low, high = np.array(GROUPS, dtype=np.float64).T
+    return np.maximum(np.maximum(low - years, years - high), 0).argmin(axis=1)

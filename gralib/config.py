@@ -32,10 +32,14 @@ PRESETS: dict[str, dict[str, Any]] = {
 """What a preset changes of `RunConfig`'s defaults and the recipe: `smoke` shows in minutes that everything runs,
 `laptop` gives results in minutes a network on two cores, `paper` is the published size and wants a GPU."""
 RECIPES: dict[Recipe, dict[str, Any]] = {
-    "keras": {"epochs": 18},
-    "tuned": {"epochs": 18},
-}
-"""How a network is trained: with Keras' defaults around what the paper says, or as chosen on validation faces."""
+    "keras": {"epochs": 8},
+    "tuned": {
+        "epochs": 8, "held_out": 0.0, "start": "zero", "warmup": 0.1, "weight_decay": 0.05, "gate_rate": 50.0,
+        "mirror": "alternating", "zoom": 0.15,
+    },
+}  # fmt: skip
+"""How a network is trained, for as many epochs: with Keras' defaults around what the paper says, or as chosen on
+validation faces (see `gralib.search` and notebooks/recipe.ipynb)."""
 
 
 def _known(name: str) -> str:

@@ -9,6 +9,7 @@ from gralib.errors import UserError, from_root
 
 app = typer.Typer(no_args_is_help=True, help="The rules behind the verdicts (reports/protocol.yaml) and their runs.")
 SIMULATION = "reports/tables/protocol-simulation.csv"
+ACROSS = "reports/tables/across.csv"
 Dataset = Annotated[str, typer.Option(help="Only the runs of this data set.")]
 Root = Annotated[str, typer.Option(help="Folder or archive as downloaded. Default: data/NAME, else synthetic faces.")]
 Workers = Annotated[int, typer.Option(help="Runs side by side, one thread each.", min=1)]
@@ -70,6 +71,31 @@ def _probe(protocol, run, faces) -> None:
         perturb.probe(run, faces)
     if "blocks" in probes:
         inspection.probe(run, faces)
+
+
+@app.command("across")
+def across_command(dataset: Dataset = "adience", root: Root = "") -> None:
+    """Ask the networks trained on the other data sets about this one's faces, and write the matrix of all sets."""
+    from gralib.data.faces import open_faces
+    from gralib.data.formats import find_root
+    from gralib.evaluation.across import matrix
+    from gralib.evaluation.protocol import load
+    from gralib.files import write_text
+    from gralib.training import across, records
+
+    place, asked = find_root(dataset, root), set(load().plain_configs())
+    faces = open_faces(dataset, place)
+    if faces.synthetic:
+        raise UserError(f"{place}: expected real faces, as drawn ones earn no verdict; name them with --root")
+    runs = [run for run in records.gather()[0] if run.record.config in asked and not run.record.synthetic]
+    for run in runs:
+        config = run.record.config
+        weights = (run.folder / "weights.npz").exists()
+        if weights and config.dataset != dataset and config.task != "age_regression":
+            across.probe(run, faces)
+    table = matrix(records.Run(run.folder) for run in runs)
+    write_text(from_root(ACROSS), table.to_csv(index=False, float_format="%.6g"))
+    print(from_root(ACROSS))
 
 
 @app.command("check")

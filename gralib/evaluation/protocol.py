@@ -142,6 +142,13 @@ class Protocol(Strict):
         """Return the scores that claims ask of a run."""
         return self._scores.get(config, set())
 
+    def plain_configs(self) -> list[RunConfig]:
+        """Return the runs of GRA_Net as it is on every data set: those that are asked about other sets' faces."""
+        plain = [
+            e.model_copy(update={"conditions": (Condition(),)}) for e in self.others if Condition() in e.conditions
+        ]
+        return _once(run for extra in plain for run in self._extra(extra))
+
     def pilot_configs(self) -> list[RunConfig]:
         """Return the runs that measure the spread, on a split and seeds that no claim uses."""
         return _once(self._extra(self.pilot))

@@ -66,17 +66,17 @@ class FlatNadam(keras.optimizers.Nadam):
         return rise * ops.where(self.total_steps > 0, fall, 1.0)
 
     def _backend_update_step(self, grads, trainable_variables, learning_rate) -> None:
-        flat = ops.concatenate([ops.reshape(ops.cast(g, "float32"), (-1,)) for g in grads])
+        flat = _end_to_end(grads)
         rate = ops.cast(learning_rate, "float32") * self.rate(ops.cast(self.iterations, "float32"))
-        update = rate * self._direction(flat)
+        update, shrink = rate * self._direction(flat), rate * self.decay
         ends = np.cumsum([math.prod(v.shape) for v in trainable_variables])[:-1].tolist()
         pieces = ops.split(update, ends) if ends else [update]
         for variable, piece in zip(trainable_variables, pieces, strict=True):
-            change = ops.reshape(piece, variable.shape)
+            change = piece if len(variable.shape) == 1 else ops.reshape(piece, variable.shape)
             if variable.name == GATE:
                 change = change * self.gate_rate
             elif variable.name == "kernel":
-                change = change + rate * self.decay * ops.cast(variable, "float32")
+                change = change + shrink * ops.cast(variable, "float32")
             variable.assign_sub(ops.cast(change, variable.dtype))
         if self.averaging:
             self._follow(trainable_variables)
@@ -100,8 +100,13 @@ class FlatNadam(keras.optimizers.Nadam):
         """Move the running mean towards the weights, faster in the first steps, when they move fast."""
         step = ops.cast(self.iterations, "float32")
         keep = ops.minimum(self.averaging, (1 + step) / (10 + step))
-        now = ops.concatenate([ops.reshape(ops.cast(v, "float32"), (-1,)) for v in variables])
-        self.average.assign(keep * self.average + (1 - keep) * now)
+        self.average.assign(keep * self.average + (1 - keep) * _end_to_end(variables))
+
+
+def _end_to_end(tensors):
+    """Return tensors as one vector of float32; vectors, most of the weights, go in without a reshaping each."""
+    parts = [ops.cast(tensor, "float32") for tensor in tensors]
+    return ops.concatenate([part if len(part.shape) == 1 else ops.reshape(part, (-1,)) for part in parts])
 
 
 def reach(config: RunConfig, steps: int) -> float:

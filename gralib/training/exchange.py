@@ -4,7 +4,19 @@ from pathlib import Path
 
 from gralib.errors import UserError, from_root
 from gralib.files import write_bytes
-from gralib.training.records import HISTORY, KEPT, PREDICTIONS, RECORD, SUMS, Run, faces_of, find, gather, path_of
+from gralib.training.records import (
+    HISTORY,
+    KEPT,
+    PREDICTIONS,
+    RECORD,
+    SUMS,
+    Run,
+    faces_of,
+    find,
+    gather,
+    path_of,
+    vouch,
+)
 
 
 def keep(run: Run, store: str | Path = KEPT) -> Path:
@@ -27,7 +39,8 @@ def keep(run: Run, store: str | Path = KEPT) -> Path:
 def merge(folder: str | Path, store: str | Path = KEPT) -> tuple[list[str], list[str]]:
     """Bring the runs of another machine into `store`: all of them, or none where one is in conflict or damaged.
 
-    A run that both have must have the same predictions and history; it stays as it is here, time stamps included.
+    A run that both have must have the same predictions and history; it stays as it is here, time stamps included, and
+    gets what was measured of its network there alone.
 
     Returns:
         Names of the runs that came, and of those that were here already.
@@ -50,4 +63,16 @@ def merge(folder: str | Path, store: str | Path = KEPT) -> tuple[list[str], list
     new = [run for run in runs if run.folder.name not in here]
     for run in new:
         keep(run, store)
+    for run in runs:
+        if run.folder.name in here:
+            _complete(here[run.folder.name], run)
     return [run.folder.name for run in new], sorted(here)
+
+
+def _complete(here: Run, other: Run) -> None:
+    """Add to a run what another copy of it has beside the record, such as what its network says of turned faces."""
+    missing = [name for name in other.files if name not in here.files]
+    for name in missing:
+        write_bytes(path_of(here.folder, name), path_of(other.folder, name).read_bytes())
+    if missing:
+        vouch(here.folder, *missing)

@@ -8,6 +8,7 @@ data set are never joined to the faces of another.
 
 import json
 import os
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cached_property
@@ -38,7 +39,9 @@ Constants = dict[str, float | str | list[float]]
 RECORD, PREDICTIONS, HISTORY = "record.json", f"predictions{packed.ENDING}", "history.csv"
 ORIENTATION = f"orientation{packed.ENDING}"
 BLOCKS = f"blocks{packed.ENDING}"
-"""Beside the records of some runs, see `gralib.evaluation.orientation` and `gralib.evaluation.blocks`."""
+"""Beside the records of some runs, see `gralib.training.probed`."""
+ACROSS = re.compile(rf"across-([a-z]+)-([0-9a-f]{{16}}){re.escape(packed.ENDING)}")
+"""Likewise, with the faces' table of the other data set; see `gralib.training.across`."""
 SAME = 0.01
 """A network whose every output has less than this standard deviation over its test faces says the same of all."""
 
@@ -98,7 +101,9 @@ class Run:
         except (OSError, ValueError):
             raise UserError(f"{self.folder / SUMS}: expected the checksums written with the run") from None
         wanted = {RECORD, PREDICTIONS, HISTORY, faces_of(self.record)}
-        if strange := sorted(set(sums) - wanted - {ORIENTATION, BLOCKS}):
+        others = {name: faces_name(*parts.groups()) for name in sums if (parts := ACROSS.fullmatch(name))}
+        wanted |= set(others.values())
+        if strange := sorted(set(sums) - wanted - set(others) - {ORIENTATION, BLOCKS}):
             raise UserError(f"{self.folder / SUMS}: expected names of a run's files, got {strange[0]!r}")
         for name in sorted(wanted | set(sums)):
             found = _digest(path := path_of(self.folder, name))
@@ -201,20 +206,29 @@ def write_faces(store: Path, dataset: str, fingerprint: str, table: pd.DataFrame
     Raises:
         UserError: the store describes these faces otherwise.
     """
-    path, data = store / FACES / _faces_name(dataset, fingerprint), packed.pack(table.reindex(columns=packed.FACES))
+    path, data = (
+        path_of(store / dataset, faces_name(dataset, fingerprint)),
+        packed.pack(table.reindex(columns=packed.FACES)),
+    )
     if path.exists() and path.read_bytes() != data:
         raise UserError(f"{path}: differs from these faces as they are now; expected the same, remove one")
     if not path.exists():
         write_bytes(path, data)
 
 
-def _faces_name(dataset: str, fingerprint: str) -> str:
-    return f"{dataset}-{fingerprint}{packed.ENDING}"
+def faces_name(dataset: str, fingerprint: str) -> str:
+    """Return where a faces' table is, seen from the folder of a run."""
+    return f"../{FACES}/{dataset}-{fingerprint}{packed.ENDING}"
+
+
+def across_name(dataset: str, fingerprint: str) -> str:
+    """Return the name of what a run says of the faces of another data set."""
+    return f"across-{dataset}-{fingerprint}{packed.ENDING}"
 
 
 def faces_of(record: Record) -> str:
     """Return where the faces' table of a run is, seen from its folder."""
-    return f"../{FACES}/{_faces_name(record.config.dataset, record.fingerprint)}"
+    return faces_name(record.config.dataset, record.fingerprint)
 
 
 def write(folder: Path, record: Record, rows: np.ndarray, outputs: np.ndarray, history: pd.DataFrame) -> Run:
@@ -270,8 +284,14 @@ def _failure(path: Path) -> str:
 def add(folder: Path, name: str, data: bytes) -> None:
     """Write one more file beside a finished run, and its checksum among the others."""
     write_bytes(folder / name, data)
-    others = [line for line in (folder / SUMS).read_text().splitlines() if not line.endswith(f"  {name}")]
-    write_text(folder / SUMS, "\n".join([*others, f"{sha256(data).hexdigest()}  {name}"]) + "\n")
+    vouch(folder, name)
+
+
+def vouch(folder: Path, *names: str) -> None:
+    """Put the checksums of files, as they are now, among those of a finished run."""
+    kept = [line for line in (folder / SUMS).read_text().splitlines() if line.split("  ")[1] not in names]
+    new = [f"{_digest(path_of(folder, name))}  {name}" for name in names]
+    write_text(folder / SUMS, "\n".join([*kept, *new]) + "\n")
 
 
 def _read_record(path: Path) -> Record:

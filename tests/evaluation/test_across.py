@@ -1,0 +1,104 @@
+"""Networks asked about the faces of another data set: ages into groups, what is kept, the matrix by a known answer."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gralib import ages
+from gralib.errors import UserError
+from gralib.evaluation import across as matrix
+from gralib.labels import class_names, output_names
+from gralib.training import across, exchange, experiment, packed, records
+
+
+def test_an_age_lies_in_a_group_or_next_to_one():
+    assert ages.group_of([0, 2, 3, 4, 24, 25, 60, 100, 101]).tolist() == [0, 0, -1, 1, -1, 4, 7, 7, -1]
+    assert ages.nearest_group([0, 2.9, 3.0, 3.1, 22.4, 22.6, 44, 116]).tolist() == [0, 0, 0, 1, 3, 4, 5, 7]
+
+
+@pytest.fixture
+def asked(made_up, tmp_path):
+    """A function that writes a made-up run, and beside it what it says of eight faces of Adience, right as told."""
+    others = pd.DataFrame({
+        "path": list("abcdefgh"), "age": np.nan, "age_group": ["25-32"] * 6 + ["4-6"] * 2,
+        "gender": ["male", "female"] * 4, "group": [0, 0, 1, 2, 3, 4, 5, 6], "race": np.nan,
+    })  # fmt: skip
+
+    def make(task, right, **changes):
+        run = made_up(tmp_path, task, **changes)
+        config, fingerprint = run.record.config, "0123456789abcdef"
+        names = class_names(config)
+        if task == "gender":
+            truth = others["gender"].map(names.index).to_numpy()
+        else:
+            truth = np.where(
+                others["age_group"] == "4-6", 0, 2
+            )  # 0-9 averages an age next to 4-6, 20-29 one next to 25-32
+        outputs = np.eye(len(names))[np.where(right, truth, (truth + 1) % len(names))]
+        records.write_faces(tmp_path, "adience", fingerprint, others)
+        name = records.across_name("adience", fingerprint)
+        (run.folder / name).write_bytes(packed.pack_predictions(config, np.arange(8), outputs))
+        records.vouch(run.folder, name, records.faces_name("adience", fingerprint))
+        return records.Run(run.folder)
+
+    return make
+
+
+def test_the_matrix_is_the_mean_over_runs_with_the_constant_beside(asked):
+    runs = [asked("gender", np.arange(8) < 6, seed=0), asked("gender", np.arange(8) < 8, seed=1, fold=1)]
+    (row,) = matrix.matrix(runs).to_dict("records")
+    assert (row["trained"], row["tested"], row["score"]) == ("utkface", "adience", "accuracy")
+    assert row["value"] == (6 / 8 + 1) / 2 and row["constant"] == 0.5
+    assert row["low"] < row["value"] < row["high"] and (row["runs"], row["faces"]) == (2, 8)
+    assert row["run_ids"] == " ".join(run.record.run_id for run in runs)
+
+
+def test_ages_are_asked_for_groups_by_what_their_categories_average(asked):
+    run = asked("age_category", np.arange(8) < 7)
+    (row,) = matrix.matrix([run]).to_dict("records")
+    means = run.record.constants["category_means"]
+    assert ages.nearest_group([means[0], means[2]]).tolist() == [1, 4]
+    assert (row["score"], row["value"]) == ("group_accuracy", 7 / 8)
+    constant = ages.GROUP_NAMES[ages.nearest_group([run.record.constants["age"]])[0]]
+    assert row["constant"] == {"25-32": 6 / 8, "4-6": 2 / 8}.get(constant, 0)
+
+
+def test_networks_of_two_settings_are_two_rows(asked):
+    runs = [asked("gender", np.arange(8) < 6), asked("gender", np.arange(8) < 6, gate=0.0)]
+    assert matrix.matrix(runs)["runs"].tolist() == [1, 1]
+
+
+def test_a_network_is_asked_once_about_faces_it_never_saw(tiny_run, faces, tmp_path):
+    from tiny import draw
+
+    run, others = tiny_run("gender"), draw("adience", tmp_path)
+    path = across.probe(run, others)
+    first = path.read_bytes()
+    ((tested, table),) = across.read(records.Run(run.folder))
+    known = others.table["gender"].notna()
+    assert tested == "adience" and list(table["path"]) == list(others.table.loc[known, "path"])
+    from gralib.training.fit import predict
+
+    outputs = predict(experiment.network(run), others.pixels, np.flatnonzero(known))
+    assert np.abs(table[output_names(run.record.config)].to_numpy() - outputs).max() < 1e-4
+    assert across.probe(records.Run(run.folder), others).read_bytes() == first
+    with pytest.raises(UserError, match="expected a run of classes and faces of another data set: utkface"):
+        across.probe(run, faces)
+
+
+def test_another_copy_brings_what_its_network_was_asked(asked, made_up, tmp_path):
+    run = asked("gender", np.arange(8) < 6)
+    here = tmp_path / "here"
+    bare = made_up(here, "gender")
+    assert matrix.matrix([bare]).empty
+    assert exchange.merge(tmp_path, here) == ([], [bare.folder.name])
+    assert matrix.matrix([records.Run(bare.folder)])["value"].tolist() == matrix.matrix([run])["value"].tolist()
+
+
+def test_a_table_of_other_faces_is_refused(asked):
+    run = asked("gender", np.arange(8) < 6)
+    name = next(name for name in run.files if records.ACROSS.fullmatch(name))
+    (run.folder / name).write_bytes(packed.pack_predictions(run.record.config, np.arange(9), np.eye(2)[[0] * 9]))
+    records.vouch(run.folder, name)
+    with pytest.raises(UserError, match="expected outputs for faces of adience"):
+        list(across.read(records.Run(run.folder)))
