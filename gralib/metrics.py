@@ -2,12 +2,45 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binomtest, t
 
+
+class Metric(NamedTuple):
+    """What is known of a metric: what a reader calls it, its unit, and its direction."""
+
+    title: str
+    unit: Literal["shares", "years", "doublings"]
+    less_is_better: bool = False
+
+
+METRICS = {
+    "accuracy": Metric("gender accuracy", "shares"),
+    "balanced_accuracy": Metric("gender balanced accuracy", "shares"),
+    "category_accuracy": Metric("age category accuracy", "shares"),
+    "category_mae_years": Metric("age MAE, category network alone (years)", "years", True),
+    "remainder_error_years": Metric("error inside the true category (years)", "years", True),
+    "group_accuracy": Metric("age group accuracy, exact", "shares"),
+    "group_one_off_accuracy": Metric("age group accuracy, one-off", "shares"),
+    "group_balanced_accuracy": Metric("age group balanced accuracy", "shares"),
+    "group_mae_years_by_middles": Metric("age MAE if every group stands for its middle (years)", "years", True),
+    "age_mae": Metric("age MAE, both networks, expected age (years)", "years", True),
+    "age_mae_hard": Metric("age MAE, both networks, likeliest category (years)", "years", True),
+    "rotation_loss": Metric("accuracy lost by rotated faces", "shares", True),
+    "shift_loss": Metric("accuracy lost by shifted faces", "shares", True),
+    "orientation_loss": Metric("accuracy lost by rotated and shifted faces", "shares", True),
+    "feature_growth": Metric("growth of features from the first to the last module", "doublings"),
+    "feature_growth_before": Metric("the same before training", "doublings"),
+    "mask_position_share": Metric("share of the masks' variance between positions", "shares"),
+    "mask_channel_share": Metric("share of the masks' variance between channels", "shares"),
+}
+"""Every metric by its key."""
+KEYS = {metric.title: key for key, metric in METRICS.items()}
+"""The key behind a title."""
 RESAMPLES = 2000
 LEVEL = 0.95
 

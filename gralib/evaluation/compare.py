@@ -11,7 +11,7 @@ from gralib import metrics
 from gralib.config import ignored
 from gralib.errors import UserError
 from gralib.evaluation.measures import join_ages, measures_of
-from gralib.metrics import Estimate
+from gralib.metrics import METRICS, Estimate
 from gralib.training import grids
 from gralib.training.records import Run
 
@@ -106,11 +106,6 @@ def values_of(runs: Sequence[Run], measure: str, join: str = "soft") -> tuple[np
     return measures_of(runs[0])[measure]
 
 
-def less_is_better(measure: str) -> bool:
-    """Tell whether a measure is an error or a loss."""
-    return any(word in measure for word in ("mae", "error", "loss"))
-
-
 def common_seeds(first: Side, second: Side) -> list[int]:
     """Return the seeds that both have; one that is deterministic has every seed of the other."""
     if first.fixed or second.fixed:
@@ -136,7 +131,7 @@ def gain(first: Side, second: Side, measure: str) -> Estimate:
 
 
 def _signed(difference: np.ndarray, groups: pd.Series, measure: str) -> Estimate:
-    return metrics.interval_over_seeds(-difference if less_is_better(measure) else difference, groups)
+    return metrics.interval_over_seeds(-difference if METRICS[measure].less_is_better else difference, groups)
 
 
 def sides(

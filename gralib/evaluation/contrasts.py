@@ -10,10 +10,11 @@ import pandas as pd
 
 from gralib.config import RunConfig
 from gralib.errors import UserError
-from gralib.evaluation.outcomes import SCORES, Outcome, improvement, outcome
+from gralib.evaluation.outcomes import Outcome, improvement, outcome
 from gralib.evaluation.protocol import Protocol
 from gralib.evaluation.rules import Condition, Contrast
 from gralib.evaluation.verdicts import fold_means, interval, judge, settle
+from gralib.metrics import METRICS
 from gralib.training.records import Run
 
 Row = dict[str, Any]
@@ -54,7 +55,7 @@ def evaluate(
 ) -> Row:  # fmt: skip
     """Return the row of one contrast, judged on these seeds."""
     config = protocol.runs_of(contrast, contrast.pairs[0][0], seeds[0], recipe)[0]
-    row: Row = {"recipe": recipe, "width": config.width, "unit": SCORES[contrast.score],
+    row: Row = {"recipe": recipe, "width": config.width, "unit": METRICS[contrast.score].unit,
                 **contrast.model_dump(include={"what", "dataset", "score", "rule", "margin"})}  # fmt: skip
     table = [[_point(protocol, contrast, pair, seed, recipe, known) for pair in contrast.pairs] for seed in seeds]
     whole = {seed: [p for p in line if p] for seed, line in zip(seeds, table, strict=True) if None not in line}

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from gralib.errors import UserError
 from gralib.evaluation import blocks, orientation
-from gralib.evaluation.compare import less_is_better, values_of
+from gralib.evaluation.compare import values_of
+from gralib.metrics import METRICS
 from gralib.training import probed
 from gralib.training.records import Run
 
@@ -60,13 +61,6 @@ PROBED: dict[str, Callable[[Run], NDArray[np.float64] | None]] = {
     "mask_channel_share": _block(lambda table: float(table["channel_share"].mean())),
 }
 """Scores that need a look into the trained network: of each face what a change of orientation costs, or one number."""
-SCORES = {
-    "accuracy": "shares", "balanced_accuracy": "shares", "category_accuracy": "shares", "group_accuracy": "shares",
-    "group_one_off_accuracy": "shares", "category_mae_years": "years", "age_mae": "years", "rotation_loss": "shares",
-    "shift_loss": "shares", "orientation_loss": "shares", "feature_growth": "doublings",
-    "feature_growth_before": "doublings", "mask_position_share": "shares", "mask_channel_share": "shares",
-}  # fmt: skip
-"""All scores of the protocol with their unit."""
 
 
 def probe_of(score: str) -> str:
@@ -79,7 +73,7 @@ def outcome(runs: Sequence[Run], score: str, join: str = "", faces: dict[str, tu
 
     Args:
         runs: one, or the two age networks.
-        score: a key of `SCORES`.
+        score: a key of `METRICS`.
         join: see `gralib.evaluation.protocol.Condition`.
         faces: of the test faces only these, see there.
 
@@ -113,4 +107,4 @@ def chosen(table: pd.DataFrame, faces: dict[str, tuple]) -> NDArray[np.bool_]:
 
 def improvement(score: str, first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return by how much the first is better than the second."""
-    return second - first if less_is_better(score) else first - second
+    return second - first if METRICS[score].less_is_better else first - second

@@ -52,7 +52,7 @@ class Contrast(Strict):
     dataset: Dataset = "utkface"
     task: Task = "gender"
     score: str = "accuracy"
-    """See `gralib.evaluation.outcomes.SCORES`."""
+    """See `gralib.metrics.METRICS`."""
     rule: RuleKind
     margin: float = Field(0.0, ge=0)
     """In shares of faces, or years."""

@@ -7,7 +7,8 @@ import pandas as pd
 
 from gralib import metrics
 from gralib.config import TASKS, Task, configure
-from gralib.evaluation.study import SCORES, Study
+from gralib.evaluation.study import Study
+from gralib.metrics import KEYS
 from gralib.training.records import Run
 
 STANDARD = (
@@ -72,7 +73,7 @@ def split_effect(found: Iterable[Study]) -> pd.DataFrame:
             if a is not None and b is not None and set(a.index) == set(b.index):
                 e = metrics.paired(b["value"], a["value"].loc[b.index], a["group"].loc[b.index])
                 low, high = e.low, e.high
-            key = next((k for k, text in SCORES.items() if text == name), name)
+            key = KEYS[name]
             ids = f"{first['runs']} {second['runs']}"
             difference = second["value"] - first["value"]
             rows.append((honest.label, name, key, first, second, difference, low, high, int(second["faces"]), ids))

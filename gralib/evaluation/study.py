@@ -14,24 +14,14 @@ from gralib import metrics
 from gralib.config import TITLES, Task
 from gralib.evaluation.measures import join_ages, measures, outputs_of, score
 from gralib.labels import GENDERS, LABEL, class_names, targets
-from gralib.metrics import Score
+from gralib.metrics import KEYS, METRICS, Score
 from gralib.training.records import Run
 
 DECADE = 10
 SCORE_COLUMNS = ["score", "value", "low", "high", "faces", "constant predictor", "folds", "sd of folds", "data", "runs"]
-SCORES: dict[str, str] = {
-    "accuracy": "gender accuracy",
-    "balanced_accuracy": "gender balanced accuracy",
-    "category_accuracy": "age category accuracy",
-    "category_mae_years": "age MAE, category network alone (years)",
-    "remainder_error_years": "error inside the true category (years)",
-    "group_accuracy": "age group accuracy, exact",
-    "group_one_off_accuracy": "age group accuracy, one-off",
-    "group_balanced_accuracy": "age group balanced accuracy",
-    "group_mae_years_by_middles": "age MAE if every group stands for its middle (years)",
-}
-"""Keys of `gralib.evaluation.measures.measures`, as a reader wants them."""
 AGE_TASKS: tuple[Task, Task] = ("age_category", "age_regression")
+JOINED = {"age_mae": "predicted", "age_mae_hard": "hard"}
+"""Metrics of the two age networks joined, and the column of `Study.ages` they are of."""
 
 
 @dataclass(frozen=True)
@@ -126,28 +116,27 @@ class Study:
             for key in found[0]:
                 values, floor = (np.concatenate([f[key][i] for f in found]) for i in (0, 1))
                 pooled = score({key: (values, floor)}, group)[key]
-                rows.append(self._row(SCORES[key], pooled, [f[key][0].mean() for f in found], kind, ids))
+                rows.append(self._row(METRICS[key].title, pooled, [f[key][0].mean() for f in found], kind, ids))
         if self.ages is not None:
             ids = " ".join(run.record.run_id for pair in self._pairs for run in pair)
             fold = np.repeat(np.arange(len(self._pairs)), [len(c.predictions) for c, _ in self._pairs])
             floor = metrics.absolute_errors(self.ages["age"], self.ages["constant"])
-            for column, how in (("predicted", "expected age"), ("hard", "likeliest category")):
+            for key, column in JOINED.items():
                 errors = metrics.absolute_errors(self.ages["age"], self.ages[column])
                 pooled = score({"mae": (errors, floor)}, self.ages["group"])["mae"]
                 means = [errors[fold == f].mean() for f in np.unique(fold)]
-                rows.append(self._row(f"age MAE, both networks, {how} (years)", pooled, means, kind, ids))
+                rows.append(self._row(METRICS[key].title, pooled, means, kind, ids))
         return pd.DataFrame(rows, columns=SCORE_COLUMNS)
 
     def faces(self, name: str) -> pd.DataFrame | None:
         """The values behind a score of `scores`, by path of the face: value, group. None for joined ages not there."""
-        if name.startswith("age MAE, both networks"):
-            table = self.ages
-            column = "predicted" if "expected" in name else "hard"
+        key = KEYS[name]
+        if key in JOINED:
+            table, column = self.ages, JOINED[key]
             return None if table is None else pd.DataFrame(
                 {"value": metrics.absolute_errors(table["age"], table[column]), "group": table["group"].to_numpy()},
                 index=table["path"],
             )  # fmt: skip
-        key = next(k for k, text in SCORES.items() if text == name)
         for runs in self.runs.values():
             tables = [run.predictions for run in runs]
             found = [measures(r.record.config, t, r.record.constants) for r, t in zip(runs, tables, strict=True)]
@@ -197,8 +186,8 @@ class Study:
         """
         rows = []
         for name, what, table, measure in (
-            ("age MAE, both networks, expected age (years)", "age", self.ages, metrics.absolute_errors),
-            ("gender accuracy", "gender", self.genders, metrics.hits),
+            (METRICS["age_mae"].title, "age", self.ages, metrics.absolute_errors),
+            (METRICS["accuracy"].title, "gender", self.genders, metrics.hits),
         ):
             if table is None:
                 continue

@@ -8,13 +8,13 @@ import pandas as pd
 
 from gralib.config import TITLES
 from gralib.evaluation import claims
-from gralib.evaluation.outcomes import SCORES
 from gralib.evaluation.protocol import load
 from gralib.evaluation.ruledates import rule_dates
 from gralib.evaluation.rules import Rule
 from gralib.evaluation.study import Study
 from gralib.evaluation.verdicts import VERDICTS
 from gralib.files import write_text
+from gralib.metrics import KEYS, METRICS
 from gralib.report import figures, gridfigures, provenance
 from gralib.training.records import Run
 
@@ -49,7 +49,7 @@ def rule_in_words(rule: Rule) -> str:
     """Return the rule of a claim's primary as a sentence's end, with its seeds."""
     if rule.primary is None:
         return RULES[rule.rule or "none"]
-    unit = SCORES[rule.primary.score]
+    unit = METRICS[rule.primary.score].unit
     words = RULES[rule.primary.rule].format(margin=number(rule.primary.margin, unit).lstrip("+"))
     looks = " and ".join(str(look) for look in rule.looks)
     return f"{words}; {len(rule.seeds)} seeds, judged after {looks}"
@@ -164,7 +164,7 @@ def across(folder: Path, found: Iterable[Study], effect: pd.DataFrame) -> None:
         _draw(table, ("GRA_Net", "same gender for all"), "accuracy, %", "Gender on each data set", "real faces",
               folder / "figures" / "gender-by-data-set.svg")  # fmt: skip
     write_text(folder / "tables" / "split-effect.csv", flat_effect(effect).to_csv(index=False, float_format="%.6g"))
-    years = effect[effect["score"].str.contains("years")]
+    years = effect[[METRICS[KEYS[score]].unit == "years" for score in effect["score"]]]
     if len(years):
         table = flat_effect(years)
         table["name"] = [f"{s.split(',')[0]}\n{score.replace(' (years)', '')}"

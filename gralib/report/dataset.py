@@ -1,6 +1,6 @@
 """What the report says of one data set: its tables and figures, split, leakage, literature and runs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,27 +12,28 @@ from gralib.config import TASKS, TITLES
 from gralib.evaluation.compare import NETWORKS
 from gralib.evaluation.study import Study
 from gralib.files import write_text
+from gralib.metrics import KEYS, METRICS
 from gralib.report import figures, provenance
 from gralib.training.records import Run
 
-FORMATS: tuple[tuple[str, Callable[[float], str]], ...] = (
-    ("accuracy", lambda v: f"{100 * v:.1f} %"),
-    ("years", lambda v: f"{v:.2f} years"),
-)
+
+def unit_of(score: str) -> str:
+    """Return the unit of a score, named by its key or by its title."""
+    return METRICS[KEYS.get(score, score)].unit
 
 
 def shown(value: float, score: str) -> str:
-    """Return a score as a reader wants it: accuracies in per cent, errors in years; what is not known as such."""
+    """Return a score as a reader wants it: shares in per cent, errors in years; what is not known as such."""
     if value != value:
         return "unknown"
-    return next(form for key, form in FORMATS if key in score)(value)
+    return f"{value:.2f} years" if unit_of(score) == "years" else f"{100 * value:.1f} %"
 
 
 def gained(value: float, score: str) -> str:
-    """Return a difference of scores, signed: of accuracies in points, of errors in years."""
+    """Return a difference of scores, signed: of shares in points, of errors in years."""
     if value != value:
         return "unknown"
-    return f"{100 * value:+.1f} points" if "accuracy" in score else f"{value:+.2f} years"
+    return f"{value:+.2f} years" if unit_of(score) == "years" else f"{100 * value:+.1f} points"
 
 
 def split_in_words(runs: Sequence[Run]) -> str:

@@ -57,7 +57,7 @@ def _shown(name: str, place: Place, seeds: Sequence[int], runs: Sequence[Run], f
     return {
         "name": name, "title": grid.title, "slug": slug, "synthetic": synthetic, "kind": kind,
         "label": f"{TITLES[dataset]}, {kind} faces, {preset} preset, {count}",
-        "unit": "years" if "mae" in grid.measure else "accuracy",
+        "score": grid.measure,
         "figure": f"figures/{slug}.svg", "table": f"tables/{slug}.csv", "notes": [], "rows": [],
         "changes": [], "settled": None,
         "executed": page if not synthetic and (folder / page).exists() else "",

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator
 
 from gralib.evaluation.compare import along
+from gralib.metrics import METRICS
 from gralib.report.figures import COLOURS, canvas, gate_axis
 
 MARKERS = "osD^v"
@@ -23,7 +24,7 @@ def settings(table: pd.DataFrame, measure: str, title: str, label: str) -> Axes:
     Settings of a depth or a share of wrong labels are lines along it, others a row each. `table` is that of
     `gralib.evaluation.compare.summary`; accuracies are shown in per cent, errors in years.
     """
-    years = "mae" in measure or "years" in measure
+    years = METRICS[measure].unit == "years"
     scaled = table[["value", "low", "high", "constant predictor"]] * (1 if years else 100)
     runs = [np.array(r) * (1 if years else 100) for r in table["by seed"]]
     scaled = scaled.assign(setting=table["setting"], runs=pd.Series(runs, dtype=object).to_numpy()).reset_index(

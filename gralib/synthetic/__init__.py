@@ -12,6 +12,12 @@ from gralib.errors import writing
 from gralib.labels import MARKER
 from gralib.synthetic.layouts import FEWEST_SUBJECTS, LAYOUTS
 
+NOTE = """\
+The faces in this folder are drawn, not photographed: they show nobody, and results on them say nothing about people. \
+gralib.synthetic drew them in the layout '{layout}' with seed {seed}: {subjects} subjects, {files} files with this one.
+"""
+"""What the file that marks them says."""
+
 
 def write(
     layout: str, folder: Path, subjects: int = 400, seed: int = 0, draw: Callable[[Path, int, int], None] | None = None
@@ -46,11 +52,7 @@ def write(
             part.mkdir(parents=True)
             draw(part, subjects, seed)
             files = 1 + sum(path.is_file() for path in part.rglob("*"))
-            note = (
-                "The faces in this folder are drawn, not photographed: they show nobody, and results on them say "
-                f"nothing about people. gralib.synthetic drew them in the layout '{layout}' with seed {seed}: "
-                f"{subjects} subjects, {files} files with this one.\n"
-            )
+            note = NOTE.format(layout=layout, seed=seed, subjects=subjects, files=files)
             (part / MARKER).write_text(note, encoding="utf-8")
         try:
             part.replace(folder)

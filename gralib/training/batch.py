@@ -41,6 +41,13 @@ def minutes_left(configs: Sequence[RunConfig], done: dict[RunConfig, records.Run
     return float(np.median([run.record.seconds for run in known])) * left / workers / 60
 
 
+def left_in_words(configs: Sequence[RunConfig], done: dict[RunConfig, records.Run], workers: int) -> str:
+    """Return how many runs there are, how many of them are done and left, and how long the rest will take."""
+    minutes = minutes_left(configs, done, workers)
+    wait = "none finished yet, so nobody knows how long" if minutes != minutes else f"about {minutes:.0f} minutes"
+    return f"{len(configs)} runs, {len(done)} done, {len(configs) - len(done)} left: {wait}"
+
+
 def run_grid(
     configs: Sequence[RunConfig], root: str | Path, faces: Faces, workers: int = 2, store: str | Path = records.STORE
 ) -> tuple[list[records.Run], list[str]]:

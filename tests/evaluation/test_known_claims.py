@@ -13,6 +13,7 @@ from gralib.evaluation import claims, compare, contrasts, measures, orientation
 from gralib.evaluation.protocol import load
 from gralib.evaluation.rules import Condition
 from gralib.evaluation.studies import split_effect, studies
+from gralib.metrics import METRICS
 from gralib.training import probed
 
 PROTOCOL = load()
@@ -69,7 +70,7 @@ def test_the_likeliest_category_and_the_expected_age_are_two_rows():
      ("group_mae_years_by_middles", True), ("age_mae", True)],
 )  # fmt: skip
 def test_errors_are_better_smaller(measure, less):
-    assert compare.less_is_better(measure) is less
+    assert METRICS[measure].less_is_better is less
 
 
 def studies_of(wrong_honest, wrong_random, faces=None):
