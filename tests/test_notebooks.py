@@ -125,12 +125,14 @@ def test_model_tour_adds_up_to_33_019_013(tmp_path, monkeypatch):
 @pytest.mark.xdist_group("recipe")
 def test_the_recipe_is_searched_and_judged_without_test_faces(tmp_path, monkeypatch):
     (tmp_path / "data").mkdir()
-    tiny = {"width": 2, "epochs": 1, "train_faces": 200, "draws": 4, "seeds": 1, "workers": 1}
+    tiny = {"width": 2, "epochs": 1, "train_faces": 200, "draws": 4, "seeds": 1, "methods": 1, "workers": 1}
     done = execute("recipe", tmp_path, monkeypatch, **tiny)
     assert "sit out" in result(done, ".assign(data=kind)").splitlines()[3]
     assert figures_of(done) == 1
     scores = result(done, "search.scores_of([by_config[config] for config in final]).assign(data=kind)")
     assert "category_mae_years" in scores and "synthetic faces" in scores
+    assert result(done, "search.rates(").count("gra_net") == 3
+    assert "category_mae_years" in result(done, "search.scores_of(longer_runs)")
 
 
 STORIES = {

@@ -5,7 +5,7 @@ Only validation faces judge (`RunConfig.tuning`): the test faces of the fold sit
 it is worth in the recipe chosen.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,10 @@ AGE_WIDTHS = (10, 5, 2)
 """Years in an age category, a part of the age networks' recipe alone."""
 SMALL = {"preset": "laptop", "recipe": "keras", "tuning": True, "held_out": 0.0, "train_faces": 6000, "epochs": 5}
 """Budget of the random search: a tenth of what all faces of a fold would take in eighteen epochs."""
+METHODS = ("gra_net", "residual", "levi_hassner", "savchenko", "separable")
+"""Networks that are compared, each with the same tries of its rate."""
+LONGER = 18
+"""Epochs of the longer training beside the recipe's."""
 DRAWN = {"gender": 16, "age_category": 12}
 """Recipes drawn for each task."""
 
@@ -82,6 +86,47 @@ def knock_outs(task: str, **changes: Any) -> dict[str, RunConfig]:
     plain, chosen = configure("laptop", recipe="keras", task=task), configure("laptop", task=task)
     parts = [name for name in RECIPES["tuned"] if name != "held_out" and getattr(plain, name) != getattr(chosen, name)]
     return {name: final(task, **{name: getattr(plain, name), **changes}) for name in parts}
+
+
+def longer(task: str, **changes: Any) -> RunConfig:
+    """Return the recipe chosen for `LONGER` epochs: what a study two and a quarter times as long could reach."""
+    return final(task, **{"epochs": LONGER, **changes})
+
+
+def rate_tries(methods: int = 0, **changes: Any) -> dict[tuple[str, float], RunConfig]:
+    """Return the tries of the rate that every method gets, at the small budget, by method and rate.
+
+    Args:
+        methods: the first so many of `METHODS`; all when 0.
+        changes: settings of every run.
+    """
+    budget = {name: SMALL[name] for name in ("train_faces", "epochs")}
+    return {
+        (network, rate): final("gender", **{**budget, "network": network, "learning_rate": rate, **changes})
+        for network in METHODS[: methods or None]
+        for rate in LEVELS["learning_rate"]
+    }
+
+
+def rates(runs: Mapping[tuple[str, float], Run]) -> pd.DataFrame:
+    """Return accuracy by method and rate, and where another rate is better than the recipe's beyond the noise.
+
+    Args:
+        runs: of `rate_tries`.
+
+    Returns:
+        One row a try: method, rate, accuracy (per cent), and for other rates than the recipe's the difference from it
+        in points with its 95 % interval low to high over groups of faces.
+    """
+    rows = []
+    for (network, rate), run in runs.items():
+        found = 100 * measures_of(run)["accuracy"][0]
+        row: dict[str, Any] = {"method": network, "rate": rate, "accuracy": found.mean()}
+        if (usual := runs[network, LEVELS["learning_rate"][0]]) is not run:
+            e = paired(found, 100 * measures_of(usual)["accuracy"][0], run.tested["group"])
+            row |= {"difference": e.value, "low": e.low, "high": e.high}
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def table(runs: Iterable[Run]) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from scipy.stats import ttest_ind
 
 from gralib.config import RECIPES, configure
 from gralib.evaluation import search
+from gralib.evaluation.measures import measures_of
 
 
 @pytest.mark.parametrize("task", search.DRAWN)
@@ -57,3 +58,17 @@ def test_the_score_of_a_run_is_its_gain_over_nothing_or_the_constant(made_up, tm
     assert found["score"][0] == pytest.approx(100 * (answer == table["gender"]).mean())
     assert list(found["run"]) == [gender.record.run_id, age.record.run_id]
     assert found["score"][1] > 0
+
+
+def test_every_method_has_the_same_tries_and_each_is_compared_with_the_recipes_rate(made_up, tmp_path):
+    tries = search.rate_tries()
+    assert len(tries) == len(set(tries.values())) == 5 * 3
+    assert {(c.train_faces, c.epochs, c.tuning) for c in tries.values()} == {(6000, 5, True)}
+    skills = {0.001: 0.2, 0.002: 0.2, 0.004: 0.9}
+    runs = {("gra_net", rate): made_up(tmp_path, "gender", learning_rate=rate, skill=skill)
+            for rate, skill in skills.items()}  # fmt: skip
+    rows = search.rates(runs).set_index("rate")
+    right = {rate: 100 * measures_of(run)["accuracy"][0].mean() for (_, rate), run in runs.items()}
+    assert rows["accuracy"].to_dict() == pytest.approx(right)
+    assert rows.loc[0.001, ["difference", "low", "high"]].isna().all()
+    assert rows.loc[0.004, "difference"] == pytest.approx(right[0.004] - right[0.001]) and rows.loc[0.004, "low"] > 0
