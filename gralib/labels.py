@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from gralib import ages
 from gralib.config import TASKS, RunConfig, Task
@@ -57,3 +58,9 @@ def _target(config: RunConfig, table: pd.DataFrame) -> np.ndarray:
         one_hot = np.eye(ages.category_count(config.age_width), dtype="float32")[category]
         return one_hot * table["age"].notna().to_numpy()[:, None]
     return np.stack([category, remainder], axis=1).astype("float32")
+
+
+def groups_of(table: pd.DataFrame) -> NDArray[np.int64]:
+    """Return the number of each face's age group, -1 where its age lies between two."""
+    named = pd.Categorical(table["age_group"], categories=ages.GROUP_NAMES).codes.astype(np.int64)
+    return np.where(named >= 0, named, ages.group_of(table["age"].fillna(-1).to_numpy(dtype=float)))

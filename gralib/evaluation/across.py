@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from gralib import ages, metrics
 from gralib.evaluation.measures import measures, outputs_of
-from gralib.training.across import groups_of, read
+from gralib.labels import groups_of
+from gralib.training import probed
 from gralib.training.records import Constants, Run
 
 COLUMNS = ["trained", "tested", "score", "value", "low", "high", "constant", "runs", "faces", "run_ids"]
@@ -25,7 +26,7 @@ def measured(run: Run, table: pd.DataFrame) -> tuple[str, NDArray[np.float64], N
 
     Args:
         run: trained elsewhere.
-        table: n rows of `read`.
+        table: n rows of `probed.across`.
     """
     config, constants = run.record.config, run.record.constants
     if config.task == "gender":
@@ -55,7 +56,7 @@ def matrix(runs: Iterable[Run]) -> pd.DataFrame:
     found: dict[tuple[str, str, str, str], list[tuple[Run, pd.DataFrame, NDArray, NDArray]]] = {}
     for run in runs:
         alike = run.record.config.model_copy(update={"fold": 0, "seed": 0}).canonical()
-        for tested, table in read(run):
+        for tested, table in probed.across(run):
             score, values, constant = measured(run, table)
             found.setdefault((alike, run.record.config.dataset, tested, score), []).append(
                 (run, table, values, constant)

@@ -13,6 +13,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
+import gralib.model  # noqa: F401  starts the backend, which has to be before Keras is loaded
+
+# isort: split
 import keras
 import numpy as np
 import pandas as pd

@@ -1,11 +1,13 @@
-"""What probes of a trained network left beside its record; `perturb` and `inspection` write it."""
+"""What probes of a trained network left beside its record; `perturb`, `inspection` and `across` write it."""
+
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 
 from gralib.errors import UserError
-from gralib.training.packed import unpack, unpack_rows
-from gralib.training.records import BLOCKS, ORIENTATION, Run
+from gralib.training.packed import faces_at, unpack, unpack_predictions, unpack_rows
+from gralib.training.records import ACROSS, BLOCKS, ORIENTATION, Run, faces_name, path_of
 
 TURNS = (5, 10, 15, 20, 30)
 """Degrees, in both directions."""
@@ -55,3 +57,21 @@ def blocks(run: Run) -> pd.DataFrame | None:
     if list(table) != BLOCK_COLUMNS:
         raise UserError(f"{path}: expected columns {', '.join(BLOCK_COLUMNS)}, got {', '.join(map(str, table))}")
     return table
+
+
+def across(run: Run) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield of every other data set whose faces a run's network read: its name; one row a face, labels and outputs.
+
+    Raises:
+        UserError: a table that is none of these faces.
+    """
+    for name in run.files:
+        if not (parts := ACROSS.fullmatch(name)):
+            continue
+        try:
+            rows, outputs = unpack_predictions(run.record.config, (run.folder / name).read_bytes())
+            path = path_of(run.folder, faces_name(*parts.groups()))
+            tested = faces_at(path.read_bytes(), rows.tobytes())
+        except (OSError, ValueError, IndexError) as error:
+            raise UserError(f"{run.folder / name}: expected outputs for faces of {parts[1]}; {error}") from None
+        yield parts[1], pd.concat([tested, outputs], axis=1)

@@ -173,7 +173,7 @@ def test_a_folder_without_a_usable_name_is_refused(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"x")
     with pytest.raises(UserError, match="1 rows, no usable picture; most: name without age"):
         open_faces("utkface", tmp_path, cache=tmp_path / "cache")
-    with pytest.raises(UserError, match=r"dataset: expected one of fgnet, .*, got 'imdb'"):
+    with pytest.raises(UserError, match=r"dataset: expected one of adience, .*, got 'imdb'"):
         load("imdb", tmp_path)
 
 

@@ -8,7 +8,7 @@ from gralib import ages
 from gralib.errors import UserError
 from gralib.evaluation import across as matrix
 from gralib.labels import class_names, output_names
-from gralib.training import across, exchange, experiment, packed, records
+from gralib.training import across, exchange, experiment, packed, probed, records
 
 
 def test_an_age_lies_in_a_group_or_next_to_one():
@@ -74,7 +74,7 @@ def test_a_network_is_asked_once_about_faces_it_never_saw(tiny_run, faces, tmp_p
     run, others = tiny_run("gender"), draw("adience", tmp_path)
     path = across.probe(run, others)
     first = path.read_bytes()
-    ((tested, table),) = across.read(records.Run(run.folder))
+    ((tested, table),) = probed.across(records.Run(run.folder))
     known = others.table["gender"].notna()
     assert tested == "adience" and list(table["path"]) == list(others.table.loc[known, "path"])
     from gralib.training.fit import predict
@@ -101,4 +101,4 @@ def test_a_table_of_other_faces_is_refused(asked):
     (run.folder / name).write_bytes(packed.pack_predictions(run.record.config, np.arange(9), np.eye(2)[[0] * 9]))
     records.vouch(run.folder, name)
     with pytest.raises(UserError, match="expected outputs for faces of adience"):
-        list(across.read(records.Run(run.folder)))
+        list(probed.across(records.Run(run.folder)))

@@ -298,7 +298,7 @@ def test_size_of_features_and_shares_of_masks_are_one_number_a_run(monkeypatch):
     tables = {r.record.run_id: table([1, 3, 4], 0.5) for r in gated} | {
         r.record.run_id: table([4, 3, 2 ** (0.1 * i)], 0.5) for i, r in enumerate(naive)
     }
-    monkeypatch.setattr(probed, "read", lambda run: tables.get(run.record.run_id))
+    monkeypatch.setattr(probed, "blocks", lambda run: tables.get(run.record.run_id))
     row = rows_of("C16", [*gated, *naive]).iloc[0]
     assert row["value"] == pytest.approx(2 - (0.2 - 2))
     assert (row["verdict"], row["unit"], row["faces"]) == ("supported", "doublings", 0)
