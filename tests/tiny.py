@@ -12,7 +12,7 @@ from gralib.data.faces import Faces, open_faces
 from gralib.training import experiment
 from gralib.training.records import Run
 
-SETTINGS = {"width": 2, "epochs": 3, "train_faces": 160, "batch_size": 32}
+SETTINGS = {"width": 2, "epochs": 3, "train_faces": 160, "batch_size": 32, "held_out": 0.1}
 RUNS: dict[str, dict[str, Any]] = {
     "gender": {"task": "gender"},
     "age regression": {"task": "age_regression"},

@@ -25,7 +25,7 @@ CONCERNED = "test faces concerned"
 
 
 def config(**settings):
-    return configure("laptop", **settings)
+    return configure("laptop", recipe="keras", **settings)
 
 
 def test_groups_are_chained_through_pictures_and_time_stamps():

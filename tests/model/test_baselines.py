@@ -83,7 +83,7 @@ def test_no_rival_for_the_remainder():
 
 
 def test_gradients_and_a_linear_classifier_beat_the_constant_predictor(faces, tmp_path):
-    config = configure("smoke", network="hog", train_faces=300)
+    config = configure("smoke", network="hog", train_faces=300, held_out=0.1)
     done = run(config, faces, tmp_path, progress="none")
     score = scores_of(done)["accuracy"]
     assert score.value > score.floor + 0.1
