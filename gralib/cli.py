@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gralib import words
+from gralib import visitorcli, words
 from gralib.errors import UserError
 from gralib.protocolcli import app as protocol
 
@@ -25,6 +25,8 @@ app.add_typer(data, name="data")
 kept = typer.Typer(no_args_is_help=True, help="Records of finished runs, committed in reports/records.")
 app.add_typer(kept, name="records")
 app.add_typer(protocol, name="protocol")
+app.command("predict")(visitorcli.predict)
+app.command("networks")(visitorcli.networks)
 
 Dataset = Annotated[
     str, typer.Argument(help="Name of the data set: fgnet, afad, wikipedia, utkface or adience.", metavar="NAME")

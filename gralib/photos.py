@@ -35,7 +35,7 @@ PLACES = np.array([(0.298, 0.291), (0.685, 0.290), (0.487, 0.518), (0.318, 0.687
 
 @dataclass(frozen=True)
 class Found:
-    """A face found in a photograph, in pixels of it as it stands upright."""
+    """A face found in a picture, in pixels of it."""
 
     corners: NDArray[np.float64]
     """(4, 2) of what was cut out, from the left upper one clockwise."""
@@ -128,10 +128,18 @@ def _cut(image: Image.Image, points: NDArray[np.float64], certainty: float) -> F
     return Found(corners, np.asarray(chip.resize((SIZE, SIZE), Image.Resampling.BILINEAR)), certainty)
 
 
-def faces_in(data: bytes, faces: str = "all") -> tuple[list[Found], np.ndarray] | str:
-    """Return the faces in a photograph's bytes and the photograph upright, or why it cannot be read.
+@dataclass(frozen=True)
+class Photo:
+    """A photograph read: `picture` upright, (h, w, 3) uint8, and the faces found in it, in its pixels."""
 
-    Places count pixels of the photograph returned, whose longer side has at most `LONGEST`.
+    picture: np.ndarray
+    reduced: float
+    """Pixels of the photograph as stored that are one of `picture`."""
+    faces: list[Found]
+
+
+def read(data: bytes, faces: str = "all") -> Photo | str:
+    """Return a photograph and its faces from its bytes, or why it cannot be read.
 
     Args:
         data: a JPEG, PNG or WebP.
@@ -140,12 +148,10 @@ def faces_in(data: bytes, faces: str = "all") -> tuple[list[Found], np.ndarray] 
     opened = photograph(data, LONGEST)
     if isinstance(opened, str):
         return opened
-    picture, _ = opened
+    picture, reduced = opened
     if faces != "whole":
-        return find(picture, faces), picture
+        return Photo(picture, reduced, find(picture, faces))
     height, width = picture.shape[:2]
     corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], dtype=float)
     pixels = np.asarray(Image.fromarray(picture).resize((SIZE, SIZE), Image.Resampling.BILINEAR))
-    return [Found(corners, pixels, 1.0)], picture
-
-
+    return Photo(picture, reduced, [Found(corners, pixels, 1.0)])

@@ -116,7 +116,7 @@ class Reading:
     gender_probability: np.ndarray | None
     """(n,) how sure the network is of it, from 0.5 to 1."""
     age: np.ndarray | None
-    """(n,) years: the expected age over the categories, each with its remainder (7.1.2)."""
+    """(n,) years: the expected age over the categories, each with its remainder (7.1.2), alone with its middle."""
     age_group: np.ndarray | None
     """(n,) Adience's groups, such as '25-32'."""
 
@@ -125,7 +125,7 @@ class Reader:
     """Age and gender together, from one exported network a task.
 
     Args:
-        paths: network files in any order: gender, age_group, or age_category with age_regression.
+        paths: network files in any order: gender, age_group, age_category, alone or with age_regression.
         threads: processor threads, see `Network`.
 
     Raises:
@@ -140,8 +140,8 @@ class Reader:
                 raise UserError(f"{path}: expected one network a task, got a second of {network.card.task}")
             self.networks[network.card.task] = network
         pair = [self.networks[t].card for t in ("age_category", "age_regression") if t in self.networks]
-        if len(pair) == 1:
-            raise UserError(f"age: expected networks of age_category and age_regression, got {pair[0].task} alone")
+        if [card.task for card in pair] == ["age_regression"]:
+            raise UserError("age: expected a network of age_category with that of age_regression, got the latter alone")
         if len({card.age_width for card in pair}) > 1:
             raise UserError(f"age_width: expected the same of both age networks, got {[c.age_width for c in pair]}")
 
@@ -156,7 +156,9 @@ class Reader:
         age = None
         if "age_category" in found:
             width = self.networks["age_category"].card.age_width
-            age = ages.join_soft(found["age_category"], found["age_regression"], width)
+            category, remainder = found["age_category"], found.get("age_regression")
+            alone = remainder is None
+            age = category @ ages.middles(width) if alone else ages.join_soft(category, remainder, width)
         gender, sure = self._likeliest(found, "gender")
         return Reading(gender, sure, age, self._likeliest(found, "age_group")[0])
 
