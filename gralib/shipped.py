@@ -22,7 +22,7 @@ from gralib.predict import Reader
 FOLDER = Path(__file__).parent / "networks"
 SUMS = "SHA256SUMS"
 CALIBRATION = "calibration.json"
-MEASURED = "measured.json"
+MEASURED = "measured.csv"
 CARD = "README.md"
 ENDING = ".onnx.xz"
 TASKS = ("gender", "age_category", "age_regression")
