@@ -39,7 +39,7 @@ TURNS = {
 
 
 def decode(data: bytes, crop: str | None = None, size: int = SIZE) -> np.ndarray | str:
-    """Return a picture, or its part `crop`, as (size, size, 3) uint8 RGB, or why that cannot be done; see `_upright`."""
+    """Return a picture, or its part `crop`, as (size, size, 3) uint8 RGB, or why that cannot be; see `_upright`."""
     return _upright(data, crop, (size, size))
 
 

@@ -41,7 +41,7 @@ def _of_fgnet(reader: Reader, calibration: Calibration, root: Path) -> Iterator[
 
 
 def _of_adience(reader: Reader, calibration: Calibration, root: Path) -> Iterator[dict]:
-    """Yield gender accuracy and age group accuracy on Adience's faces; the group is that nearest to the age answered."""
+    """Yield accuracies of gender and age group on Adience's faces; the group is that nearest to the age answered."""
     faces = open_faces("adience", root)
     answers = shipped.read(reader, calibration, faces.pixels)
     table = faces.table.assign(age=np.nan)
@@ -51,7 +51,10 @@ def _of_adience(reader: Reader, calibration: Calibration, root: Path) -> Iterato
     grouped = table["age_group"].isin(ages.GROUP_NAMES).to_numpy()
     truth = pd.Categorical(table["age_group"][grouped], categories=ages.GROUP_NAMES).codes
     answer = nearest_group(answers.age[grouped])
-    right = {"age group accuracy": scores.hits(truth, answer), "age group accuracy, one off": scores.one_off(truth, answer)}
+    right = {
+        "age group accuracy": scores.hits(truth, answer),
+        "age group accuracy, one off": scores.one_off(truth, answer),
+    }
     yield from rows_of("Adience", table[grouped], right)
 
 

@@ -124,7 +124,9 @@ def _cut(image: Image.Image, points: NDArray[np.float64], certainty: float) -> F
     reduced = max(1, int(np.hypot(*matrix[:, 0]) / (2 * SIZE)))
     smaller = image.reduce(reduced)
     twice = np.hstack([matrix[:, :2] / (2 * SIZE), matrix[:, 2:]]) / reduced
-    chip = smaller.transform((2 * SIZE, 2 * SIZE), Image.Transform.AFFINE, tuple(twice.ravel()), Image.Resampling.BICUBIC)
+    chip = smaller.transform(
+        (2 * SIZE, 2 * SIZE), Image.Transform.AFFINE, tuple(twice.ravel()), Image.Resampling.BICUBIC
+    )
     return Found(corners, np.asarray(chip.resize((SIZE, SIZE), Image.Resampling.BILINEAR)), certainty)
 
 

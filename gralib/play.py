@@ -82,7 +82,7 @@ def drawn(number: int) -> np.ndarray:
 
 
 def own(data: bytes) -> tuple[np.ndarray, str] | str:
-    """Return the largest face (32, 32, 3) of an uploaded picture and how it was taken, or one sentence why there is none.
+    """Return the largest face (32, 32, 3) of an upload and how it was taken, or a sentence that says why there is none.
 
     A picture without a face that the detector finds is taken whole if it is square, as one that was cut out already.
     """

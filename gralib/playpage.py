@@ -8,7 +8,7 @@ import ipywidgets as widgets
 from gralib import play, shipped
 
 STYLE = """<style>
-.gra-play { max-width: 72rem; } .gra-play img { width: 100%; max-width: 66rem; height: auto; image-rendering: pixelated; }
+.gra-play { max-width: 72rem; } .gra-play img { width: 100%; max-width: 66rem; height: auto; }
 .gra-play .widget-label { min-width: 9rem; } .gra-answer { font-size: 1.2rem; margin: .4rem 0; }
 .gra-play .widget-slider { width: min(30rem, 95%); }
 </style>"""

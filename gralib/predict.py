@@ -60,6 +60,11 @@ class Network:
         if self._gates and self._gates + [m.name for m in masks] != expected:
             raise UserError(f"{path}: expected {', '.join(expected)} as its card says, got {', '.join(self._gates)}")
 
+    @property
+    def adjustable(self) -> bool:
+        """Whether the gates are inputs, and the masks outputs."""
+        return bool(self._gates)
+
     def outputs(self, faces: np.ndarray, gates: Mapping[str, float] | None = None) -> np.ndarray:
         """Return the network's outputs; the mean with the mirror image's, where its run answers so.
 

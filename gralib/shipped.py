@@ -1,10 +1,11 @@
-"""The small trained networks in `gralib/networks`: read after their checksums, with the calibration that belongs to them.
+"""The small trained networks in `gralib/networks`: read after their checksums, with the calibration they have.
 
 A file is an ONNX network under xz: `unxz` gives what any ONNX reader takes. Its kernels are rounded to the precision of
 half floats, whose spare bits compress to nothing; the reader sees 32 bits.
 """
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -17,9 +18,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from gralib import ages
 from gralib.config import explain
 from gralib.errors import UserError
-from gralib.predict import Reader
+from gralib.predict import Network, Reader
 
-FOLDER = Path(__file__).parent / "networks"
+FOLDER = Path(os.environ.get("GRA_NETWORKS", Path(__file__).parent / "networks"))
+"""The networks that come with the project, or a folder of others in GRA_NETWORKS."""
 SUMS = "SHA256SUMS"
 CALIBRATION = "calibration.json"
 MEASURED = "measured.csv"
@@ -88,7 +90,9 @@ def checked(folder: Path = FOLDER) -> dict[str, Path]:
         lines = (folder / SUMS).read_text().splitlines()
         sums = {name: digest for digest, name in (line.split("  ") for line in lines)}
     except (OSError, ValueError):
-        raise UserError(f"{folder / SUMS}: expected the checksums of trained networks; make them: gra networks") from None
+        raise UserError(
+            f"{folder / SUMS}: expected the checksums of trained networks; make them: gra networks"
+        ) from None
     for name, digest in sums.items():
         if Path(name).name != name:
             raise UserError(f"{folder / SUMS}: expected names of files in this folder, got {name!r}")
@@ -139,9 +143,13 @@ def read(
 ) -> Answers:
     """Return what the networks say of faces (n, 32, 32, 3) uint8, with other gates than learned where asked."""
     gender = reader.networks["gender"]
+
+    def outputs(network: Network) -> np.ndarray:
+        return network.outputs(faces, gates if network.adjustable else None)
+
     category, remainder = (reader.networks.get(task) for task in TASKS[1:])
     assert category is not None  # open_networks has seen to that
-    female = calibration.probability(gender.outputs(faces, gates))[:, gender.card.classes.index("female")]
-    inside = remainder.outputs(faces, gates) if remainder else None
-    age, low, high = calibration.years(category.outputs(faces, gates), inside, category.card.age_width)
+    female = calibration.probability(outputs(gender))[:, gender.card.classes.index("female")]
+    inside = outputs(remainder) if remainder else None
+    age, low, high = calibration.years(outputs(category), inside, category.card.age_width)
     return Answers(female, age, low, high)

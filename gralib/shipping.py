@@ -1,7 +1,7 @@
-"""Makes `gralib/networks` from finished runs: networks rounded and packed, their calibration, what was measured, a card.
+"""Makes `gralib/networks` from finished runs: rounded and packed networks, their calibration, what was measured.
 
-Half of the faces that a run was tested on, by groups, fits the calibration; the other half checks it. Accuracies and age
-errors are those of all its test faces.
+Half of the faces that a run was tested on, by groups, fits the calibration; the other half checks it. Accuracies and
+age errors are those of all its test faces.
 """
 
 import hashlib
@@ -12,12 +12,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gralib import ages, networkfile, scores, shipped
+from gralib import networkfile, scores, shipped
 from gralib.errors import UserError
 from gralib.files import write_bytes, write_text
 from gralib.manifest import GENDERS
 from gralib.records import Run
 from gralib.shipped import Calibration
+from gralib.tasks import output_names
 
 TOLERANCE = 0.01
 """By which an output may change when the weights are rounded."""
@@ -93,7 +94,7 @@ def _exported(run: Run) -> bytes:
     from gralib.predict import Network
 
     with tempfile.TemporaryDirectory() as place:
-        exact = export(run, Path(place) / "exact.onnx", gates=True)
+        exact = export(run, Path(place) / "exact.onnx", gates=run.record.config.network == "gra_net")
         data = rounded(exact.read_bytes())
         (Path(place) / "rounded.onnx").write_bytes(data)
         faces = np.random.default_rng(0).integers(0, 256, (16, 32, 32, 3)).astype("uint8")
@@ -104,37 +105,41 @@ def _exported(run: Run) -> bytes:
 
 
 def calibrate(runs: dict[str, Run]) -> tuple[Calibration, list[dict]]:
-    """Return the calibration of some runs, by task, and rows of what it is worth on the other half of their faces."""
-    from gralib.experiment import outputs_of
+    """Return the calibration of some runs, by task, and rows of what it is worth on the other half of their faces.
 
-    people = runs["gender"].tested
-    gender = outputs_of(runs["gender"].record.config, runs["gender"].predictions)
-    fits = half(people["group"])
-    known = people["gender"].isin(GENDERS).to_numpy()
-    true = people["gender"].to_numpy()[:, None] == np.array(GENDERS)
-    temperature = fit_temperature(gender[fits & known], true[fits & known])
-
-    category = runs["age_category"]
-    width, old = category.record.config.age_width, category.tested
-    remainder = None
-    if "age_regression" in runs:
-        if not category.same_faces(runs["age_regression"]):
-            raise UserError("runs: expected the age networks on the same test faces")
-        remainder = outputs_of(runs["age_regression"].record.config, runs["age_regression"].predictions)
+    Raises:
+        UserError: age networks that were tested on different faces, or too few faces.
+    """
+    gender, category, regression = (runs.get(task) for task in shipped.TASKS)
+    assert gender and category
+    if regression and not category.same_faces(regression):
+        raise UserError("runs: expected both age networks on the same test faces")
     means = [float(f"{mean:.6g}") for mean in category.record.constants["category_means"]]  # type: ignore[union-attr]
-    outputs = outputs_of(category.record.config, category.predictions)
+    outputs, remainder = _outputs(category), _outputs(regression) if regression else None
+    width, people = category.record.config.age_width, category.tested
     age, spread = shipped.expected(outputs, remainder, width, means)
-    off = np.abs(old["age"].to_numpy() - age)
-    quantile = conformal((off / spread)[half(old["group"])], LEVEL)
+    fits = half(people["group"])
+    off = np.abs(people["age"].to_numpy() - age)
     calibration = Calibration(
         runs={task: run.record.run_id for task, run in runs.items()},
-        temperature=float(f"{temperature:.6g}"),
+        temperature=float(f"{_temperature(gender):.6g}"),
         category_means=means,
         level=LEVEL,
-        quantile=float(f"{quantile:.6g}"),
+        quantile=float(f"{conformal((off / spread)[fits], LEVEL):.6g}"),
     )
-    rows = list(_of_gender("UTKFace", people[known], calibration.probability(gender)[known], ~fits[known]))
-    return calibration, rows + list(_of_age("UTKFace", old, *calibration.years(outputs, remainder, width), ~half(old["group"])))
+    rows = _of_age("UTKFace", people, *calibration.years(outputs, remainder, width), ~fits)
+    tested, certain = gender.tested, calibration.probability(_outputs(gender))
+    return calibration, [*_of_gender("UTKFace", tested, certain, ~half(tested["group"])), *rows]
+
+
+def _outputs(run: Run) -> NDArray[np.float64]:
+    return run.predictions[output_names(run.record.config)].to_numpy()
+
+
+def _temperature(run: Run) -> float:
+    fits = half(run.tested["group"])
+    true = run.tested["gender"].to_numpy()[:, None] == np.array(GENDERS)
+    return fit_temperature(_outputs(run)[fits], true[fits])
 
 
 def half(group: pd.Series) -> NDArray[np.bool_]:
@@ -175,13 +180,15 @@ def slices(table: pd.DataFrame) -> Iterator[tuple[str, NDArray[np.bool_]]]:
 
 
 def rows_of(data: str, table: pd.DataFrame, measures: dict[str, NDArray]) -> Iterator[dict]:
-    """Yield a row for every measure (n,) and slice of a table (n rows with age, gender, race, group); NaN is left out."""
+    """Yield a row for every measure (n,) and slice of a table (n rows: age, gender, race, group); NaN is left out."""
     for name, members in slices(table):
         for measure, values in measures.items():
             chosen = members & ~np.isnan(values)
             if chosen.sum() >= 20:
                 found = scores.interval(values[chosen], table["group"].to_numpy()[chosen])
-                yield dict(zip(COLUMNS, (data, measure, name, found.n, found.value, found.low, found.high), strict=True))
+                yield dict(
+                    zip(COLUMNS, (data, measure, name, found.n, found.value, found.low, found.high), strict=True)
+                )
 
 
 def _of_gender(data: str, table: pd.DataFrame, probability: NDArray, judged: NDArray[np.bool_]) -> Iterator[dict]:
@@ -198,5 +205,7 @@ def _of_age(
     inside = np.where(judged, (low <= true) & (true <= high), np.nan)
     width = np.where(judged, high - low, np.nan)
     yield from rows_of(
-        data, table, {"age error, years": np.abs(true - age), "interval holds the age": inside, "interval, years": width}
+        data,
+        table,
+        {"age error, years": np.abs(true - age), "interval holds the age": inside, "interval, years": width},
     )

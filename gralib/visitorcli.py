@@ -50,7 +50,7 @@ def networks(
                                               "age_regression.", metavar="RUN...")],
     out: Annotated[Path | None, typer.Option(help="Folder to write. Default: that of the shipped networks.")] = None,
     fgnet: Annotated[Path | None, typer.Option(help="FG-NET as downloaded, to measure age on its photographs.")] = None,
-    adience: Annotated[Path | None, typer.Option(help="Adience as downloaded, to measure gender and age group.")] = None,
+    adience: Annotated[Path | None, typer.Option(help="Adience as downloaded, for gender and age group.")] = None,
 ) -> None:  # fmt: skip
     """Make the small networks that gra predict reads: export, round, pack, calibrate, measure, and write their card."""
     from gralib import backend, records, shipped

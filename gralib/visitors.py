@@ -88,7 +88,8 @@ def caution(reader: Reader, calibration: Calibration) -> str:
     drawn = " of drawn faces, which say nothing of people" if reader.synthetic else ""
     return (
         f"A network's guess from {SIZE}x{SIZE} pixels{drawn}. The ages in brackets held the true one for about "
-        f"{calibration.level:.0%} of faces like those it was trained on, of others for fewer. Not for decisions about people."
+        f"{calibration.level:.0%} of faces like those it was trained on, of others for fewer. "
+        "Not for decisions about people."
     )
 
 
