@@ -80,7 +80,7 @@ def expected(
     return age, np.sqrt(variance + width**2 / 12) + 1  # ages inside a category differ too
 
 
-def checked(folder: Path = FOLDER) -> dict[str, Path]:
+def checked(folder: Path) -> dict[str, Path]:
     """Return the files of a folder of networks by name, each as it was written.
 
     Raises:
@@ -106,14 +106,14 @@ def checked(folder: Path = FOLDER) -> dict[str, Path]:
 
 
 @cache
-def open_networks(folder: Path = FOLDER, threads: int = 1) -> tuple[Reader, Calibration]:
-    """Return the networks of a folder and their calibration.
+def open_networks(folder: Path | None = None) -> tuple[Reader, Calibration]:
+    """Return the networks of a folder, the shipped ones without it, and their calibration.
 
     Raises:
         UserError: as `checked` and `gralib.predict.Reader`; a calibration that belongs to other networks.
     """
-    files = checked(folder)
-    reader = Reader([path for name, path in files.items() if name.endswith(ENDING)], threads)
+    folder = folder or FOLDER
+    reader = Reader([path for name, path in checked(folder).items() if name.endswith(ENDING)])
     try:
         calibration = Calibration.model_validate_json((folder / CALIBRATION).read_text())
     except (OSError, ValidationError) as error:
