@@ -162,8 +162,8 @@ class Reader:
         if "age_category" in found:
             width = self.networks["age_category"].card.age_width
             category, remainder = found["age_category"], found.get("age_regression")
-            alone = remainder is None
-            age = category @ ages.middles(width) if alone else ages.join_soft(category, remainder, width)
+            alone = category @ ages.middles(width)
+            age = alone if remainder is None else ages.join_soft(category, remainder, width)
         gender, sure = self._likeliest(found, "gender")
         return Reading(gender, sure, age, self._likeliest(found, "age_group")[0])
 

@@ -60,7 +60,7 @@ def write(runs: list[Run], folder: Path, outside: Callable[[Path], Iterator[dict
     Raises:
         UserError: other runs, a network that answers otherwise when rounded, or files that are too large together.
     """
-    by_task = {run.record.config.task: run for run in runs}
+    by_task: dict[str, Run] = {run.record.config.task: run for run in runs}
     if len(by_task) < len(runs) or not {"gender", "age_category"} <= set(by_task) <= set(shipped.TASKS):
         got = ", ".join(run.record.config.task for run in runs)
         raise UserError(f"runs: expected one of gender, one of age_category, perhaps one of age_regression; got {got}")

@@ -125,6 +125,8 @@ def networks(tiny_run, tmp_path_factory):
     """A folder as gralib/networks is, of tiny networks that drawn faces trained: gender with gates, age without."""
     from gralib import modelcard, shipping
 
-    folder = shipping.write([tiny_run("gender"), tiny_run("age category, separable")], tmp_path_factory.mktemp("shipped"))
+    folder = shipping.write(
+        [tiny_run("gender"), tiny_run("age category, separable")], tmp_path_factory.mktemp("shipped")
+    )
     modelcard.write(folder)
     return folder

@@ -146,8 +146,8 @@ def test_age_and_gender_are_read_together(exported):
 
 def test_a_reader_says_what_it_lacks(exported, tmp_path):
     category, regression = exported("age_category").path, exported("age_regression").path
-    with pytest.raises(UserError, match="expected networks of age_category and age_regression, got age_category alone"):
-        predict.Reader([category])
+    with pytest.raises(UserError, match="expected a network of age_category with that of age_regression"):
+        predict.Reader([regression])
     with pytest.raises(UserError, match="one network a task, got a second of age_category"):
         predict.Reader([category, category])
     other = tmp_path / "other.onnx"

@@ -36,7 +36,7 @@ def test_the_page_says_what_the_networks_say(page):
         assert slider.value == pytest.approx(page.face.reader.networks["gender"].card.gates[name], abs=1e-6)
     side = 32 * play.ENLARGED
     assert shown(page).shape == (side, 4 * side + 3 * play.ENLARGED, 3)
-    np.testing.assert_array_equal(shown(page)[:side:play.ENLARGED, :side:play.ENLARGED], face)
+    np.testing.assert_array_equal(shown(page)[: side : play.ENLARGED, : side : play.ENLARGED], face)
 
 
 def test_a_gate_moves_masks_and_answers_as_in_python(page):

@@ -103,7 +103,9 @@ def huge():
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
     head = struct.pack(">IIBBBBB", 10_000, 10_000, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    )
 
 
 HOSTILE = {
@@ -157,9 +159,13 @@ def test_faces_are_found_drawn_and_said(networks, tmp_path, monkeypatch, capsys)
     scene().save(tmp_path / "a.png")
     Image.new("RGB", (300, 200), (70, 80, 90)).save(tmp_path / "b.png")
     words = [tmp_path / "a.png", tmp_path / "b.png", "--networks", networks, "--draw", tmp_path / "out"]
-    out, err, code = predict(monkeypatch, capsys, *words)
+    out, _, code = predict(monkeypatch, capsys, *words)
     first, second = out.splitlines()
-    assert not code and first.startswith(f"{tmp_path}/a.png, face 1: age ") and second == f"{tmp_path}/b.png: no face found"
+    assert (
+        not code
+        and first.startswith(f"{tmp_path}/a.png, face 1: age ")
+        and second == f"{tmp_path}/b.png: no face found"
+    )
     before, after = (np.asarray(Image.open(path)) for path in (tmp_path / "a.png", tmp_path / "out" / "a-faces.png"))
     assert before.shape == after.shape and (before != after).any(axis=2).sum() > 200
     with pytest.raises(UserError, match="--draw: expected a new"):
