@@ -1,4 +1,4 @@
-"""Photographs of visitors: faces are found and cut as the training set's are; whatever is sent in ends in a sentence."""
+"""Photographs of visitors: faces are found and cut as the training set's are; whatever comes in ends in a sentence."""
 
 import csv
 import io
