@@ -42,7 +42,7 @@ def _of_fgnet(reader: Reader, calibration: Calibration, root: Path) -> Iterator[
 
 def _of_adience(reader: Reader, calibration: Calibration, root: Path) -> Iterator[dict]:
     """Yield accuracies of gender and age group on Adience's faces; the group is that nearest to the age answered."""
-    faces = open_faces("adience", root)
+    faces = open_faces("adience", root, progress=False)
     answers = shipped.read(reader, calibration, faces.pixels)
     table = faces.table.assign(age=np.nan)
     known = table["gender"].isin(("male", "female")).to_numpy()
