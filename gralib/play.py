@@ -17,6 +17,8 @@ from gralib.sources import HEAVIEST
 
 ENLARGED = 7
 """Pixels that one of the face's is shown as."""
+SCALE = (0.2, 0.8)
+"""Values of a mask, averaged over channels, that are shown as blue and as yellow; the same for all."""
 COUNT = 12
 """Drawn faces to choose from."""
 MOST = 8
@@ -58,19 +60,34 @@ class Face:
         found = self.reader.networks["gender"].masks(self.shown[None], self.gates)
         return {name: mask[0].mean(axis=-1) for name, mask in found.items()}
 
-    def picture(self) -> np.ndarray:
-        """Return the face and the masks over it side by side, (h, w, 3) uint8; all masks on one scale from 0 to 1."""
+    def panels(self) -> list[np.ndarray]:
+        """Return the face, and each mask over it, (h, w, 3) uint8; all masks on one scale, see `SCALE`."""
         face = Image.fromarray(self.shown).resize((SIZE * ENLARGED,) * 2, Image.Resampling.NEAREST)
-        panels = [np.asarray(face), *(_over(face, mask) for mask in self.masks().values())]
-        gap = np.full((SIZE * ENLARGED, ENLARGED, 3), 127, np.uint8)
-        return np.hstack([part for panel in panels for part in (panel, gap)][:-1])
+        return [np.asarray(face), *(_over(face, mask) for mask in self.masks().values())]
+
+    def picture(self, across: int = 2) -> np.ndarray:
+        """Return the panels as a picture (h, w, 3) uint8, `across` of them in a row."""
+        panels = self.panels()
+        panels += [np.zeros_like(panels[0])] * (-len(panels) % across)
+        rows = [_joined(panels[i : i + across], 1) for i in range(0, len(panels), across)]
+        return _joined(rows, 0)
+
+
+def _joined(parts: list[np.ndarray], axis: int) -> np.ndarray:
+    """Return pictures side by side (axis 1) or one below the other (axis 0), a grey line between."""
+    shape = list(parts[0].shape)
+    shape[axis] = ENLARGED
+    line = np.full(shape, 127, np.uint8)
+    return np.concatenate([part for picture in parts for part in (picture, line)][:-1], axis=axis)
 
 
 def _over(face: Image.Image, mask: np.ndarray) -> np.ndarray:
-    """Return a mask (h, w) laid over a face: what it lets through keeps its light, what it holds back turns blue."""
+    """Return a mask (h, w) laid over a face: what it lets through turns yellow, what it holds back blue."""
     grey = np.asarray(face.convert("L"), dtype=np.float64)[..., None]
-    share = np.asarray(Image.fromarray(mask.astype("float32")).resize(face.size, Image.Resampling.BILINEAR))[..., None]
-    return (0.25 * grey + 0.75 * 255 * (share * (1.0, 0.85, 0.2) + (1 - share) * (0.05, 0.1, 0.4))).astype(np.uint8)
+    whole = np.asarray(Image.fromarray(mask.astype("float32")).resize(face.size, Image.Resampling.BILINEAR))[..., None]
+    share = np.clip((whole - SCALE[0]) / (SCALE[1] - SCALE[0]), 0, 1)
+    colour = 255 * (share * (1.0, 0.85, 0.1) + (1 - share) * (0.0, 0.1, 0.55))
+    return (0.35 * grey + 0.65 * colour).astype(np.uint8)
 
 
 def drawn(number: int) -> np.ndarray:
@@ -122,7 +139,7 @@ def tour(face: Face, steps: int = 5) -> np.ndarray:
     learned, rows = dict(face.gates), []
     for gamma in np.linspace(0, 1, steps):
         face.gates = dict.fromkeys(face.reader.networks["gender"].card.gates, float(gamma))
-        row = Image.fromarray(face.picture())
+        row = Image.fromarray(face.picture(across=1 + len(face.reader.networks["gender"].card.gates)))
         ImageDraw.Draw(row).text((6, 4), f"gamma = {gamma:g}: {sentence(face.answers())}", (255, 220, 0))
         rows.append(np.asarray(row))
     face.gates = learned

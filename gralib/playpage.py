@@ -8,9 +8,15 @@ import ipywidgets as widgets
 from gralib import play, shipped
 
 STYLE = """<style>
-.gra-play { max-width: 72rem; } .gra-play img { width: 100%; max-width: 66rem; height: auto; }
-.gra-play .widget-label { min-width: 9rem; } .gra-answer { font-size: 1.2rem; margin: .4rem 0; }
-.gra-play .widget-slider { width: min(30rem, 95%); }
+.gra-play { flex-flow: row wrap !important; gap: 1rem 2rem; align-items: flex-start; }
+.gra-play img { width: min(29rem, 92vw); height: auto; } .gra-answer { font-size: 1.2rem; margin: .4rem 0; }
+.gra-controls { width: min(36rem, 92vw); }
+@media (prefers-color-scheme: dark) { body[data-voila="voila"] {
+ --jp-layout-color0: #111; --jp-layout-color1: #181818; --jp-layout-color2: #333; --jp-border-color1: #777;
+ --jp-content-font-color0: #fff; --jp-content-font-color1: #eee; --jp-ui-font-color1: #eee;
+ --jp-widgets-color: #eee; --jp-widgets-label-color: #eee;
+ --jp-widgets-readout-color: #eee;
+ background: #111; color: #eee; } }
 </style>"""
 BLOCKS = {"stage1_module1": "gate of stage 1", "stage2_module1": "gate of stage 2", "stage3_module1": "gate of stage 3"}
 
@@ -20,7 +26,7 @@ class Page:
     """The page's widgets and the face behind them; `whole` is what is shown."""
 
     face: play.Face
-    whole: widgets.VBox
+    whole: widgets.Box
     picture: widgets.Image
     answer: widgets.HTML
     said: widgets.HTML
@@ -62,9 +68,9 @@ class Page:
         self.show()
 
     def relearn(self, *_: object) -> None:
-        """Set every gate back to what was learned."""
+        """Set every gate back to what was learned, to two decimals: a slider in a browser has no more."""
         for name, gamma in self.face.reader.networks["gender"].card.gates.items():
-            self.gates[name].value = gamma
+            self.gates[name].value = round(gamma, 2)
 
 
 def page(number: int = 0) -> Page:
@@ -72,7 +78,7 @@ def page(number: int = 0) -> Page:
     reader, calibration = shipped.open_networks()
     card = reader.networks["gender"].card
     number_ = _slider("drawn face", number, 0, play.COUNT - 1, 1, widgets.IntSlider)
-    gates = {name: _slider(BLOCKS.get(name, name), gamma, 0, 1, 0.01) for name, gamma in card.gates.items()}
+    gates = {name: _slider(BLOCKS.get(name, name), round(gamma, 2), 0, 1, 0.01) for name, gamma in card.gates.items()}
     moves = {
         "turn": _slider("turn, degrees", 0, -90, 90, 1),
         "right": _slider("move right", 0, -16, 16, 1),
@@ -82,8 +88,10 @@ def page(number: int = 0) -> Page:
     upload = widgets.FileUpload(accept="image/jpeg,image/png,image/webp", multiple=True, description="Own picture")
     learned = widgets.Button(description="Gates as learned")
     answer, said, picture = widgets.HTML(), widgets.HTML(), widgets.Image(format="png")
-    controls = [number_, upload, said, *gates.values(), learned, *moves.values()]
-    whole = widgets.VBox([widgets.HTML(STYLE), picture, answer, *controls]).add_class("gra-play")
+    controls = widgets.VBox([*gates.values(), learned, number_, upload, said, *moves.values()]).add_class(
+        "gra-controls"
+    )
+    whole = widgets.Box([widgets.VBox([widgets.HTML(STYLE), picture, answer]), controls]).add_class("gra-play")
     made = Page(play.Face(reader, calibration, play.drawn(number)), whole, picture, answer, said, number_, upload,
                 gates, moves, learned)  # fmt: skip
     for slider in (*gates.values(), *moves.values()):
@@ -97,4 +105,4 @@ def page(number: int = 0) -> Page:
 
 def _slider(text: str, value: float, low: float, high: float, step: float, kind: type = widgets.FloatSlider):
     return kind(value, min=low, max=high, step=step, description=text, continuous_update=True,
-                style={"description_width": "9rem"}, layout={"width": "min(36rem, 98%)"})  # fmt: skip
+                style={"description_width": "9rem"}, layout={"width": "98%"})  # fmt: skip

@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -63,7 +64,8 @@ def test_the_page_is_for_this_machine_and_whoever_has_the_token(address):
     assert status(address, "evil.example")[0] == 403
     assert status(f"{page}api/kernels/00000000-0000-0000-0000-000000000000")[0] == 403
     for path in ("voila/files/gralib/play.py", "voila/files/../../../etc/passwd", "api/contents", "../../etc/passwd"):
-        assert status(f"{page}{path}?token={token}")[0] in (400, 403, 404), path
+        code, where = status(f"{page}{path}?token={token}")
+        assert code in (400, 403, 404) or "/login" in where, path
 
 
 class Browser:
@@ -138,7 +140,7 @@ def picture(browser):
 
 def test_keys_move_a_gate_and_the_page_shows_what_python_says(browser, networks):
     face = play.Face(*shipped.open_networks(networks), play.drawn(3))
-    learned = dict(face.reader.networks["gender"].card.gates)
+    learned = {name: round(gamma, 2) for name, gamma in face.reader.networks["gender"].card.gates.items()}
     face.gates = dict(learned)
     assert browser.value(ANSWER) == play.sentence(face.answers())
     times = []
@@ -164,8 +166,7 @@ def test_the_page_fits_every_window(browser, tmp_path, width, dark):
     scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
     browser("Emulation.setEmulatedMedia", features=scheme)
     time.sleep(0.5)
-    out = os.environ.get("GRA_SCREENSHOTS")
-    browser.screenshot((tmp_path if not out else __import__("pathlib").Path(out)) / f"play-{width}.png")
+    browser.screenshot(Path(os.environ.get("GRA_SCREENSHOTS", tmp_path)) / f"play-{width}.png")
     assert browser.value("document.documentElement.scrollWidth") <= width
     box = browser.value("JSON.stringify(document.querySelector('.gra-play img').getBoundingClientRect())")
-    assert json.loads(box)["right"] <= width and json.loads(box)["width"] > 0.6 * min(width, 1000)
+    assert json.loads(box)["right"] <= width and json.loads(box)["width"] > 300
