@@ -5,10 +5,13 @@ JPEGs are read by simplejpeg, quickly and strictly. Pillow reads what that canno
 
 import io
 import re
+import warnings
 
 import numpy as np
 import simplejpeg
 from PIL import Image
+
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # `LARGEST` refuses such pictures
 
 SIZE = 32
 """Side of a face in pixels (7.1)."""

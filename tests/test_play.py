@@ -2,6 +2,7 @@
 
 import io
 import time
+from datetime import UTC, datetime
 
 import nbformat
 import numpy as np
@@ -12,6 +13,8 @@ from test_visitors import HOSTILE, drawn, encoded, scene
 
 from gralib import notebooks, play, playpage, shipped
 from gralib.decoding import LARGEST
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -83,7 +86,7 @@ def test_a_step_of_a_slider_takes_less_than_a_tenth_of_a_second(page):
 
 def upload(page, *files):
     page.upload.value = tuple(
-        {"name": name, "type": "image/jpeg", "size": len(data), "content": data, "last_modified": 0}
+        {"name": name, "type": "image/jpeg", "size": len(data), "content": data, "last_modified": NOW}
         for name, data in files
     )
 
