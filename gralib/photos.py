@@ -20,10 +20,10 @@ from gralib.errors import UserError
 
 LONGEST = 1536
 """Pixels of the longer side that a photograph is reduced to before faces are cut out of it."""
-LOOKED_AT = {"all": 480, "largest": 240}
+LOOKED_AT = {"all": 400, "largest": 240}
 """Pixels of the longer side in which faces are looked for, by which of them are wanted."""
 LEAST = 20
-"""Side in pixels of the smallest face the detector finds there: a 24th of the photograph, or a 12th.
+"""Side in pixels of the smallest face the detector finds there: a 20th of the photograph, or a 12th.
 
 Its own setting for larger ones finds none in small pictures (mtcnn 1.0)."""
 SURE = 0.95

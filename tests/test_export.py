@@ -144,6 +144,13 @@ def test_age_and_gender_are_read_together(exported):
     assert len(reader.read(FACES[:0]).age) == 0
 
 
+def test_the_category_network_alone_reads_an_age(exported):
+    category = exported("age_category")
+    reading = predict.Reader([category.path]).read(FACES)
+    np.testing.assert_allclose(reading.age, category.outputs @ ages.middles(9), rtol=0, atol=0.05)
+    assert reading.gender is None
+
+
 def test_a_reader_says_what_it_lacks(exported, tmp_path):
     category, regression = exported("age_category").path, exported("age_regression").path
     with pytest.raises(UserError, match="expected a network of age_category with that of age_regression"):
