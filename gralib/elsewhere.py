@@ -1,4 +1,7 @@
-"""The shipped networks on faces of other sets, never trained on: FG-NET's photographs, Adience's faces."""
+"""The shipped networks on faces of other sets, never trained on: FG-NET's photographs, Adience's faces.
+
+Both go through the detector and are cut out as a visitor's are.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,10 +11,12 @@ import pandas as pd
 
 from gralib import ages, photos, scores, shipped
 from gralib.datasets import load
-from gralib.faces import open_faces
 from gralib.predict import Reader
 from gralib.shipped import Calibration
-from gralib.shipping import COLUMNS, _of_age, _of_gender, rows_of
+from gralib.shipping import COLUMNS, of_age, of_gender, rows_of
+
+EVERY = 4
+"""Of Adience's faces one in so many is read: its intervals are then a point wide, and it takes minutes."""
 
 
 def measured(folder: Path, fgnet: Path | None, adience: Path | None) -> Iterator[dict]:
@@ -23,31 +28,42 @@ def measured(folder: Path, fgnet: Path | None, adience: Path | None) -> Iterator
         yield from _of_adience(reader, calibration, adience)
 
 
-def _of_fgnet(reader: Reader, calibration: Calibration, root: Path) -> Iterator[dict]:
-    """Yield age errors on FG-NET's whole photographs, through detector and crop."""
-    manifest = load("fgnet", root)
-    table, faces = manifest.kept.reset_index(drop=True), []
+def _seen(dataset: str, root: Path, every: int = 1) -> tuple[pd.DataFrame, np.ndarray, dict]:
+    """Return the rows of a data set in whose picture a face was found, the faces (n, 32, 32, 3), and how many were."""
+    manifest = load(dataset, root)
+    table, faces = manifest.kept.iloc[::every].reset_index(drop=True), []
     with manifest.source.reader() as read:
         for path in table["path"]:
             photo = photos.read(read(path), "largest")
             faces.append(None if isinstance(photo, str) or not photo.faces else photo.faces[0].pixels)
-    seen = np.array([face is not None for face in faces])
-    yield dict(zip(COLUMNS, ("FG-NET", "face found", "all", len(seen), seen.mean(), np.nan, np.nan), strict=True))
+    found = np.array([face is not None for face in faces])
+    share = (len(found), found.mean(), np.nan, np.nan)
     pixels = np.stack([face for face in faces if face is not None])
+    return (
+        table[found].reset_index(drop=True),
+        pixels,
+        dict(zip(COLUMNS[1:], ("face found", "all", *share), strict=True)),
+    )
+
+
+def _of_fgnet(reader: Reader, calibration: Calibration, root: Path) -> Iterator[dict]:
+    """Yield age errors on FG-NET's photographs; a person's are drawn together."""
+    table, pixels, found = _seen("fgnet", root)
+    yield {"data": "FG-NET", **found}
     answers = shipped.read(reader, calibration, pixels)
-    seen_table = table[seen].assign(group=table["subject"])[["age", "group"]].reset_index(drop=True)
-    judged = np.ones(len(pixels), bool)
-    yield from _of_age("FG-NET", seen_table, answers.age, answers.low, answers.high, judged)
+    people = table.assign(group=table["subject"])[["age", "group"]]
+    yield from of_age("FG-NET", people, answers.age, answers.low, answers.high, np.ones(len(people), bool))
 
 
 def _of_adience(reader: Reader, calibration: Calibration, root: Path) -> Iterator[dict]:
     """Yield accuracies of gender and age group on Adience's faces; the group is that nearest to the age answered."""
-    faces = open_faces("adience", root, progress=False)
-    answers = shipped.read(reader, calibration, faces.pixels)
-    table = faces.table.assign(age=np.nan)
+    table, pixels, found = _seen("adience", root, EVERY)
+    yield {"data": "Adience", **found}
+    answers = shipped.read(reader, calibration, pixels)
+    table = table.assign(age=np.nan)
     known = table["gender"].isin(("male", "female")).to_numpy()
     probability = np.stack([1 - answers.female, answers.female], axis=1)
-    yield from _of_gender("Adience", table[known], probability[known], np.ones(known.sum(), bool))
+    yield from of_gender("Adience", table[known], probability[known], np.ones(known.sum(), bool))
     grouped = table["age_group"].isin(ages.GROUP_NAMES).to_numpy()
     truth = pd.Categorical(table["age_group"][grouped], categories=ages.GROUP_NAMES).codes
     answer = nearest_group(answers.age[grouped])

@@ -6,6 +6,7 @@ import jinja2
 import pandas as pd
 
 from gralib import shipped
+from gralib.elsewhere import EVERY
 from gralib.files import write_text
 
 PERCENT = ("accuracy", "holds", "found")
@@ -29,6 +30,7 @@ def write(folder: Path) -> Path:
             for path in files
         ],
         synthetic=reader.synthetic,
+        every=EVERY,
         in_set=table(measured[measured["data"] == "UTKFace"]),
         outside={name: table(rows) for name, rows in measured.groupby("data", sort=False) if name != "UTKFace"},
         faces=measured.groupby("data", sort=False)["faces"].max().to_dict(),

@@ -127,9 +127,9 @@ def calibrate(runs: dict[str, Run]) -> tuple[Calibration, list[dict]]:
         level=LEVEL,
         quantile=float(f"{conformal((off / spread)[fits], LEVEL):.6g}"),
     )
-    rows = _of_age("UTKFace", people, *calibration.years(outputs, remainder, width), ~fits)
+    rows = of_age("UTKFace", people, *calibration.years(outputs, remainder, width), ~fits)
     tested, certain = gender.tested, calibration.probability(_outputs(gender))
-    return calibration, [*_of_gender("UTKFace", tested, certain, ~half(tested["group"])), *rows]
+    return calibration, [*of_gender("UTKFace", tested, certain, ~half(tested["group"])), *rows]
 
 
 def _outputs(run: Run) -> NDArray[np.float64]:
@@ -191,16 +191,18 @@ def rows_of(data: str, table: pd.DataFrame, measures: dict[str, NDArray]) -> Ite
                 )
 
 
-def _of_gender(data: str, table: pd.DataFrame, probability: NDArray, judged: NDArray[np.bool_]) -> Iterator[dict]:
+def of_gender(data: str, table: pd.DataFrame, probability: NDArray, judged: NDArray[np.bool_]) -> Iterator[dict]:
+    """Yield accuracy and calibration of probabilities (n, 2); the latter on the faces `judged` (n,) alone."""
     right = scores.hits(table["gender"], np.array(GENDERS)[probability.argmax(axis=1)])
     yield from rows_of(data, table, {"gender accuracy": right})
     sure = np.where(judged, probability.max(axis=1), np.nan)
     yield from rows_of(data, table, {"certainty less gender accuracy": sure - right})
 
 
-def _of_age(
+def of_age(
     data: str, table: pd.DataFrame, age: NDArray, low: NDArray, high: NDArray, judged: NDArray[np.bool_]
 ) -> Iterator[dict]:
+    """Yield the errors of ages (n,), and on the faces `judged` what their intervals hold and how wide they are."""
     true = table["age"].to_numpy()
     inside = np.where(judged, (low <= true) & (true <= high), np.nan)
     width = np.where(judged, high - low, np.nan)
