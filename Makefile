@@ -68,11 +68,14 @@ mutants: $(ENV)  ## make one thing wrong at a time and see whether a test notice
 lab: $(ENV)  ## open JupyterLab on the notebooks
 	jupyter lab --notebook-dir notebooks
 
+play: $(ENV)  ## open the page to play with: a face, its masks, a slider for every gate (this machine alone)
+	@python -m gralib.visitors.playserver
+
 lock:  ## write requirements.lock anew from pyproject.toml (needs uv); one version of each package for every Python
-	uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --extra dev --extra export --generate-hashes \
+	uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --extra dev --extra export --extra faces --extra play --generate-hashes \
 		--no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements.lock pyproject.toml
 
 clean:  ## remove what the study made here, trained weights included (reports/ stays)
 	rm -rf build runs cache data/synthetic .snakemake
 
-.PHONY: help env study grids test golden test-cluster bench scaling reliability mutants lab lock clean
+.PHONY: help env study grids test golden test-cluster bench scaling reliability mutants lab play lock clean

@@ -11,6 +11,7 @@ from gralib import words
 from gralib.datacli import app as data
 from gralib.errors import UserError
 from gralib.protocolcli import app as protocol
+from gralib.visitors import cli as visitors
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -24,6 +25,8 @@ app.add_typer(data, name="data")
 kept = typer.Typer(no_args_is_help=True, help="Records of finished runs, committed in reports/records.")
 app.add_typer(kept, name="records")
 app.add_typer(protocol, name="protocol")
+app.command("predict")(visitors.predict)
+app.command("networks")(visitors.networks)
 
 Root = Annotated[str, typer.Option(help="Folder or archive as downloaded. Default: data/NAME, else synthetic faces.")]
 

@@ -6,6 +6,7 @@ the file's last metadata entry, so that any ONNX reader takes the file as it is.
 """
 
 import hashlib
+import lzma
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -19,6 +20,10 @@ KEY = "gralib"
 """The metadata entry that holds the card, as JSON."""
 LARGEST = 512 * 2**20
 """Bytes that a network file may have; the published size has 132 MB."""
+XZ = b"\xfd7zXZ\0"
+"""How a file under xz starts."""
+MEMORY = 256 * 2**20
+"""Bytes that unpacking may use beside its result."""
 OPERATORS = frozenset((
     "Add", "Cast", "Clip", "Concat", "Conv", "Div", "Gather", "GlobalAveragePool", "Less", "MatMul", "MaxPool",
     "Mul", "Not", "Pad", "ReduceSum", "Relu", "Reshape", "Resize", "Shape", "Sigmoid", "Slice", "Softmax", "Sqrt",
@@ -67,6 +72,8 @@ def read(path: Path) -> bytes:
         data = path.read_bytes()
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
+    if data.startswith(XZ):
+        data = _unpacked(path, data)
     body = data[: -len(_entry("sha256", "0" * 64))]
     if seal(body) != data:
         raise UserError(f"{path}: expected a network as gra export wrote it, got a damaged or another file")
@@ -76,6 +83,23 @@ def read(path: Path) -> bytes:
     except (ValueError, IndexError):
         raise UserError(f"{path}: expected an ONNX network, got something else") from None
     return data
+
+
+def pack(data: bytes) -> bytes:
+    """Return a network file under xz, which `read` takes too; weights are rows of four bytes, and told apart so."""
+    filters = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "lc": 0, "lp": 2, "pb": 2}]
+    return lzma.compress(data, lzma.FORMAT_XZ, lzma.CHECK_SHA256, filters=filters)
+
+
+def _unpacked(path: Path, data: bytes) -> bytes:
+    unpacker = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MEMORY)
+    try:
+        found = unpacker.decompress(data, LARGEST + 1)
+    except lzma.LZMAError:
+        raise UserError(f"{path}: expected a network as gra networks wrote it, got a damaged file") from None
+    if not unpacker.eof or unpacker.unused_data:
+        raise UserError(f"{path}: expected a network of at most {LARGEST >> 20} MiB, got one cut short or larger")
+    return found
 
 
 def _entry(key: str, value: str) -> bytes:

@@ -60,6 +60,11 @@ class Network:
         if self._gates and self._gates + [m.name for m in masks] != expected:
             raise UserError(f"{path}: expected {', '.join(expected)} as its card says, got {', '.join(self._gates)}")
 
+    @property
+    def adjustable(self) -> bool:
+        """Whether the gates are inputs, and the masks outputs."""
+        return bool(self._gates)
+
     def outputs(self, faces: np.ndarray, gates: Mapping[str, float] | None = None) -> np.ndarray:
         """Return the network's outputs; the mean with the mirror image's, where its run answers so.
 
@@ -116,7 +121,7 @@ class Reading:
     gender_probability: np.ndarray | None
     """(n,) how sure the network is of it, from 0.5 to 1."""
     age: np.ndarray | None
-    """(n,) years: the expected age over the categories, each with its remainder (7.1.2)."""
+    """(n,) years: the expected age over the categories, each with its remainder (7.1.2), alone with its middle."""
     age_group: np.ndarray | None
     """(n,) Adience's groups, such as '25-32'."""
 
@@ -125,7 +130,7 @@ class Reader:
     """Age and gender together, from one exported network a task.
 
     Args:
-        paths: network files in any order: gender, age_group, or age_category with age_regression.
+        paths: network files in any order: gender, age_group, age_category, alone or with age_regression.
         threads: processor threads, see `Network`.
 
     Raises:
@@ -140,8 +145,8 @@ class Reader:
                 raise UserError(f"{path}: expected one network a task, got a second of {network.card.task}")
             self.networks[network.card.task] = network
         pair = [self.networks[t].card for t in ("age_category", "age_regression") if t in self.networks]
-        if len(pair) == 1:
-            raise UserError(f"age: expected networks of age_category and age_regression, got {pair[0].task} alone")
+        if [card.task for card in pair] == ["age_regression"]:
+            raise UserError("age: expected a network of age_category with that of age_regression, got the latter alone")
         if len({card.age_width for card in pair}) > 1:
             raise UserError(f"age_width: expected the same of both age networks, got {[c.age_width for c in pair]}")
 
@@ -156,7 +161,9 @@ class Reader:
         age = None
         if "age_category" in found:
             width = self.networks["age_category"].card.age_width
-            age = ages.join_soft(found["age_category"], found["age_regression"], width)
+            category, remainder = found["age_category"], found.get("age_regression")
+            alone = category @ ages.middles(width)
+            age = alone if remainder is None else ages.join_soft(category, remainder, width)
         gender, sure = self._likeliest(found, "gender")
         return Reading(gender, sure, age, self._likeliest(found, "age_group")[0])
 

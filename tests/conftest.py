@@ -120,3 +120,15 @@ def made_up(faces):
         return records.write(store / record.run_id, record, test, outputs, history.join(gates))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def networks(tiny_run, tmp_path_factory):
+    """A folder like that of the shipped networks, of tiny ones drawn faces trained: gender with gates, age without."""
+    from gralib.visitors import modelcard, shipping
+
+    folder = shipping.write(
+        [tiny_run("gender"), tiny_run("age category, separable")], tmp_path_factory.mktemp("shipped")
+    )
+    modelcard.write(folder)
+    return folder

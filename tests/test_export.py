@@ -17,7 +17,8 @@ from gralib import ages, cli, export, labels, networkfile, predict
 from gralib.config import configure
 from gralib.errors import UserError
 from gralib.model.network import gate_layers, mask_model
-from gralib.training import checkpoint, fit, records
+from gralib.training import fit, records
+from gralib.training.fit import checkpoint
 
 FACES = np.random.default_rng(3).integers(0, 256, (70, 32, 32, 3)).astype("uint8")
 CLOSE = {"rtol": 0, "atol": 1e-4}
@@ -145,10 +146,17 @@ def test_age_and_gender_are_read_together(exported):
     assert len(reader.read(FACES[:0]).age) == 0
 
 
+def test_the_category_network_alone_reads_an_age(exported):
+    category = exported("age_category")
+    reading = predict.Reader([category.path]).read(FACES)
+    np.testing.assert_allclose(reading.age, category.outputs @ ages.middles(9), rtol=0, atol=0.05)
+    assert reading.gender is None
+
+
 def test_a_reader_says_what_it_lacks(exported, tmp_path):
     category, regression = exported("age_category").path, exported("age_regression").path
-    with pytest.raises(UserError, match="expected networks of age_category and age_regression, got age_category alone"):
-        predict.Reader([category])
+    with pytest.raises(UserError, match="expected a network of age_category with that of age_regression"):
+        predict.Reader([regression])
     with pytest.raises(UserError, match="one network a task, got a second of age_category"):
         predict.Reader([category, category])
     other = tmp_path / "other.onnx"

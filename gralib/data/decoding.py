@@ -5,10 +5,13 @@ JPEGs are read by simplejpeg, quickly and strictly. Pillow reads what that canno
 
 import io
 import re
+import warnings
 
 import numpy as np
 import simplejpeg
 from PIL import Image
+
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # `LARGEST` refuses such pictures
 
 SIZE = 32
 """Side of a face in pixels (7.1)."""
@@ -39,7 +42,23 @@ TURNS = {
 
 
 def decode(data: bytes, crop: str | None = None, size: int = SIZE) -> np.ndarray | str:
-    """Return a picture, or its part `crop`, as (size, size, 3) uint8 RGB, or why that cannot be done.
+    """Return a picture, or its part `crop`, as (size, size, 3) uint8 RGB, or why that cannot be; see `_upright`."""
+    return _upright(data, crop, (size, size))
+
+
+def photograph(data: bytes, longest: int) -> tuple[np.ndarray, float] | str:
+    """Return a whole picture as (h, w, 3) uint8 RGB, reduced to sides of at most `longest`, or why that cannot be done.
+
+    Beside it stands how many pixels of the picture as stored are one of those returned, at least 1.
+    """
+    width, height = size_of(data) or (1, 1)
+    reduced = max(1.0, max(width, height) / longest)
+    picture = _upright(data, None, (max(1, round(width / reduced)), max(1, round(height / reduced))))
+    return picture if isinstance(picture, str) else (picture, reduced)
+
+
+def _upright(data: bytes, crop: str | None, size: tuple[int, int]) -> np.ndarray | str:
+    """Return a picture, or its part `crop`, of `size` (width, height) as uint8 RGB, or why that cannot be done.
 
     `crop` (see `gralib.data.manifest.Row`) counts pixels as they are stored; the face is turned upright after it.
     """
@@ -88,7 +107,7 @@ def _orientation(data: bytes) -> int:
             return 1
 
 
-def _decode_jpeg(data: bytes, crop: str | None, size: int) -> np.ndarray | str | None:
+def _decode_jpeg(data: bytes, crop: str | None, size: tuple[int, int]) -> np.ndarray | str | None:
     """Decode a sound JPEG with the pixels of Pillow in half the time, most of it outside Python's lock.
 
     Returns None for one that is whole but Pillow's: colours (CMYK) that it rounds otherwise, harmless flaws.
@@ -111,7 +130,7 @@ def _decode_jpeg(data: bytes, crop: str | None, size: int) -> np.ndarray | str |
     return _shrink(Image.fromarray(pixels), box, width, height, size) if quick else None
 
 
-def _decode_any(data: bytes, crop: str | None, size: int) -> np.ndarray | str:
+def _decode_any(data: bytes, crop: str | None, size: tuple[int, int]) -> np.ndarray | str:
     """Decode any picture of FORMATS with Pillow."""
     with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
         width, height = picture.size
@@ -147,18 +166,20 @@ def _box(crop: str | None, width: int, height: int) -> tuple[int, int, int, int]
     return box
 
 
-def _enough(box: tuple[int, int, int, int], width: int, height: int, size: int) -> tuple[int, int]:
+def _enough(box: tuple[int, int, int, int], width: int, height: int, size: tuple[int, int]) -> tuple[int, int]:
     """Return width and height that a whole picture may be reduced to: its box is still twice the size wanted."""
     left, top, right, bottom = box
-    return 2 * size * width // (right - left), 2 * size * height // (bottom - top)
+    return 2 * size[0] * width // (right - left), 2 * size[1] * height // (bottom - top)
 
 
-def _shrink(picture: Image.Image, box: tuple[int, int, int, int], width: int, height: int, size: int) -> np.ndarray:
+def _shrink(
+    picture: Image.Image, box: tuple[int, int, int, int], width: int, height: int, size: tuple[int, int]
+) -> np.ndarray:
     """Return the box of a picture, given in pixels of its `width` and `height` before reduction."""
     x, y = picture.width / width, picture.height / height
     left, top, right, bottom = box
     region = (left * x, top * y, min(right * x, picture.width), min(bottom * y, picture.height))
-    return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR, box=region))
+    return np.asarray(picture.resize(size, Image.Resampling.BILINEAR, box=region))
 
 
 def _inside(crop: str, width: int, height: int) -> tuple[int, int, int, int] | None:

@@ -1,0 +1,69 @@
+"""The commands `gra predict` and `gra networks`."""
+
+import csv
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gralib.errors import UserError, from_root
+
+
+def predict(
+    photos: Annotated[list[Path], typer.Argument(help="Photographs, or folders of them.", metavar="PHOTO...")],
+    faces: Annotated[str, typer.Option(help="all, largest, or whole: each picture is a face cut out already.")] = "all",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print a table.")] = False,
+    draw: Annotated[Path | None, typer.Option(help="Picture to write, or folder; faces and answers on it.")] = None,
+    networks: Annotated[str, typer.Option(help="Folder of other networks, made by gra networks.")] = "",
+) -> None:
+    """Guess age and gender of the faces in photographs, with the small networks that come with the project."""
+    from gralib.visitors import reading, shipped
+
+    if faces not in ("all", "largest", "whole"):
+        raise UserError(f"--faces: expected all, largest or whole, got {faces!r}")
+    if as_json and as_csv:
+        raise UserError("--json, --csv: expected one of them")
+    folder = from_root(networks) if networks else shipped.FOLDER
+    found = []
+    for rows, picture in reading.answers(photos, faces, folder, draw):
+        found += rows
+        if not (as_json or as_csv):
+            print(*map(reading.sentence, rows), sep="\n")
+        if picture:
+            print(f"drawn: {picture}", file=sys.stderr)
+    if as_json:
+        print(json.dumps(found, indent=1))
+    if as_csv:
+        table = csv.DictWriter(sys.stdout, reading.COLUMNS, restval="", lineterminator="\n")
+        table.writeheader()
+        table.writerows(found)
+    print(reading.caution(*shipped.open_networks(folder)), file=sys.stderr)
+    if all(row["note"] for row in found):
+        raise UserError("no face could be read in any of the pictures")
+
+
+def networks(
+    runs: Annotated[list[str], typer.Argument(help="Finished runs made here: of gender, of age_category, perhaps of "
+                                              "age_regression.", metavar="RUN...")],
+    out: Annotated[Path | None, typer.Option(help="Folder to write. Default: that of the shipped networks.")] = None,
+    fgnet: Annotated[Path | None, typer.Option(help="FG-NET as downloaded, to measure age on its photographs.")] = None,
+    adience: Annotated[Path | None, typer.Option(help="Adience as downloaded, for gender and age group.")] = None,
+) -> None:  # fmt: skip
+    """Make the small networks that gra predict reads: export, round, pack, calibrate, measure, and write their card."""
+    from gralib import backend
+    from gralib.training import records
+    from gralib.visitors import shipped
+
+    found = [records.find(name, (records.STORE,)) for name in runs]
+    for name, run in zip(runs, found, strict=True):
+        if not run:
+            raise UserError(f"{name}: no finished run of that name in {records.STORE}/")
+    backend.start(1)
+    from gralib.visitors import elsewhere, modelcard, shipping
+
+    folder = shipping.write([run for run in found if run], out or shipped.FOLDER,
+                            lambda made: elsewhere.measured(made, fgnet, adience))  # fmt: skip
+    print(modelcard.write(folder))
