@@ -5,8 +5,10 @@ before, wraps functions instead, which Keras' layers, pydantic and a module's co
 what is changed, how many of it, and which tests should notice; mutants.yaml why a survivor may live.
 """
 
+import ast
 import contextlib
 import difflib
+import gc
 import importlib
 import json
 import os
@@ -17,8 +19,9 @@ import signal
 import sys
 import time
 import tomllib
+from collections.abc import Set
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -33,8 +36,6 @@ LOG = BUILD.parent / "mutants.jsonl"
 CONFIG = tomllib.loads((HERE / "mutants.toml").read_text())
 COPIED = ("gralib", "tests", "pyproject.toml")
 LINKED = ("reports", "notebooks", "Makefile", "Snakefile", "requirements.lock")
-LOADED = ("keras", "scipy.stats", "sklearn.ensemble", "sklearn.svm", "skimage.feature", "gralib.cli", "gralib.study",
-          "gralib.claims")  # fmt: skip
 SLOWEST = 10
 """A mutant that keeps its tests busy so many times as long as they take (and half a minute) has made them hang."""
 
@@ -57,7 +58,7 @@ def candidates(module: dict) -> list:
 
 
 def enter(folder: Path) -> None:
-    """Make this process work in a copy of the project of its own, with every library loaded and nothing of ours.
+    """Make this process work in a copy of the project of its own, with the project and its libraries loaded.
 
     Each mutant's tests run in a fork of it: so they need not wait for pandas and Keras, which take longer to load
     than most tests to run.
@@ -75,16 +76,50 @@ def enter(folder: Path) -> None:
     os.chdir(copy)
     os.environ |= {"PYTHONPATH": str(copy), "TF_CPP_MIN_LOG_LEVEL": "3", "GRA_ROOT": str(copy)}
     surroundings.hold_variables(1)
-    for name in LOADED:
-        importlib.import_module(name)
-    for name in [name for name in sys.modules if name.partition(".")[0] == "gralib"]:
-        del sys.modules[name]
+    forget({name for name in sys.modules if name.partition(".")[0] == "gralib"})  # this checkout's
     sys.path.insert(0, str(copy))
+    load("gralib.cli", "gralib.study", "gralib.claims", "gralib.search", "sklearn.svm", "pytest")
+
+
+def load(*names: str) -> None:
+    """Load modules for all later forks, which need not look through them for waste."""
+    for name in names:
+        importlib.import_module(name)
+    gc.freeze()
+
+
+def forget(names: Set[str]) -> None:
+    """Unload modules, so that they are read anew when next imported."""
+    for name in names & set(sys.modules):
+        del sys.modules[name]
+        parent, _, own = name.rpartition(".")
+        if own in vars(sys.modules.get(parent, sys)):
+            delattr(sys.modules[parent], own)
+
+
+@cache
+def importers(name: str) -> frozenset[str]:
+    """Return a module of the project and all that import it, or what imports it."""
+    imports = {}
+    for path in Path("gralib").rglob("*.py"):
+        nodes = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Import | ast.ImportFrom)]
+        found = {alias.name for n in nodes if isinstance(n, ast.Import) for alias in n.names}
+        for n in nodes:
+            if isinstance(n, ast.ImportFrom):
+                found |= {n.module or "", *(f"{n.module}.{alias.name}" for alias in n.names)}
+        imports[".".join(path.with_suffix("").parts).removesuffix(".__init__")] = found
+    wanted, size = {name}, 0
+    while len(wanted) > size:
+        size = len(wanted)
+        wanted |= {module for module, found in imports.items() if found & wanted}
+    return frozenset(wanted)
 
 
 def tested(module: dict, limit: float) -> tuple[bool, str]:
     """Return whether a module's tests pass within `limit` seconds, and what they printed; tests that hang fail."""
-    output = Path("output")
+    output, touched = Path("output"), importers("gralib." + module["name"].replace("/", "."))
+    if module.get("keras"):
+        load("keras", "skimage.feature")
     child = os.fork()
     if not child:
         os.setsid()
@@ -93,7 +128,8 @@ def tested(module: dict, limit: float) -> tuple[bool, str]:
         os.dup2(file, 1)
         os.dup2(file, 2)
         os.environ["KERAS_BACKEND"] = "tensorflow" if module.get("keras") else "none"
-        status = pytest.main(["-x", "-q", *shlex.split(module["tests"])])
+        forget(touched)
+        status = pytest.main(["-x", "-q", "-p", "no:unraisableexception", *shlex.split(module["tests"])])
         sys.stdout.flush()
         os._exit(status)
     _, status = os.waitpid(child, 0)
