@@ -93,8 +93,8 @@ def forget(names: Set[str]) -> None:
     for name in names & set(sys.modules):
         del sys.modules[name]
         parent, _, own = name.rpartition(".")
-        if own in vars(sys.modules.get(parent, sys)):
-            delattr(sys.modules[parent], own)
+        if parent in sys.modules:
+            vars(sys.modules[parent]).pop(own, None)
 
 
 @cache
