@@ -208,6 +208,19 @@ def test_an_age_of_both_networks_of_category_alone_and_of_regression_alone():
         assert row["unit"] == "years"
 
 
+def test_an_expected_age_against_the_likeliest_categorys():
+    contrast = next(c for c in PROTOCOL.rules["C9"].parts if "likeliest" in c.what)
+    outputs = np.zeros((200, 12))
+    outputs[:, [2, 4]] = 0.6, 0.4
+    runs = []
+    for seed in range(5):
+        category, inside = PROTOCOL.runs_of(contrast, contrast.pairs[0][0], seed, "tuned")
+        faces = hand.people(np.full(200, 24.0))
+        runs += [hand.run(category, faces, outputs), hand.run(inside, faces, np.full((200, 12), 0.5))]
+    row = contrasts.evaluate(PROTOCOL, contrast, claims.known_runs(runs), "tuned", range(5), (1.0,))
+    assert row["value"] == pytest.approx(abs(25 - 24) - abs(0.6 * 25 + 0.4 * 45 - 24)), "the likeliest is 25"
+
+
 def test_adults_against_children_has_the_sign_of_the_claim():
     ages = np.repeat([0, 5, 9, 10, 19, 20, 40, 59, 60, 80], 30)
     faces, adult, child = hand.people(ages), (ages >= 20) & (ages <= 59), ages <= 9
@@ -243,10 +256,10 @@ def test_a_random_split_that_looks_better_flatters():
         assert (row["value"], row["verdict"]) == (pytest.approx(value), verdict)
 
 
-def test_shares_of_wrong_labels_at_which_nobody_beats_the_constant_are_left_out():
+def noise_runs(right):
+    """Return C6's runs: by share of wrong labels, how many faces we and the others are right about."""
     contrast = PROTOCOL.rules["C6"].primary
     faces, runs = hand.people(np.repeat([25.0, 35.0], [160, 140])), []
-    right = {0.3: (240, 200), 0.5: (220, 200), 0.7: (150, 100)}  # the constant is right about 160
     for share, (ours, theirs) in right.items():
         for condition, count in (({}, ours), ({"gate": 1.0}, theirs), ({"network": "residual"}, theirs)):
             for seed in range(5):
@@ -255,10 +268,22 @@ def test_shares_of_wrong_labels_at_which_nobody_beats_the_constant_are_left_out(
                 answer = np.where(np.arange(300) < count + seed, truth, 9)
                 constants = {"age": 25.0, "category": 2, "remainder": 0.5}
                 runs.append(hand.run(config, faces, hand.certain(answer, 12), constants))
+    return runs
+
+
+def test_shares_of_wrong_labels_at_which_nobody_beats_the_constant_are_left_out():
+    runs = noise_runs({0.3: (240, 200), 0.5: (220, 200), 0.7: (150, 100)})  # the constant is right about 160
     row = rows_of("C6", runs).iloc[0]
     assert row["pairs_left_out"] == 2
     assert row["value"] == pytest.approx((40 + 20) / 2 / 300)
     assert row["room"] == pytest.approx((200 + 2 - 160) / 300)
+
+
+def test_where_nobody_beats_the_constant_at_any_share_nothing_can_be_said():
+    row = rows_of("C6", noise_runs({0.3: (150, 100), 0.5: (240, 100), 0.7: (100, 240)})).iloc[0]
+    assert (row["verdict"], row["finding"]) == ("not testable", "no pair above the constant predictor")
+    assert (row["pairs_left_out"], row["seeds"], row["seeds_run"]) == (6, 0, 5)
+    assert np.isnan(row["value"])
 
 
 def changed(lost_by_turn, lost_by_move):

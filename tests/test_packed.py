@@ -143,6 +143,14 @@ def test_runs_on_other_data_are_never_compared_though_paths_agree(made_up, tmp_p
         compare.gain(ours, theirs, "remainder_error_years")
 
 
+def test_runs_of_two_folds_are_tested_on_other_faces_of_the_same_data(made_up, tmp_path):
+    one, same, other = (
+        made_up(tmp_path, task, fold=fold) for task, fold in (("gender", 0), ("age_category", 0), ("gender", 1))
+    )
+    assert one.record.fingerprint == other.record.fingerprint
+    assert one.same_faces(same) and not one.same_faces(other)
+
+
 def faces_of(store):
     """The faces' tables of a store."""
     return [packed.unpack_faces(path.read_bytes()) for path in (store / "faces").iterdir()]
