@@ -75,7 +75,7 @@ def on_jax(program, drawn, store, settings, **env):
 
 @pytest.fixture(scope="module")
 def on_one_device(drawn, tmp_path_factory):
-    """A store of runs made by JAX, and what its program printed: names of a grid's two runs, of a longer one, devices."""
+    """A store of runs made by JAX, and what the program printed: a grid's two runs, a longer one, devices."""
     store = tmp_path_factory.mktemp("jax") / "runs"
     return store, on_jax(PROGRAM, drawn, store, TINY)
 
