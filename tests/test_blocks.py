@@ -70,7 +70,7 @@ def test_what_cannot_be_looked_into_is_refused(faces, made_up, tmp_path):
 def test_a_table_of_blocks_is_read_back_and_another_refused(tmp_path):
     run = SimpleNamespace(folder=tmp_path)
     assert blocks.read(run) is None
-    table = pd.DataFrame([["stage1_module1", 1.0, 2.0, 0.5, 0.25]], columns=blocks.COLUMNS)
+    table = pd.DataFrame([["stage1_module1", 1.5, 2.25, 0.5, 0.25]], columns=blocks.COLUMNS)
     (tmp_path / records.BLOCKS).write_bytes(pack(table))
     pd.testing.assert_frame_equal(blocks.read(run), table)
     (tmp_path / records.BLOCKS).write_bytes(pack(table.drop(columns="size_after")))
