@@ -17,6 +17,7 @@ from gralib.datasets import synthetic
 from gralib.errors import UserError
 from gralib.faces import open_faces
 from gralib.manifest import GENDERS
+from gralib.nadam import reach
 from gralib.protocols import fold_count
 
 TINY = SETTINGS
@@ -45,6 +46,8 @@ def test_a_run_leaves_a_record_predictions_and_history(tiny, faces):
     assert record.gates["stage1_module1"] == pytest.approx(
         history.set_index("epoch")["gate_stage1_module1"][record.chosen_epoch], abs=1e-5
     )
+    steps = record.faces["train"] // record.config.batch_size
+    assert record.gate_reach == pytest.approx(reach(record.config, 3 * steps)) and record.gate_reach > 0
     assert not (tiny.folder / "checkpoint.npz").exists()
 
 

@@ -50,7 +50,8 @@ def candidates(module: dict) -> list:
         found = [item.mutations[0] for item in database.work_items]
     places: dict[tuple, list] = {}
     for change in sorted(found, key=lambda m: (m.start_pos, m.end_pos, m.operator_name, m.occurrence)):
-        if not any(name in change.operator_name for name in CONFIG["left_out"]):
+        drawn = change.definition_name in module.get("draw", ())
+        if not drawn and not any(name in change.operator_name for name in CONFIG["left_out"]):
             places.setdefault(change.start_pos, []).append(change)
     draw = random.Random(f"{CONFIG['seed']} {module['name']}")
     chosen = draw.sample(sorted(places), min(CONFIG["mutants"], len(places)))
@@ -186,7 +187,8 @@ def measure(tools: Path, modules: list[dict] | None = None) -> dict:
     files: dict = {}
     survivors: list[str] = []
     with ProcessPoolExecutor(CORES, initializer=enter, initargs=(work,)) as pool:
-        for module, found in zip(modules, pool.map(candidates, modules), strict=True):
+        for module in modules:
+            found = pool.submit(candidates, module).result()
             settled = [known[k] for k in (key(module, c) for c in found) if k in known and retired(known[k])]
             done = {r["key"] for r in settled}
             left = [change for change in found if key(module, change) not in done]
