@@ -19,6 +19,7 @@ import signal
 import sys
 import time
 import tomllib
+from collections import Counter
 from collections.abc import Set
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache, partial
@@ -171,7 +172,8 @@ def key(module: dict, change) -> str:
 
 
 def measure(tools: Path, modules: list[dict] | None = None) -> dict:
-    """Try the drawn changes on two cores; return how many there were, how many were noticed, and those that were not.
+    """Try the drawn changes on two cores; return how many there were, how many were noticed, those that were not, and
+    by commit how many were last tried with its tests.
 
     Every result is added to `LOG`. What is noted there as noticed is not tried again while the module stays as it is,
     as tests are added, not taken away: so a run that was stopped goes on, and one after a better test tries survivors
@@ -186,6 +188,7 @@ def measure(tools: Path, modules: list[dict] | None = None) -> dict:
     known = {r["key"]: r for r in map(json.loads, LOG.read_text().splitlines())} if LOG.exists() else {}
     files: dict = {}
     survivors: list[str] = []
+    commits: Counter[str] = Counter()
     with ProcessPoolExecutor(CORES, initializer=enter, initargs=(work,)) as pool:
         for module in modules:
             found = pool.submit(candidates, module).result()
@@ -200,9 +203,10 @@ def measure(tools: Path, modules: list[dict] | None = None) -> dict:
             noticed = sum(r["noticed"] for r in settled)
             files[module["name"]] = {"mutants": len(settled), "noticed": noticed}
             survivors += [r["text"] for r in settled if not r["noticed"]]
+            commits.update(r["commit"][:12] for r in settled)
             print(f"mutants: {module['name']}: {noticed} of {len(settled)} noticed", file=sys.stderr, flush=True)
     shutil.rmtree(work)
-    return {"files": files, "survivors": survivors}
+    return {"files": files, "survivors": survivors, "commits": commits}
 
 
 def retired(result: dict) -> bool:
