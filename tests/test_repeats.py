@@ -160,6 +160,14 @@ def test_distances_of_like_and_of_unrelated_pairs_one_by_one(faces):
         assert row.difference == pytest.approx(np.abs(few.pixels[a].astype(int) - few.pixels[b]).mean(), abs=1e-4)
 
 
+def test_the_label_floor_is_written_with_its_figure(faces, tmp_path):
+    table, figure = floor.write(replace(faces, synthetic=False), tmp_path)
+    assert (table, figure) == (tmp_path / floor.TABLE, tmp_path / floor.FIGURE)
+    expected = floor.label_floor(faces.table)
+    pd.testing.assert_frame_equal(pd.read_csv(table), expected.assign(data="utkface"), check_dtype=False, rtol=1e-4)
+    assert len(expected) == 4 and figure.read_text().rstrip().endswith("</svg>")
+
+
 def test_the_label_floor_is_not_made_from_drawn_faces(faces, tmp_path):
     with pytest.raises(UserError, match="expected real faces"):
         floor.write(faces, tmp_path)
