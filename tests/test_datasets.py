@@ -177,6 +177,15 @@ def test_afad_paths(path, age, gender, group, status):
     assert (row.age, row.gender, row.group, row.status) == (age, gender, group, status)
 
 
+def test_afad_says_why_a_file_is_no_face_and_which_files_are_one_face():
+    reasons = [afad.read_path(f"39/112/{name}").reason for name in ("portrait.jpg", "406208-0.gif")]
+    assert reasons == ["name without photo", "picture of a kind that is not read (gif): convert it to JPEG or PNG"]
+    paths = ("AFAD-Full/39/112/406208-0.jpg", "39/112/406208-0 (1).jpg", "39/112/portrait.jpg")
+    one, copy, other = (afad._candidate(path) for path in paths)
+    assert one.key == copy.key == ("39", "112", "406208", "0") and one.rank < copy.rank
+    assert other.key != one.key and other.row.status == "excluded"
+
+
 def test_fgnet_crops_to_the_landmarks(tmp_path):
     """A face drawn at known places comes out in the middle; 67 points set the picture aside."""
     home = tmp_path / "FGNET"
