@@ -243,6 +243,23 @@ def test_adience_fold_files_are_checked():
     assert (line["user_id"], line["age"], line["line"]) == ("1@N0", None, "2")
 
 
+@pytest.mark.parametrize(("first", "second"), [("3", "3"), ("3", "4"), ("4", "3")])
+def test_two_fold_files_of_one_number_are_copies_or_refused(first, second, tmp_path):
+    for folder, face in (("a", first), ("b", second)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "fold_0_data.txt").write_text(FOLD + f"1@N0\ta.jpg\t{face}\t(0, 2)\tf\t0\n")
+        where = tmp_path / "aligned" / "1@N0" / f"landmark_aligned_face.{face}.a.jpg"
+        where.parent.mkdir(parents=True, exist_ok=True)
+        where.write_bytes(picture(64))
+    if first != second:
+        with pytest.raises(UserError, match=r"expected one fold_0_data\.txt, found two that differ: a/fold_0.*, b/"):
+            load("adience", tmp_path)
+    else:
+        rows = load("adience", tmp_path).rows.set_index("path")
+        assert rows.loc["b/fold_0_data.txt", "reason"] == adience.COPY + "a/fold_0_data.txt"
+        assert rows.loc["aligned/1@N0/landmark_aligned_face.3.a.jpg", "status"] == "kept"
+
+
 @pytest.mark.parametrize(("side", "crop"), [(816, adience.CENTRE), (64, None)])
 def test_adience_crops_published_frames_and_no_others(side, crop, tmp_path):
     (tmp_path / "fold_0_data.txt").write_text(FOLD + "1@N0\ta.jpg\t3\t(0, 2)\tf\t0\n" * 2)
