@@ -21,7 +21,6 @@ class Absent:
         if name.split(".")[0] == "tensorflow":
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Absent())
-import keras
 from gralib import grids
 from gralib.config import configure
 from gralib.experiment import run
@@ -31,6 +30,7 @@ faces = open_faces("utkface", drawn, progress=False)
 for config in grids.configs_of("gate_ablation", 1, preset="smoke", **tiny)[:2]:
     print(run(config, faces, store, progress="none").record.run_id)
 alone = run(configure("smoke", **{**tiny, "task": "gender", "epochs": 3}), faces, store, progress="none")
+import keras
 assert keras.distribution.distribution() is None
 print(alone.record.run_id, alone.record.environment["devices"])
 """
