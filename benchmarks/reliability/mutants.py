@@ -51,8 +51,8 @@ def candidates(module: dict) -> list:
         found = [item.mutations[0] for item in database.work_items]
     places: dict[tuple, list] = {}
     for change in sorted(found, key=lambda m: (m.start_pos, m.end_pos, m.operator_name, m.occurrence)):
-        drawn = change.definition_name in module.get("draw", ())
-        if not drawn and not any(name in change.operator_name for name in CONFIG["left_out"]):
+        left_out = change.definition_name in module.get("without", ())
+        if not left_out and not any(name in change.operator_name for name in CONFIG["left_out"]):
             places.setdefault(change.start_pos, []).append(change)
     draw = random.Random(f"{CONFIG['seed']} {module['name']}")
     chosen = draw.sample(sorted(places), min(CONFIG["mutants"], len(places)))
