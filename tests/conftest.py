@@ -71,7 +71,6 @@ def made_up(faces):
     """A function that writes a finished run with made-up outputs to a store: for what reads records."""
     from gralib import labels
     from gralib.config import RunConfig, configure
-    from gralib.data import splits
     from gralib.training import experiment, records
 
     def ideal(config, table):
@@ -79,29 +78,30 @@ def made_up(faces):
         truth = labels.targets(config.model_copy(update={"network": "gra_net"}), table)
         return truth if config.task != "age_regression" else np.repeat(truth[:, 1:], len(labels.class_names(config)), 1)
 
-    def make(store, task, synthetic=True, skill=0.0, finished="2026-01-01T00:00:00+00:00", commit=None, **changes):
+    def make(store, task, synthetic=True, skill=0.0, finished="2026-01-01T00:00:00+00:00", commit=None, data=faces,
+             **changes):  # fmt: skip
         """Write the run of a task under the smoke preset with `changes`, or that of a whole configuration.
 
-        `skill` from 0 to 1 is how far the outputs lean to the truth.
+        `skill` from 0 to 1 is how far the outputs lean to the truth; `data` the faces it was made on.
         """
         config = task if isinstance(task, RunConfig) else configure("smoke", task=task, epochs=3, **changes)
         task = config.task
-        parts = splits.split(config, faces.table)
-        known = faces.table[labels.LABEL[task]].notna().to_numpy()
+        parts = splits.split(config, data.table)
+        known = data.table[labels.LABEL[task]].notna().to_numpy()
         train, validation, test = (rows[known[rows]] for rows in (parts.train, parts.validation, parts.test))
         count = len(labels.class_names(config))
         outputs = np.random.default_rng(config.seed).dirichlet(np.ones(count), len(test))
-        outputs += skill * (ideal(config, faces.table.iloc[test]) - outputs)
-        experiment.write_faces(store, faces)
-        constants = experiment.constants_of(config, faces.table.iloc[train])
+        outputs += skill * (ideal(config, data.table.iloc[test]) - outputs)
+        experiment.write_faces(store, data)
+        constants = experiment.constants_of(config, data.table.iloc[train])
         history = pd.DataFrame({"epoch": [1, 2, 3], "train_loss": [3.0, 2, 1], "validation_loss": [3.0, 1, 2]})
         record = records.Record(
             schema_version=3,
-            run_id=config.run_id(faces.fingerprint),
+            run_id=config.run_id(data.fingerprint),
             config=config,
-            fingerprint=faces.fingerprint,
+            fingerprint=data.fingerprint,
             synthetic=synthetic,
-            account=faces.account.to_dict(orient="records"),
+            account=data.account.to_dict(orient="records"),
             faces={"train": len(train), "validation": len(validation), "test": len(test)},
             leakage=[{"shared with training": "byte-identical picture", "test faces concerned": 0, "test faces": 1}],
             constants=constants,

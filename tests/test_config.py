@@ -126,6 +126,28 @@ def test_numbers_must_be_finite(value):
         configure("laptop", learning_rate=value)
 
 
+FAR = {"dataset": "fgnet", "task": "age_category", "protocol": "leave_one_out"}
+ENDS = [
+    ("fold", 0, 999, FAR), ("folds", 2, 100, {}), ("age_width", 1, 117, {"task": "age_category"}),
+    ("width", 1, 256, {}), ("shift", 0, 16, {}), ("cutout", 0, 32, {}), ("seed", 0, 2**32 - 1, {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("field", "least", "most", "others"), ENDS, ids=[end[0] for end in ENDS])
+def test_the_ends_of_a_range_are_inside_and_what_lies_beyond_is_not(field, least, most, others):
+    for value in (least, most):
+        assert getattr(configure("laptop", **others, **{field: value}), field) == value
+    for value in (least - 1, most + 1):
+        with pytest.raises(UserError, match=f"^{field}: "):
+            configure("laptop", **others, **{field: value})
+
+
+def test_targets_are_mixed_but_for_remainders():
+    assert all(configure("laptop", task=task, mixup=0.2).mixup == 0.2 for task in ("gender", "age_category"))
+    with pytest.raises(UserError, match="mixup: expected 0 for age_regression"):
+        configure("laptop", task="age_regression", mixup=0.2)
+
+
 def test_is_frozen():
     with pytest.raises(ValidationError):
         configure("laptop").width = 3

@@ -11,7 +11,8 @@ from conftest import ROOT
 from papermill.exceptions import PapermillExecutionError
 
 from gralib import notebooks, synthetic
-from gralib.config import TASKS, TITLES
+from gralib.config import TASKS, TITLES, configure_tasks
+from gralib.data.faces import open_faces
 from gralib.errors import UserError
 from gralib.notebooks import SHOWS_FACES, publish
 from gralib.training import grids
@@ -145,12 +146,21 @@ STORIES = {
 }
 
 
+TRAIN = ("utkface", "adience")
+"""Stories that train; the cells of the others that do are the same, and read finished runs back."""
+
+
 @pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.xdist_group(n)) for n in STORIES])
-def test_a_story_runs_from_top_to_bottom(name, tmp_path, monkeypatch):
+def test_a_story_runs_from_top_to_bottom(name, tmp_path, monkeypatch, made_up):
     wanted, pictures, kept = STORIES[name]
     folder = tmp_path / "drawn"
     synthetic.write(name, folder, subjects=120)
-    tiny = {"data_root": str(folder), "epochs": 2, "width": 2, "train_faces": 128, "store": str(tmp_path / "runs")}
+    settings = {"epochs": 2, "width": 2, "train_faces": 128}
+    if name not in TRAIN:
+        faces = open_faces(name, folder, cache=tmp_path / "cache", progress=False)
+        for config in configure_tasks(name, "smoke", **settings).values():
+            made_up(tmp_path / "runs", config, skill=0.3, data=faces)
+    tiny = {"data_root": str(folder), **settings, "store": str(tmp_path / "runs")}
     done = execute(name, tmp_path, monkeypatch, **tiny)
     assert f"{TITLES[name]}, synthetic faces, smoke preset, seed 0" in result(done, "study.label")
     scores = html(done, "precision=3)")
@@ -163,13 +173,19 @@ def test_a_story_runs_from_top_to_bottom(name, tmp_path, monkeypatch):
     assert len(list((tmp_path / "runs").glob("*/record.json"))) == len(TASKS[name])
 
 
+@pytest.fixture(scope="module")
+def grid_runs(tmp_path_factory):
+    """A store for the runs of grids: those that two grids ask for are trained once."""
+    return tmp_path_factory.mktemp("grids") / "runs"
+
+
 @pytest.mark.xdist_group("grid")
-def test_gate_ablation_trains_its_grid(tmp_path, monkeypatch, drawn):
-    tiny = {"data_root": str(drawn), "epochs": 1, "width": 2, "train_faces": 128, "store": str(tmp_path / "runs")}
+def test_gate_ablation_trains_its_grid(tmp_path, monkeypatch, drawn, grid_runs):
+    tiny = {"data_root": str(drawn), "epochs": 1, "width": 2, "train_faces": 128, "store": str(grid_runs)}
     done = execute("gate_ablation", tmp_path, monkeypatch, **tiny)
     assert "6 runs, 0 done; minutes left: nan" in stream(done)
     assert result(done, "\nproblems") == "[]"
-    assert len(list((tmp_path / "runs").glob("*/record.json"))) == 6
+    assert len(list(grid_runs.glob("*/record.json"))) == 6
     for setting in ("gate 0 (naive attention)", "gate 1/4", "gate 1 (trunk alone)", "trainable gate"):
         assert f">{setting}<" in html(done, "precision=3)")
     assert "synthetic" in html(done, "precision=3)")
@@ -195,11 +211,11 @@ def test_a_grid_of_finished_runs_is_read_back(name, tmp_path, monkeypatch, drawn
 
 
 @pytest.mark.xdist_group("grid")
-def test_orientation_reads_changed_faces(tmp_path, monkeypatch, drawn):
-    tiny = {"data_root": str(drawn), "epochs": 1, "width": 2, "train_faces": 128, "store": str(tmp_path / "runs")}
+def test_orientation_reads_changed_faces(tmp_path, monkeypatch, drawn, grid_runs):
+    tiny = {"data_root": str(drawn), "epochs": 1, "width": 2, "train_faces": 128, "store": str(grid_runs)}
     done = execute("orientation", tmp_path, monkeypatch, **tiny)
     assert result(done, "\nproblems") == "[]"
-    assert len(list((tmp_path / "runs").glob("*/orientation.csv.bz2"))) == 2
+    assert len(list(grid_runs.glob("*/orientation.csv.bz2"))) == 2
     assert html(done, "precision=3)").count("synthetic") == 2 * 12
     assert figures_of(done) == 2
 

@@ -265,7 +265,10 @@ def mutation(raw: dict) -> list[str]:
     return [
         "Mutants",
         "One thing is made wrong at a time, at a seeded sample of the places of every module where numbers are made, "
-        "and the tests of that module are run.",
+        "and the tests of that module are run. Tests are added until they notice: what was noticed with the tests of "
+        "an earlier commit is not tried again while the module stays as it is. Last tried: "
+        + ", ".join(f"{count} at {commit}" for commit, count in raw["commits"].items())
+        + ".",
         "",
         *table(["module", "mutants", "noticed"], [[n, f["mutants"], f["noticed"]] for n, f in raw["files"].items()]),
         *table(["mutant that lives", "why"], [[f"`{text}`", why] for text, why in known.items()]),

@@ -179,6 +179,15 @@ def test_afad_paths(path, age, gender, group, status):
     assert (row.age, row.gender, row.group, row.status) == (age, gender, group, status)
 
 
+def test_afad_says_why_a_file_is_no_face_and_which_files_are_one_face():
+    reasons = [afad.read_path(f"39/112/{name}").reason for name in ("portrait.jpg", "406208-0.gif")]
+    assert reasons == ["name without photo", "picture of a kind that is not read (gif): convert it to JPEG or PNG"]
+    paths = ("AFAD-Full/39/112/406208-0.jpg", "39/112/406208-0 (1).jpg", "39/112/portrait.jpg")
+    one, copy, other = (afad._candidate(path) for path in paths)
+    assert one.key == copy.key == ("39", "112", "406208", "0") and one.rank < copy.rank
+    assert other.key != one.key and other.row.status == "excluded"
+
+
 def test_fgnet_crops_to_the_landmarks(tmp_path):
     """A face drawn at known places comes out in the middle; 67 points set the picture aside."""
     home = tmp_path / "FGNET"
@@ -234,6 +243,23 @@ def test_adience_fold_files_are_checked():
         adience.read_fold(FOLD.replace("\tage", "").encode(), "fold_0_data.txt")
     line = adience.read_fold((FOLD + "1@N0\ta.jpg\n").encode(), "fold_0_data.txt")[0]
     assert (line["user_id"], line["age"], line["line"]) == ("1@N0", None, "2")
+
+
+@pytest.mark.parametrize(("first", "second"), [("3", "3"), ("3", "4"), ("4", "3")])
+def test_two_fold_files_of_one_number_are_copies_or_refused(first, second, tmp_path):
+    for folder, face in (("a", first), ("b", second)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "fold_0_data.txt").write_text(FOLD + f"1@N0\ta.jpg\t{face}\t(0, 2)\tf\t0\n")
+        where = tmp_path / "aligned" / "1@N0" / f"landmark_aligned_face.{face}.a.jpg"
+        where.parent.mkdir(parents=True, exist_ok=True)
+        where.write_bytes(picture(64))
+    if first != second:
+        with pytest.raises(UserError, match=r"expected one fold_0_data\.txt, found two that differ: a/fold_0.*, b/"):
+            load("adience", tmp_path)
+    else:
+        rows = load("adience", tmp_path).rows.set_index("path")
+        assert rows.loc["b/fold_0_data.txt", "reason"] == adience.COPY + "a/fold_0_data.txt"
+        assert rows.loc["aligned/1@N0/landmark_aligned_face.3.a.jpg", "status"] == "kept"
 
 
 @pytest.mark.parametrize(("side", "crop"), [(816, adience.CENTRE), (64, None)])

@@ -34,6 +34,7 @@ from gralib.errors import UserError
         ("39_1_20170116174525125.jpg.chip.jpg", (39, None, "repaired")),
         ("61_1_20170109142408075.jpg.chip.jpg", (61, None, "repaired")),
         ("61_1_20170109150557335.jpg.chip.jpg", (61, None, "repaired")),
+        ("116_0_0_20170112213500903.jpg.chip.jpg", (116, "male", "kept")),
         ("117_0_0_20170112213500903.jpg.chip.jpg", (None, None, "excluded")),
         ("20_3_0_20170112213500903.jpg.chip.jpg", (None, None, "excluded")),
         ("portrait.jpg", (None, None, "excluded")),

@@ -1,5 +1,7 @@
 """Files of one photograph: found as one by one would find them, linked, and what they say of labels."""
 
+from dataclasses import replace
+
 import imagehash
 import numpy as np
 import pandas as pd
@@ -9,6 +11,7 @@ from PIL import Image
 from gralib.data import repeats
 from gralib.data.faces import open_faces
 from gralib.data.repeats import LOOSER, RULE, Rule, hashes, numbers, pairs, under
+from gralib.data.splits import groups
 from gralib.errors import UserError
 from gralib.report import label_floor as floor
 
@@ -141,6 +144,28 @@ def test_the_label_floor_of_a_small_table():
     assert found["n"].tolist() == [4, 4, 5, 5]
     assert (found["photographs"] == 2).all()
     assert (found["low"] <= found["value"]).all() and (found["value"] <= found["high"]).all()
+
+
+def test_distances_of_like_and_of_unrelated_pairs_one_by_one(faces):
+    few = replace(faces, pixels=faces.pixels[:120], table=faces.table.iloc[:120])
+    close, unrelated = floor.distances(few)
+    pairs_of = set(zip(close["first"], close["second"], strict=True))
+    assert pairs_of == one_by_one(few.pixels, Rule(LOOSER.bits, 256.0))
+    codes, number = hashes(few.pixels), groups(few.table)
+    drawn = np.random.default_rng(0).integers(0, 120, (2, floor.DRAWS)).T
+    apart = [(a, b) for a, b in drawn if number[a] != number[b]]
+    assert 0.5 * floor.DRAWS < len(unrelated) == len(apart) < floor.DRAWS
+    for (a, b), row in list(zip(apart, unrelated.itertuples(), strict=True))[::500]:
+        assert row.bits == (int(codes[a]) ^ int(codes[b])).bit_count()
+        assert row.difference == pytest.approx(np.abs(few.pixels[a].astype(int) - few.pixels[b]).mean(), abs=1e-4)
+
+
+def test_the_label_floor_is_written_with_its_figure(faces, tmp_path):
+    table, figure = floor.write(replace(faces, synthetic=False), tmp_path)
+    assert (table, figure) == (tmp_path / floor.TABLE, tmp_path / floor.FIGURE)
+    expected = floor.label_floor(faces.table)
+    pd.testing.assert_frame_equal(pd.read_csv(table), expected.assign(data="utkface"), check_dtype=False, rtol=1e-4)
+    assert len(expected) == 4 and figure.read_text().rstrip().endswith("</svg>")
 
 
 def test_the_label_floor_is_not_made_from_drawn_faces(faces, tmp_path):

@@ -210,6 +210,19 @@ def test_an_age_of_both_networks_of_category_alone_and_of_regression_alone():
         assert row["unit"] == "years"
 
 
+def test_an_expected_age_against_the_likeliest_categorys():
+    contrast = next(c for c in PROTOCOL.rules["C9"].parts if "likeliest" in c.what)
+    outputs = np.zeros((200, 12))
+    outputs[:, [2, 4]] = 0.6, 0.4
+    runs = []
+    for seed in range(5):
+        category, inside = PROTOCOL.runs_of(contrast, contrast.pairs[0][0], seed, "tuned")
+        faces = hand.people(np.full(200, 24.0))
+        runs += [hand.run(category, faces, outputs), hand.run(inside, faces, np.full((200, 12), 0.5))]
+    row = contrasts.evaluate(PROTOCOL, contrast, claims.known_runs(runs), "tuned", range(5), (1.0,))
+    assert row["value"] == pytest.approx(abs(25 - 24) - abs(0.6 * 25 + 0.4 * 45 - 24)), "the likeliest is 25"
+
+
 def test_adults_against_children_has_the_sign_of_the_claim():
     ages = np.repeat([0, 5, 9, 10, 19, 20, 40, 59, 60, 80], 30)
     faces, adult, child = hand.people(ages), (ages >= 20) & (ages <= 59), ages <= 9
@@ -245,10 +258,35 @@ def test_a_random_split_that_looks_better_flatters():
         assert (row["value"], row["verdict"]) == (pytest.approx(value), verdict)
 
 
-def test_shares_of_wrong_labels_at_which_nobody_beats_the_constant_are_left_out():
+def test_the_noise_of_faces_by_hand():
+    """Of groups (3, 1, 1) around their mean; where two runs tested other faces their variances add up."""
+    groups = pd.Series(["a", "a", "a", "b", "c"])
+    values = np.array([1.0, 1, 0, 0, 1])
+    sums = np.array([2 - 3 * 0.6, -0.6, 0.4])
+    assert contrasts.clustered(values, groups) == pytest.approx((sums**2).sum() * 3 / 2 / 25)
+    assert np.isnan(contrasts.clustered(values, pd.Series(["a"] * 5)))
+    one, other = np.arange(200) < 120, np.arange(200) < 40
+    for rename, expected in (
+        (False, np.var(one.astype(int) - other, ddof=1)),
+        (True, one.var(ddof=1) + other.var(ddof=1)),
+    ):
+        faces = hand.people(np.full(200, 25.0))
+        others = faces.assign(path="other-" + faces["path"], group="other-" + faces["group"]) if rename else faces
+        runs = []
+        for condition, wrong, where in (({}, one, faces), ({"protocol": "random"}, other, others)):
+            for seed in range(5):
+                (config,) = PROTOCOL.runs_of(PROTOCOL.rules["C14"].primary, Condition(**condition), seed, "tuned")
+                runs.append(hand.run(config, where, hand.certain(np.where(wrong, 3, 2), 12)))
+        row = rows_of("C14", runs).iloc[0]
+        # 10 years off or none; five folds of 200 faces
+        assert row["faces_se"] == pytest.approx(10 * np.sqrt(expected / 200 / 5), rel=1e-3)
+        assert (row["faces"], row["groups"]) == ((2000, 2000) if rename else (1000, 1000))
+
+
+def noise_runs(right):
+    """Return C6's runs: by share of wrong labels, how many faces we and the others are right about."""
     contrast = PROTOCOL.rules["C6"].primary
     faces, runs = hand.people(np.repeat([25.0, 35.0], [160, 140])), []
-    right = {0.3: (240, 200), 0.5: (220, 200), 0.7: (150, 100)}  # the constant is right about 160
     for share, (ours, theirs) in right.items():
         for condition, count in (({}, ours), ({"gate": 1.0}, theirs), ({"network": "residual"}, theirs)):
             for seed in range(5):
@@ -257,17 +295,29 @@ def test_shares_of_wrong_labels_at_which_nobody_beats_the_constant_are_left_out(
                 answer = np.where(np.arange(300) < count + seed, truth, 9)
                 constants = {"age": 25.0, "category": 2, "remainder": 0.5}
                 runs.append(hand.run(config, faces, hand.certain(answer, 12), constants))
+    return runs
+
+
+def test_shares_of_wrong_labels_at_which_nobody_beats_the_constant_are_left_out():
+    runs = noise_runs({0.3: (240, 200), 0.5: (220, 200), 0.7: (150, 100)})  # the constant is right about 160
     row = rows_of("C6", runs).iloc[0]
     assert row["pairs_left_out"] == 2
     assert row["value"] == pytest.approx((40 + 20) / 2 / 300)
     assert row["room"] == pytest.approx((200 + 2 - 160) / 300)
 
 
+def test_where_nobody_beats_the_constant_at_any_share_nothing_can_be_said():
+    row = rows_of("C6", noise_runs({0.3: (150, 100), 0.5: (240, 100), 0.7: (100, 240)})).iloc[0]
+    assert (row["verdict"], row["finding"]) == ("not testable", "no pair above the constant predictor")
+    assert (row["pairs_left_out"], row["seeds"], row["seeds_run"]) == (6, 0, 5)
+    assert np.isnan(row["value"])
+
+
 def changed(lost_by_turn, lost_by_move):
-    """Return a probe's table: all right as they are, some faces lost by every turn or move to the left alone."""
+    """Return a probe's table: all right but some faces, lost by 15 degrees or 3 pixels to the left."""
     table = FACES[["path", "group"]].copy()
-    for name, (kind, step) in probed.changes().items():
-        lost = (lost_by_turn if kind == "turn" else lost_by_move) if step < 0 else 0
+    for name, (kind, step) in orientation.columns().items():
+        lost = {("turn", -15): lost_by_turn, ("move", -3): lost_by_move}.get((kind, step), 0)
         table[name] = (np.arange(300) >= lost).astype(int)
     return table
 
@@ -278,6 +328,7 @@ def test_what_masks_save_is_the_trunks_loss_minus_ours(monkeypatch):
     monkeypatch.setattr(probed, "orientation", lambda run: tables.get(run.record.run_id))
     table = rows_of("C8", [*ours, *trunk])
     assert table["value"].tolist() == pytest.approx([0, 0.1, -0.1]), "of both, of turns, of shifts"
+    assert table["faces"].tolist() == [5 * 300] * 3, "face by face"
     assert table["verdict"].tolist() == ["contradicted", "supported", "contradicted"]
     saved = orientation.saved([changed(30, 90)], [changed(90, 30)]).set_index(["kind", "step"])["saved"]
     assert (saved["turn", 15], saved["move", 3]) == (pytest.approx(0.1), pytest.approx(-0.1))
@@ -321,3 +372,45 @@ def test_exact_checks_are_read_from_their_file(tmp_path, monkeypatch):
     assert set(one["verdict"]) == {"contradicted"}, "one check that fails is enough"
     assert table.loc[table["id"] == "C2", "verdict"].tolist() == ["supported"]
     assert table.loc[table["id"] == "C3", "verdict"].tolist() == ["not run"]
+
+
+def test_parts_that_do_not_stand_holms_correction_are_inconclusive(monkeypatch):
+    """Of p = 0.01, 0.04, 0.03 and 0.9 Holm makes 0.04, 0.09, 0.09 and 0.9."""
+    rule = PROTOCOL.rules["C4"]
+    rule = rule.model_copy(update={"parts": rule.parts[:1] * 4, "keras_seeds": ()})
+    said = [("supported", "better", 1.0), ("supported", "better", 0.01), ("contradicted", "worse", 0.04),
+            ("supported", "better", 0.03), ("contradicted", "no difference that matters", 0.9)]  # fmt: skip
+    rows = iter(dict(zip(("verdict", "finding", "p"), row, strict=True)) for row in said)
+    monkeypatch.setattr(claims, "evaluate", lambda *_: next(rows))
+    primary, *parts = claims.judge_claim(PROTOCOL, rule, {})
+    assert (primary["verdict"], primary["role"]) == ("supported", "primary"), "the primary stands alone"
+    assert [part["p_holm"] for part in parts] == pytest.approx([0.04, 0.09, 0.09, 0.9])
+    assert [part["verdict"] for part in parts] == ["supported", "inconclusive", "inconclusive", "contradicted"]
+    assert [part["finding"] for part in parts] == [
+        "better", "not after Holm's correction", "not after Holm's correction", "no difference that matters",
+    ]  # fmt: skip
+
+
+def test_parts_are_judged_at_the_look_of_the_primary_and_the_other_recipe_on_its_own_seeds(monkeypatch):
+    asked = []
+
+    def evaluate(protocol, contrast, known, recipe, seeds, shares):
+        asked.append((contrast.what, recipe, tuple(seeds), shares))
+        return {"verdict": "inconclusive" if len(asked) == 1 else "supported", "finding": "", "p": 0.001}
+
+    monkeypatch.setattr(claims, "evaluate", evaluate)
+    rule = PROTOCOL.rules["C15"].model_copy(update={"parts": PROTOCOL.rules["C15"].parts[:1]})
+    claims.judge_claim(PROTOCOL, rule, {})
+    what, part = rule.primary.what, rule.parts[0].what
+    assert asked == [
+        (what, "tuned", (0, 1, 2, 3, 4), (0.5,)),
+        (what, "tuned", tuple(range(10)), (0.5, 1.0)),
+        (part, "tuned", tuple(range(10)), (0.5, 1.0)),
+        (what, "keras", (0, 1, 2, 3, 4), (1.0,)),
+    ]
+
+
+def test_settings_in_words():
+    words = [compare.describe({"gate": gate, "modules": (n,) * 3}) for gate, n in ((0.75, 1), ("trainable", 2))]
+    assert words == ["1 module a stage, gate 3/4", "2 modules a stage, trainable gate"]
+    assert compare.describe({"label_noise": 0.3, "network": "residual"}) == "30 % wrong labels, residual net"

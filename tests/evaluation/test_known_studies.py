@@ -139,3 +139,22 @@ def test_a_split_effect_is_random_minus_honest_paired_by_face():
     assert 0 < row["low"] < row["difference"] < row["high"]
     assert row["honest"]["value"] == pytest.approx(RIGHT.mean())
     assert row["faces"] == 120
+
+
+def test_a_study_says_data_preset_seed_split_ages_and_folds():
+    fields = {"dataset": "fgnet", "protocol": "leave_one_out", "age_range": (18, 69), "seed": 2}
+    runs = [hand.run(configured("age_category", fold=fold, **fields), FACES, hand.certain(CATEGORY, 12))
+            for fold in (0, 1)]  # fmt: skip
+    (one,) = studies(runs)
+    assert one.label == "FG-NET, real faces, laptop preset, seed 2, leave one out split, ages 18-69, 2 folds"
+    assert study().label == "UTKFace, real faces, laptop preset, seed 0"
+
+
+def test_ages_of_folds_are_one_table():
+    outputs, runs = np.repeat(INSIDE[:, None], 12, axis=1), []
+    for fold, part in enumerate((slice(0, 30), slice(30, 120))):
+        runs += [hand.run(configured("age_category", fold=fold), FACES.iloc[part], hand.certain(CATEGORY[part], 12)),
+                 hand.run(configured("age_regression", fold=fold), FACES.iloc[part], outputs[part])]  # fmt: skip
+    (one,) = studies(runs)
+    assert one.ages.index.tolist() == list(range(120))
+    np.testing.assert_allclose(one.ages["predicted"], 10 * (CATEGORY + INSIDE))

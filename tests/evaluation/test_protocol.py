@@ -72,6 +72,18 @@ def test_the_pilot_shares_no_run_with_a_claim(protocol):
     assert len({run.fold for run in protocol.pilot_configs()}) == 5
 
 
+def test_a_claim_that_was_decided_gets_no_more_seeds(protocol):
+    gone = set(protocol.stage(1)) - set(protocol.stage(1, {"C4": 5}))
+    assert gone and gone <= set(protocol.wave("C4", 1))
+    assert protocol.stage(0, {"C4": 5}) == protocol.stage(0)
+    assert protocol.stage(1, {"C4": 10}) == protocol.stage(1)
+
+
+def test_a_claim_is_exploratory_where_the_file_says_so(protocol):
+    marked = {claim["id"] for claim in parse(TEXT)["claims"] if claim.get("exploratory")}
+    assert {rule.id for rule in protocol.claims if rule.exploratory} == marked
+
+
 def change(path, value):
     """Return the protocol with one thing changed, `path` such as 'claims.3.primary.margin'."""
     content = parse(TEXT)
@@ -87,6 +99,7 @@ def change(path, value):
     ("path", "value", "message"),
     [
         ("claims.3.primary.margin", 0, "margin: expected one above 0"),
+        ("claims.6.primary.margin", -0.1, "claims.6.primary.margin: Input should be greater than or equal to 0"),
         ("claims.3.primary.rule", "guess", "claims.3.primary.rule: Input should be 'superiority'"),
         ("claims.3.looks", [5], "C4: looks: expected to rise to 10, the seeds, got"),
         ("claims.3.seeds", [0, 0, 1, 2, 3, 4, 5, 6, 7, 8], "C4: seeds: expected each once"),

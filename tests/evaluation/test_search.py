@@ -1,5 +1,8 @@
 """The search for a recipe: drawn evenly, judged by validation faces, and what a part is worth by a known answer."""
 
+from types import SimpleNamespace
+
+import hand
 import numpy as np
 import pandas as pd
 import pytest
@@ -33,6 +36,57 @@ def test_a_knock_out_takes_back_one_part():
     for part, config in search.knock_outs("gender").items():
         assert config == chosen.model_copy(update={part: getattr(plain, part)}) != chosen
     assert set(search.knock_outs("gender")) <= set(RECIPES["tuned"])
+
+
+def test_a_part_is_taken_back_to_keras_default_and_held_out_faces_are_no_part(monkeypatch):
+    monkeypatch.setitem(RECIPES, "tuned", {"epochs": 18, "cutout": 8, "held_out": 0.0, "zoom": 0.15, "gate_rate": 1.0})
+    found = search.knock_outs("gender", epochs=5)
+    assert [(name, config.cutout, config.zoom) for name, config in found.items()] == [
+        ("cutout", 0, 0.15), ("zoom", 8, 0.0),
+    ]  # fmt: skip
+    assert {config.epochs for config in found.values()} == {5} and all(config.tuning for config in found.values())
+
+
+def test_what_a_part_is_worth_in_the_recipe_by_hand():
+    faces = hand.people(np.full(100, 25.0))
+    config = configure("laptop", task="gender")
+    chosen, plain = (hand.gender_run(config, faces, np.arange(100) < n, seconds=s) for n, s in ((80, 60.0), (70, 45.0)))
+    (row,) = search.knocked_out(chosen, {"mixup": plain}).to_dict(orient="records")
+    assert (row["part"], row["seconds"]) == ("mixup", 15)
+    assert row["worth"] == pytest.approx(10) and 0 < row["low"] < 10 < row["high"] < 20
+
+
+def test_gates_beside_what_they_could_have_reached():
+    ends = ((0, 2.0, {"a": 0.4, "b": 0.6}), (1, 0.0, {"a": 0.5}))
+    records = (SimpleNamespace(config=configure("laptop", seed=seed), gate_reach=reach, gates=gates)
+               for seed, reach, gates in ends)  # fmt: skip
+    found = search.gates_of(SimpleNamespace(record=record) for record in records)
+    assert found[["seed", "gate", "gamma"]].to_numpy().tolist() == [[0, "a", 0.4], [0, "b", 0.6], [1, "a", 0.5]]
+    assert found["least"].tolist() == pytest.approx([1 / (1 + np.exp(2))] * 2 + [0.5])
+    assert found["greatest"].tolist() == pytest.approx([1 / (1 + np.exp(-2))] * 2 + [0.5])
+
+
+def test_scores_of_seeds_in_the_order_asked_for():
+    faces, runs = hand.people(np.full(100, 25.0)), []
+    for task, right in (("gender", (80, 60)), ("age_category", (100, 50))):
+        for seed, n in enumerate(right):
+            config, known = configure("laptop", task=task, seed=seed), np.arange(100) < n
+            made = hand.gender_run if task == "gender" else hand.run
+            runs.append(made(config, faces, known if task == "gender" else hand.certain(np.where(known, 2, 3), 12)))
+    found = search.scores_of(runs)
+    assert found["task"].drop_duplicates().tolist() == ["gender", "age_category"]
+    row = found.set_index("measure").loc["accuracy"]
+    assert (row["mean"], row["seeds"]) == (pytest.approx(0.7), 2)
+    assert row["sd"] == pytest.approx(np.std([0.8, 0.6], ddof=1))
+    assert found.set_index("measure").loc["category_accuracy", "mean"] == pytest.approx(0.75)
+
+
+def test_who_trains_who_judges_and_who_sits_out(faces):
+    config = search.final("gender")
+    parts = search.split(config, faces.table)
+    found = search.judged_by(config, faces).set_index("faces")["count"]
+    assert found[["train", "judge recipes"]].tolist() == [len(parts.train), len(parts.test)]
+    assert found.sum() == len(faces) and found["sit out"] > len(faces) / 10
 
 
 def test_the_worth_of_a_part_by_hand():

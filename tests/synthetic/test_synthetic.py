@@ -67,7 +67,8 @@ def test_every_age_of_a_subject_looks_different():
 @pytest.mark.parametrize("age", [0, 1.5, MAX_AGE])
 def test_the_ends_of_the_age_range_are_drawn(age):
     for seed in range(8):
-        draw_face(person(seed), age, np.random.default_rng(0), 16)
+        face = np.asarray(draw_face(person(seed), age, np.random.default_rng(0), 16))
+        assert face.shape == (16, 16, 3) and face.std() > 5
 
 
 @pytest.mark.parametrize(("age", "size", "parameter"), [(-1, 64, "age"), (117, 64, "age"), (30, 15, "size")])

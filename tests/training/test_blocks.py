@@ -1,5 +1,8 @@
 """Size of features and variance of masks, block by block: on made-up arrays, and on one small trained network."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +10,7 @@ import pytest
 from gralib.errors import UserError
 from gralib.evaluation import blocks
 from gralib.training import inspection, probed, records
+from gralib.training.packed import pack
 
 
 def test_shares_of_a_masks_variance():
@@ -54,6 +58,37 @@ def test_a_trained_network_is_looked_into_once(tiny_run, faces):
     records.add(run.folder, records.BLOCKS, first)
 
 
-def test_what_cannot_be_looked_into_is_refused(tiny_run, faces, made_up, tmp_path):
-    with pytest.raises(UserError, match="expected a run of GRA_Net on these faces"):
-        inspection.probe(made_up(tmp_path, "gender", network="residual"), faces)
+def test_what_cannot_be_looked_into_is_refused(faces, made_up, tmp_path):
+    ours = made_up(tmp_path, "gender")
+    for run, data in ((made_up(tmp_path, "gender", network="residual"), faces),
+                      (ours, replace(faces, fingerprint="0" * 16))):  # fmt: skip
+        with pytest.raises(UserError, match="expected a run of GRA_Net on these faces"):
+            blocks.probe(run, data)
+    records.add(ours.folder, records.BLOCKS, b"looked into before")
+    assert blocks.probe(records.Run(ours.folder), faces).read_bytes() == b"looked into before"
+
+
+def test_a_table_of_blocks_is_read_back_and_another_refused(tmp_path):
+    run = SimpleNamespace(folder=tmp_path)
+    assert blocks.read(run) is None
+    table = pd.DataFrame([["stage1_module1", 1.5, 2.25, 0.5, 0.25]], columns=blocks.COLUMNS)
+    (tmp_path / records.BLOCKS).write_bytes(pack(table))
+    pd.testing.assert_frame_equal(blocks.read(run), table)
+    (tmp_path / records.BLOCKS).write_bytes(pack(table.drop(columns="size_after")))
+    with pytest.raises(UserError, match="expected columns block, size_before, size_after"):
+        blocks.read(run)
+
+
+def test_features_and_mask_of_each_block_by_name():
+    import keras
+
+    x = inputs = keras.Input((2, 2, 1))
+    for number in (1, 2, 3):
+        mask = keras.layers.Rescaling(0, offset=number / 10, name=f"stage1_module{number}_mask_activation")(x)
+        x = keras.layers.Rescaling(10, name=f"stage1_module{number}_double")(x)
+        x = keras.layers.Add(name=f"stage1_module{number}_after_add")([x, mask])
+    found = blocks._outputs(keras.Model(inputs, x), np.ones((3, 2, 2, 1), "float32"), training=False)
+    assert list(found) == ["stage1_module1", "stage1_module2", "stage1_module3"]
+    for (features, mask), size, offset in zip(found.values(), (10.1, 101.2, 1012.3), (0.1, 0.2, 0.3), strict=True):
+        np.testing.assert_allclose(features, np.full((3, 2, 2, 1), size), rtol=1e-5)
+        np.testing.assert_allclose(mask, np.full((3, 2, 2, 1), offset), rtol=1e-5)

@@ -13,7 +13,7 @@ from gralib import backend
 from gralib.config import configure
 from gralib.errors import UserError
 from gralib.evaluation.measures import outputs_of
-from gralib.training import batch, fit, grids, records
+from gralib.training import fit, grids, records
 from gralib.training.experiment import run
 
 PROGRAM = """
@@ -26,10 +26,18 @@ sys.meta_path.insert(0, Absent())
 from gralib.training import grids
 from gralib.training.experiment import run
 from gralib.data.faces import open_faces
+from gralib.training import grids
+from gralib.config import configure
+from gralib.training.experiment import run
+from gralib.data.faces import open_faces
 drawn, store, tiny = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
 faces = open_faces("utkface", drawn, progress=False)
 for config in grids.configs_of("gate_ablation", 1, preset="smoke", **tiny)[:2]:
     print(run(config, faces, store, progress="none").record.run_id)
+alone = run(configure("smoke", **{**tiny, "task": "gender", "epochs": 3}), faces, store, progress="none")
+import keras
+assert keras.distribution.distribution() is None
+print(alone.record.run_id, alone.record.environment["devices"])
 """
 SHARED = """
 import json, sys
@@ -70,16 +78,23 @@ def on_jax(program, drawn, store, settings, **env):
     return done.stdout.split()
 
 
+@pytest.fixture(scope="module")
+def on_one_device(drawn, tmp_path_factory):
+    """A store of runs made by JAX, and what the program printed: a grid's two runs, a longer one, devices."""
+    store = tmp_path_factory.mktemp("jax") / "runs"
+    return store, on_jax(PROGRAM, drawn, store, TINY)
+
+
 @pytest.mark.xdist_group("grid")
-def test_jax_runs_the_same_grid_without_tensorflow(drawn, faces, tmp_path):
-    names = on_jax(PROGRAM, drawn, tmp_path / "jax", TINY)
-    ours, problems = batch.run_grid(
+def test_jax_runs_the_same_grid_without_tensorflow(drawn, faces, tmp_path, on_one_device):
+    store, (*names, _, _) = on_one_device
+    ours, problems = grids.run_grid(
         grids.configs_of("gate_ablation", 1, preset="smoke", **TINY)[:2], drawn, faces, 1, tmp_path / "tf"
     )
     assert not problems
     for mine, name in zip(ours, names, strict=True):
         assert mine.record.run_id == name, "a run has the same name on every engine"
-        other = records.Run(tmp_path / "jax" / name)
+        other = records.Run(store / name)
         assert other.record.environment["backend"] == "jax"
         assert "tensorflow" not in other.record.environment["packages"]
         first, second = (outputs_of(r.record.config, r.predictions) for r in (mine, other))
@@ -87,14 +102,14 @@ def test_jax_runs_the_same_grid_without_tensorflow(drawn, faces, tmp_path):
 
 
 @pytest.mark.xdist_group("grid")
-def test_two_devices_learn_what_one_does(drawn, tmp_path):
+def test_two_devices_learn_what_one_does(drawn, tmp_path, on_one_device):
     settings = {**TINY, "task": "gender", "epochs": 3}
     two = {"GRA_DEVICES": "2", "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
     name, devices = on_jax(SHARED, drawn, tmp_path / "two", settings, **two)
     assert devices == "2"
-    alone = SHARED.replace(" is not None", " is None")
-    assert on_jax(alone, drawn, tmp_path / "one", settings) == [name, "1"], "the same run, however it is computed"
-    one, other = (records.Run(tmp_path / store / name) for store in ("one", "two"))
+    store, (*_, alone, devices) = on_one_device
+    assert (alone, devices) == (name, "1"), "the same run, however it is computed"
+    one, other = records.Run(store / name), records.Run(tmp_path / "two" / name)
     first, last = one.history.iloc[0], one.history.iloc[-1]
     np.testing.assert_allclose(first["train_loss"], other.history["train_loss"].iloc[0], rtol=1e-4)
     # The network enlarges rounding, so another order of summation is seen after some steps: reports/scaling.md.

@@ -6,7 +6,8 @@ import pytest
 
 from gralib.errors import UserError
 from gralib.evaluation import orientation
-from gralib.training import perturb, probed
+from gralib.training import perturb, probed, records
+from gralib.training.packed import pack_rows
 
 PIXELS = np.zeros((2, 32, 32, 3), np.uint8)
 PIXELS[:, 10:12, 20:24] = 255
@@ -49,3 +50,18 @@ def test_only_gender_runs_on_the_same_faces_are_read(made_up, faces, tmp_path):
     run = made_up(tmp_path, "age_category")
     with pytest.raises(UserError, match="expected a gender run on these faces"):
         perturb.probe(run, faces)
+
+
+def test_what_was_made_of_changed_faces_is_read_beside_the_faces(made_up, tmp_path):
+    run = made_up(tmp_path, "gender")
+    assert probed.orientation(run) is None
+    rng = np.random.default_rng(0)
+    hits = pd.DataFrame({name: rng.integers(0, 2, len(run.rows)) for name in probed.changes()})
+    records.add(run.folder, records.ORIENTATION, pack_rows(run.rows, hits))
+    found = probed.orientation(run)
+    assert list(found) == ["path", "group", *hits]
+    assert found["path"].equals(run.tested["path"]) and found[list(hits)].equals(hits)
+    for wrong in (hits.drop(columns="turn +15"), hits.assign(**{"turn +15": 2})):
+        records.add(run.folder, records.ORIENTATION, pack_rows(run.rows, wrong))
+        with pytest.raises(UserError, match="expected 0 or 1 for each change and test face"):
+            probed.orientation(run)

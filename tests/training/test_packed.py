@@ -27,6 +27,20 @@ def test_by_hand():
     assert packed.round_classes(np.array([[0.004, 0.004, 0.004, 0.988]]), 2).tolist() == [[0, 0.01, 0, 0.99]]
 
 
+def test_rows_that_nearly_add_up_are_made_to_and_nine_digits_are_the_finest():
+    half = packed.round_classes(np.array([[0.75 * 1.01, 0.25 * 1.01]]), 2)  # as bfloat16 adds up
+    assert half.tolist() == [[0.75, 0.25]]
+    fine = packed.round_classes(np.array([[0.5 + 2e-9, 0.5 - 2e-9], [0.5 - 2e-9, 0.5 + 2e-9]]), 2)
+    assert fine.tolist() == [[0.500000002, 0.499999998], [0.499999998, 0.500000002]]
+
+
+def test_a_table_of_faces_has_its_columns_and_no_others():
+    table = pd.DataFrame([["a.jpg", 20.5, "25-32", "male", 3, "White"]], columns=packed.FACES)
+    pd.testing.assert_frame_equal(packed.unpack_faces(packed.pack(table)), table, check_dtype=False)
+    with pytest.raises(ValueError, match="expected columns"):
+        packed.unpack_faces(packed.pack(table.drop(columns="race")))
+
+
 @pytest.mark.parametrize("decimals", [1, 2, 4])
 def test_rounding_changes_no_answer_and_makes_no_tie(decimals):
     outputs = like_a_network(5000)
@@ -142,6 +156,14 @@ def test_runs_on_other_data_are_never_compared_though_paths_agree(made_up, tmp_p
     ours, theirs = (compare.side([[run]], "remainder_error_years") for run in (regression, other))
     with pytest.raises(UserError, match="expected the faces and a seed of"):
         compare.gain(ours, theirs, "remainder_error_years")
+
+
+def test_runs_of_two_folds_are_tested_on_other_faces_of_the_same_data(made_up, tmp_path):
+    one, same, other = (
+        made_up(tmp_path, task, fold=fold) for task, fold in (("gender", 0), ("age_category", 0), ("gender", 1))
+    )
+    assert one.record.fingerprint == other.record.fingerprint
+    assert one.same_faces(same) and not one.same_faces(other)
 
 
 def faces_of(store):

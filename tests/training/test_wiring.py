@@ -11,6 +11,7 @@ from gralib import labels
 from gralib.config import configure
 from gralib.data.splits import split
 from gralib.evaluation import measures
+from gralib.model.optimizer import FlatNadam
 from gralib.training import experiment, fit, hog
 from gralib.training.augmentation import Batches
 
@@ -259,6 +260,27 @@ def test_the_epoch_of_the_lowest_loss_is_kept_and_what_trains_is_the_training_si
     for _, rows, truth in script.epochs:
         assert rows.tolist() == train.tolist()
         assert np.array_equal(truth, labels.targets(config, faces.table.iloc[train]))
+
+
+@pytest.mark.parametrize("mirrored", [True, False])
+def test_faces_are_answered_with_their_mirror_images_where_that_is_asked(mirrored, faces, monkeypatch, tmp_path):
+    Script(monkeypatch, [1.0])
+    asked, predict = [], fit.predict
+    monkeypatch.setattr(fit, "predict", lambda *words: asked.append(words[3]) or predict(*words))
+    experiment.run(separable(batch_size=32, epochs=1, mirrored_prediction=mirrored), faces, tmp_path, progress="none")
+    assert asked == [mirrored, mirrored], "validation faces, then test faces"
+
+
+def test_inside_answering_the_weights_are_their_running_mean():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3), keras.layers.Dense(1)])
+    model.compile(FlatNadam(averaging=0.9), "mse")
+    model.optimizer.build(model.trainable_variables)
+    mean = np.arange(13, dtype="float32")
+    model.optimizer.average.assign(mean)
+    before = [np.array(w) for w in model.weights]
+    with fit.answering(model):
+        assert np.concatenate([np.array(w).ravel() for w in model.weights]).tolist() == mean.tolist()
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.weights, strict=True))
 
 
 def test_of_two_equal_losses_the_first_is_kept(faces, monkeypatch, tmp_path):
