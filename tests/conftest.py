@@ -70,8 +70,8 @@ def shared():
 def made_up(faces):
     """A function that writes a finished run with made-up outputs to a store: for what reads records."""
     from gralib import labels
-    from gralib.data import splits
     from gralib.config import RunConfig, configure
+    from gralib.data import splits
     from gralib.training import experiment, records
 
     def ideal(config, table):
