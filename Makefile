@@ -67,7 +67,7 @@ lab: $(ENV)  ## open JupyterLab on the notebooks
 	jupyter lab --notebook-dir notebooks
 
 lock:  ## write requirements.lock anew from pyproject.toml (needs uv)
-	uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra export --generate-hashes \
+	uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra export --extra book --generate-hashes \
 		--no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements.lock pyproject.toml
 
 clean:  ## remove what the study made here, trained weights included (reports/ stays)

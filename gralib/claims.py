@@ -43,6 +43,8 @@ class Claim(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: str
+    short: str
+    """Two or three words, for lists and figures."""
     claim: str
     where: str
     words: str

@@ -281,15 +281,17 @@ def notebook_command(
         list[str] | None, typer.Option("-p", help="Set a parameter, as in -p seed=1.", metavar="NAME=VALUE")
     ] = None,
     out: Annotated[str, typer.Option(help="Where to write it, without ending.")] = "",
-    publish: Annotated[bool, typer.Option(help="Write reports/executed/NAME.html too, faces left out.")] = False,
+    publish: Annotated[bool, typer.Option("--publish", help="Write reports/notebooks too, faces left out.")] = False,
 ) -> None:
     """Run a notebook from top to bottom and write it with its outputs, as .ipynb and .html."""
     from gralib import notebooks
 
-    html = notebooks.execute(f"notebooks/{name}.ipynb", words.read(parameter), out or f"reports/notebooks/{name}")
+    html = notebooks.execute(f"notebooks/{name}.ipynb", words.read(parameter), out or f"build/notebooks/{name}")
     print(html)
     if publish:
-        print(notebooks.publish(html.with_suffix(".ipynb"), f"reports/executed/{name}.html"))
+        from gralib.book.notebooks import publish as published
+
+        print(published(html.with_suffix(".ipynb"), f"reports/notebooks/{name}.ipynb"))
 
 
 @app.command("equations")
@@ -302,12 +304,35 @@ def equations_command() -> None:
 
 @app.command("report")
 def report_command(
-    out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("reports"),
+    publish: Annotated[bool, typer.Option("--publish", help="Write reports/, from committed records alone.")] = False,
 ) -> None:
-    """Write the report from all records: index.html, README.md, tables and figures."""
-    from gralib.report import build
+    """Write the report from all records as Markdown: build/report, or what is committed with --publish."""
+    from gralib.book.pages import build
 
-    print(build(out))
+    print(build(publish))
+
+
+@app.command("reproduce")
+def reproduce_command(
+    name: Annotated[str, typer.Argument(help="A claim, such as C4, or the name of a run.", metavar="NAME")],
+    root: Root = "",
+    dry_run: Annotated[bool, typer.Option(help="Only say which runs it takes.")] = False,
+) -> None:
+    """Train the runs behind a claim's number again, seeds included, and say whether they come out the same."""
+    from gralib.book import reproduce
+    from gralib.datasets import find_root
+    from gralib.faces import open_faces
+
+    wanted = reproduce.asked(name)
+    print(*reproduce.commands(wanted), sep="\n", file=sys.stdout if dry_run else sys.stderr)
+    if dry_run:
+        return
+    from gralib.experiment import run
+
+    for dataset in dict.fromkeys(one.config.dataset for one in wanted):
+        faces = open_faces(dataset, find_root(dataset, root))
+        for one in (one for one in wanted if one.config.dataset == dataset):
+            print(reproduce.compared(one.before, run(one.config, faces, reproduce.STORE, again=True, threads=1)))
 
 
 def main() -> None:

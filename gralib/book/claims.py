@@ -1,0 +1,243 @@
+"""A page a claim: the paper's words, the rule with its dates, the difference, its parts, where it flips, its runs."""
+
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from typing import Any
+
+from gralib import figures
+from gralib.book import flips, plots, words
+from gralib.book.evidence import Book, run_ids, to
+from gralib.book.text import (
+    SHORT,
+    SURE,
+    code,
+    difference,
+    estimate,
+    figure,
+    fold,
+    level,
+    link,
+    page,
+    plain,
+    plural,
+    size,
+    spread,
+    table,
+)
+from gralib.claims import Claim
+from gralib.outcomes import SCORES
+from gralib.ruledates import check
+from gralib.rules import Rule
+from gralib.verdicts import LEVEL
+
+NOTEBOOK_OF_EXACT = "model_tour"
+
+
+def write(book: Book) -> None:
+    """Write the page of every claim, its figure, and their index."""
+    order = {line.claim: line.line for line in check(book.protocol, book.runs)}
+    for claim in book.ordered:
+        book.pages[_place(claim.id)] = _page(book, claim, order[claim.id])
+    rows = [
+        (link(claim.id, f"{claim.id}.md"), claim.claim, claim.where, f"**{book.first(claim.id)['verdict']}**",
+         words.finding(book.first(claim.id)))
+        for claim in book.ordered
+    ]  # fmt: skip
+    intro = "Those that decide most come first, calculations last. Each page has the rule with its date, and the runs."
+    book.pages["claims/README.md"] = page(
+        "Claims", intro, table(("claim", "the paper says", "where", "verdict", "because"), rows)
+    )
+
+
+def _place(claim: str) -> str:
+    return f"claims/{claim}.md"
+
+
+def _page(book: Book, claim: Claim, order: str) -> str:
+    rule, rows = book.rule(claim.id), book.rows(claim.id)
+    said = f"> “{claim.words}” — the paper, section {claim.where}" if claim.words else ""
+    parts = [f"**Claim.** {claim.claim}", said, _verdict(claim, rule, rows[0])]
+    if rule.rule == "exact":
+        parts += [_exact_figure(book, claim), _checks(claim, rows), _dates(book, claim, rule, order)]
+        parts += ["## Make it again", code("gra equations"), _notebook(book, claim)]
+    else:
+        parts += [_dates(book, claim, rule, order), _difference(book, claim, rows), _parts(rows), _other(rows)]
+        parts += [flips.section(book, claim.id), _again(book, claim, rule, rows), _notebook(book, claim)]
+    return page(f"{claim.id}: {claim.short}", *parts)
+
+
+def _verdict(claim: Claim, rule: Rule, row: Mapping[Any, Any]) -> str:
+    """Return the verdict in one line, with number, interval, seeds and faces."""
+    unit = row["unit"] if isinstance(row["unit"], str) else ""
+    because = words.finding(row)
+    line = f"**Verdict.** **{row['verdict']}**" + (" *exploratory*" if row["exploratory"] else "")
+    if isfinite(row["value"]) and unit:
+        counts = [plural(int(row["seeds"]), "seed")]
+        if row["faces"] == row["faces"] and row["faces"]:
+            counts.append(f"{row['faces']:,.0f} test faces in {row['groups']:,.0f} groups")
+        line += f": {estimate(row['value'], row['low'], row['high'], unit)}, {', '.join(counts)}"
+    elif isfinite(row["value"]):
+        line += f": {plain(row['value'])}"
+        if claim.stated is not None:
+            line += f" where the paper has {claim.paper} (difference {plain(row['value'] - claim.stated)})"
+    return line + (f". {because[0].upper()}{because[1:]}." if because else ".")
+
+
+def _dates(book: Book, claim: Claim, rule: Rule, order: str) -> str:
+    """Return the rule: estimand, what decides, seeds, recipe, and its commit and date beside the first run's."""
+    date, row = book.dates.get(claim.id), book.first(claim.id)
+    commit = f"`{date.commit[:SHORT]}`, {date.date}" if date and date.date else "not committed, or no history here"
+    rows = [("what is estimated", rule.estimand), ("verdict", words.rule_in_words(rule))]
+    if rule.primary:
+        rows += [("seeds", words.looks_in_words(rule)), ("recipe", f"`{rule.recipe}`")]
+    rows += [("rule committed", commit), ("first run finished", row["first_run"] or "no run yet")]
+    rows += [("in order", order.partition(": ")[2].partition("; amended")[0])] if row["first_run"] else []
+    rows += [("not planned", rule.why)] if rule.why else []
+    rows += [
+        (f"amended {amendment.date}", amendment.reason)
+        for amendment in book.protocol.general.amendments if claim.id in amendment.claims
+    ]  # fmt: skip
+    rules = link("protocol.yaml", book.source(_place(claim.id), "reports/protocol.yaml"))
+    return f"## The rule\n\nAs {rules} has it, written down before the runs.\n\n" + table(
+        ("of the rule", "as committed"), rows
+    )
+
+
+def _difference(book: Book, claim: Claim, rows: Sequence[Mapping[Any, Any]]) -> str:
+    """Draw the differences of a claim; nothing where none is known."""
+    mine = [row for row in rows if isfinite(row["value"])]
+    if not mine:
+        return ""
+    place = f"figures/{claim.id}.svg"
+    names = [_short(row) for row in mine]
+    figures.style()
+    figures.save(plots.parts(mine, names), book.folder / place)
+    alt = f"{claim.id}: " + "; ".join(
+        f"{name} {difference(row['value'], row['unit'])} {spread(row['low'], row['high'], row['unit'])}"
+        for name, row in zip(names, mine, strict=True)
+    )
+    return f"## The difference\n\n{figure(alt, to(_place(claim.id), place))}\n\n{_seen(rows[0])}"
+
+
+def _short(row: Mapping[Any, Any]) -> str:
+    return row["what"] if row["role"] != "other recipe" else f"the first, under recipe {row['recipe']}"
+
+
+def _seen(row: Mapping[Any, Any]) -> str:
+    """Return what the study could have seen, and what stands behind the number."""
+    if not isfinite(row["value"]):
+        return ""
+    unit, said = row["unit"], []
+    if isfinite(row["detectable"]):
+        said.append(f"A true difference of {size(row['detectable'], unit)} would have been seen in most repetitions.")
+    if isfinite(row["room"]):
+        said.append(f"The weaker of the two stands {size(row['room'], unit)} above the same answer for all.")
+    if row["margin"]:
+        said.append(f"Less than {size(row['margin'], unit)} does not matter, by the rule.")
+    if left := row["not_trained"]:
+        said.append(f"Left out: {plural(int(left), 'seed')}, of which a run did not train.")
+    if pairs := row["pairs_left_out"]:
+        said.append(f"Left out: {plural(int(pairs), 'comparison')} no better than the same answer for all.")
+    return " ".join(said)
+
+
+def _parts(rows: Sequence[Mapping[Any, Any]]) -> str:
+    """Return the table of a claim's parts, with Holm's correction."""
+    mine = [row for row in rows if row["role"] == "part"]
+    if not mine:
+        return ""
+    intro = "They stand beside the verdict and do not decide it; *p* is corrected for their number (Holm)."
+    return f"## Its parts\n\n{intro}\n\n" + table(
+        ("comparison", "data", "difference", f"{SURE} interval", "p, Holm", "seeds", "faces", "verdict", "because"),
+        [_part(row) for row in mine],
+    )
+
+
+def _part(row: Mapping[Any, Any]) -> tuple[str, ...]:
+    unit = row["unit"] if isinstance(row["unit"], str) else ""
+    known = isfinite(row["value"])
+    return (
+        row["what"], words.dataset(row), difference(row["value"], unit) if known else "",
+        spread(row["low"], row["high"], unit) if known else "", _p(row["p_holm"]) if known else "",
+        f"{row['seeds']:.0f}" if known else "", f"{row['faces']:,.0f}" if row["faces"] == row["faces"] else "",
+        f"**{row['verdict']}**", words.finding(row),
+    )  # fmt: skip
+
+
+def _p(value: float) -> str:
+    least = (1 - LEVEL) / 50
+    return "" if not isfinite(value) else f"< {least:.3f}" if value < least else f"{value:.3f}"
+
+
+def _other(rows: Sequence[Mapping[Any, Any]]) -> str:
+    """Return the primary under the other recipe."""
+    mine = [row for row in rows if row["role"] == "other recipe"]
+    if not mine:
+        return ""
+    both = [rows[0], *mine]
+    said = "The same comparison where networks are trained by the paper’s words and Keras’ defaults alone."
+    lines = [(f"`{row['recipe']}`", *_part(row)[1:4], *_part(row)[5:]) for row in both]
+    headers = ("recipe", "data", "difference", f"{SURE} interval", "seeds", "faces", "verdict", "because")
+    return f"## Under recipe `{mine[0]['recipe']}`\n\n{said}\n\n" + table(headers, lines)
+
+
+def _again(book: Book, claim: Claim, rule: Rule, rows: Sequence[Mapping[Any, Any]]) -> str:
+    """Return the command that makes a claim's runs again, and the runs."""
+    if rule.primary is None or not rule.planned:
+        return ""
+    runs = list(dict.fromkeys(name for row in rows for name in run_ids(row)))
+    what = f"trains {plural(len(book.protocol.configs(claim.id)), 'run')}" if not runs else (
+        f"trains exactly the {plural(len(runs), 'run')} behind these numbers again and says whether they come out the "
+        f"same ({sum(book.by_name[name].record.seconds for name in runs) / 3600:.1f} hours where they were made)"
+    )  # fmt: skip
+    said = f"## Make it again\n\n{code(f'gra reproduce {claim.id}')}\n\n{what[0].upper()}{what[1:]}."
+    return said + ("\n\n" + fold(f"The {plural(len(runs), 'run')}", _runs(book, claim, runs, rows)) if runs else "")
+
+
+def _runs(book: Book, claim: Claim, runs: Sequence[str], rows: Sequence[Mapping[Any, Any]]) -> str:
+    decides = set(run_ids(rows[0]))
+    lines = []
+    for name in runs:
+        run = book.by_name[name]
+        config = run.record.config
+        score = next(iter(rows))["score"]
+        lines.append((
+            link(name, book.to_run(_place(claim.id), name)), config.task.replace("_", " "), config.seed, config.fold,
+            "verdict" if name in decides else "beside it", "yes" if run.converged else "**did not train**",
+            _level(book, run, score), f"{run.record.seconds / 60:.0f}",
+        ))  # fmt: skip
+    return table(("run", "task", "seed", "fold", "serves the", "trained", "score alone", "minutes"), lines)
+
+
+def _level(book: Book, run: Any, score: str) -> str:
+    """Return the mean score of one run, where the run alone has it."""
+    from gralib.experiment import measures_of
+
+    found = measures_of(run)
+    key = score if score in found else next(iter(found))
+    return level(float(found[key][0].mean()), "years" if "years" in key else SCORES.get(key, "shares"))
+
+
+def _exact_figure(book: Book, claim: Claim) -> str:
+    place = f"figures/{claim.grid}"
+    if not claim.grid or not (book.folder / place).is_file():
+        return ""
+    return figure(f"What {claim.id} says, drawn from the network: {claim.claim}", to(_place(claim.id), place))
+
+
+def _checks(claim: Claim, rows: Sequence[Mapping[Any, Any]]) -> str:
+    lines = [(row["what"], plain(row["value"]), claim.paper, f"**{row['verdict']}**") for row in rows]
+    return "## The checks\n\nCalculated, nothing is trained.\n\n" + table(
+        ("check", "found", "the paper", "verdict"), lines
+    )
+
+
+def _notebook(book: Book, claim: Claim) -> str:
+    """Return where the story stands, executed or as it is."""
+    name = NOTEBOOK_OF_EXACT if book.rule(claim.id).rule == "exact" else claim.grid
+    source = f"notebooks/{name}.ipynb"
+    if f"{source}" in book.executed:
+        return f"The story, executed: {link(name, to(_place(claim.id), source))}."
+    if name and book.is_notebook(name):
+        return f"The notebook: {link(name, book.source(_place(claim.id), source))}, not executed on real faces yet."
+    return ""

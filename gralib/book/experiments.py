@@ -1,0 +1,185 @@
+"""A page an experiment: what was compared, every score on the seeds of its differences, where gates end."""
+
+from collections.abc import Sequence
+from math import nan
+from typing import Any
+
+import pandas as pd
+
+from gralib import figures, gridfigures, orientation, search
+from gralib.book import plots, recipe, words
+from gralib.book.evidence import Book, run_ids, to
+from gralib.book.levels import Level, level_of, levels_table
+from gralib.book.text import estimate, figure, link, listing, page, plural, table
+from gralib.config import TITLES
+from gralib.records import Run
+from gralib.rules import Condition, Contrast
+
+EXPERIMENTS: dict[str, tuple[str, tuple[str, ...], str]] = {
+    "gates": ("What the gate does", ("C4", "C15"), "gate_ablation"),
+    "orientation": ("Turned and shifted faces", ("C8",), "orientation"),
+    "attention": ("Mixed, channel or spatial attention", ("C5", "C19"), "attention_types"),
+    "wrong-labels": ("Training with wrong labels", ("C6",), "label_noise"),
+    "depth": ("More attention modules a stage", ("C7", "C16"), "depth"),
+    "ages": ("Category, regression, or both", ("C9",), "age_decomposition"),
+    "earlier-methods": ("Beside earlier methods, on the same faces", ("C11", "C10"), "rivals"),
+    "units-and-masks": ("Grouped units, skip connections, one mask", ("C17", "C18"), ""),
+    "people": ("Children, and race labels", ("C12", "C21"), "utkface"),
+    "splits": ("Honest and random splits", ("C14",), "fgnet"),
+}
+"""By file name: title, the claims it serves, its notebook."""
+
+
+def write(book: Book) -> None:
+    """Write the page of every experiment, that of the recipe, and their index."""
+    rows = []
+    for name, (title, ids, _) in EXPERIMENTS.items():
+        place = f"experiments/{name}.md"
+        book.pages[place] = _page(book, name, place)
+        rows.append((link(title, f"{name}.md"), listing([link(c, f"../claims/{c}.md") for c in ids]),
+                     ", ".join(f"{c} **{book.first(c)['verdict']}**" for c in ids)))  # fmt: skip
+    title, text, said = recipe.made(book)
+    book.pages[recipe.PAGE] = page(title, text)
+    rows.append((link(title, "recipe.md"), "none: it was chosen on validation faces", said))
+    intro = "What was varied, what stayed, and every score. The claims say what follows from it."
+    book.pages["experiments/README.md"] = page(
+        "Experiments", intro, table(("experiment", "serves", "what came out"), rows)
+    )
+
+
+def _page(book: Book, name: str, place: str) -> str:
+    title, ids, notebook = EXPERIMENTS[name]
+    parts = [_claims(book, place, ids), _notebook(book, place, notebook)]
+    groups = [(c, contrasts) for c in ids for contrasts in _by_score(book.rule(c).contrasts)]
+    for number, (claim, contrasts) in enumerate(groups):
+        parts.append(_levels(book, place, f"{name}-{number + 1}", claim, contrasts))
+    if name == "gates":
+        parts.append(_gates(book, place))
+    if name == "orientation":
+        parts.append(_curves(book, place))
+    return page(title, *parts)
+
+
+def _claims(book: Book, place: str, ids: Sequence[str]) -> str:
+    lines = []
+    for claim in ids:
+        row, rule = book.first(claim), book.rule(claim)
+        unit = row["unit"] if isinstance(row["unit"], str) else ""
+        lines.append((link(claim, to(place, f"claims/{claim}.md")), rule.estimand, f"**{row['verdict']}**",
+                      estimate(row["value"], row["low"], row["high"], unit), words.finding(row)))  # fmt: skip
+    return table(("claim", "what is estimated", "verdict", "difference", "because"), lines)
+
+
+def _notebook(book: Book, place: str, name: str) -> str:
+    if f"notebooks/{name}.ipynb" in book.executed:
+        return f"The story: {link(name, to(place, f'notebooks/{name}.ipynb'))}."
+    return f"The notebook: {link(name, book.source(place, f'notebooks/{name}.ipynb'))}." if name else ""
+
+
+def _by_score(contrasts: Sequence[Contrast]) -> list[list[Contrast]]:
+    """Return contrasts of one data set, task and score together."""
+    groups: dict[Any, list[Contrast]] = {}
+    for contrast in contrasts:
+        groups.setdefault((contrast.dataset, contrast.task, contrast.score, contrast.seeds), []).append(contrast)
+    return list(groups.values())
+
+
+def _levels(book: Book, place: str, slug: str, claim: str, contrasts: Sequence[Contrast]) -> str:
+    """Return figure and table of every condition of some contrasts, on the seeds of the claim's verdict."""
+    first = contrasts[0]
+    name = words.SCORE_NAMES[first.score]
+    title = f"## {claim}, {TITLES[first.dataset]}: {name}"
+    seeds = first.seeds or book.seeds(claim)
+    conditions = {words.condition(c): c for contrast in contrasts for pair in contrast.pairs for c in pair}
+    found = [one for c in conditions.values() if not c.constant
+             and (one := level_of(book, first, c, seeds, book.rule(claim).recipe))] if seeds else []  # fmt: skip
+    found = _each_once(found)
+    if not found:
+        wanted = plural(len([c for c in conditions.values() if not c.constant]), "condition")
+        return f"{title}\n\n**not run**: {wanted}, none with all its seeds."
+    constants = [one.constant for one in found]
+    same = constants[0] if max(constants) - min(constants) < 1e-9 else nan
+    rows = [
+        {"name": one.name, "value": one.value, "low": one.low, "high": one.high, "folds": one.folds,
+         "colour": figures.COLOURS.get(_colour(one.name), "0.35")}
+        for one in found
+    ]  # fmt: skip
+    figures.style()
+    unit = {"shares": "%"}.get(found[0].unit, found[0].unit)
+    drawn = plots.levels(rows, f"{name}, {unit}", found[0].unit, same)
+    figures.save(drawn, book.folder / f"figures/{slug}.svg")
+    alt = f"{name} of {plural(len(found), 'condition')} with intervals over folds; the numbers are in the table below."
+    return "\n\n".join((title, figure(alt, to(place, f"figures/{slug}.svg")), levels_table(book, place, found)))
+
+
+def _colour(name: str) -> str:
+    return "trainable gate" if name == "GRA_Net" else name
+
+
+def _each_once(found: Sequence[Level]) -> list[Level]:
+    """Return levels whose runs differ, under the first of their names; test faces chosen make them differ too."""
+    return list({(one.run_ids, one.value, one.constant): one for one in reversed(found)}.values())[::-1]
+
+
+def _gates(book: Book, place: str) -> str:
+    """Return where learned gates end, how far they could have gone, and their way there."""
+    used = {name for claim in EXPERIMENTS["gates"][1] for row in book.rows(claim) for name in run_ids(row)}
+    learned = [run for name in sorted(used) if (run := book.by_name[name]).record.gates and _free(run)]
+    if not learned:
+        return ""
+    ends = search.gates_of(learned)
+    rows = [
+        (figures.gate_name(str(gate)), len(mine), f"{mine['gamma'].min():.2f} to {mine['gamma'].max():.2f}",
+         f"{mine['gamma'].mean():.2f}", f"{mine['least'].min():.2f} to {mine['greatest'].max():.2f}")
+        for gate, mine in ends.groupby("gate")
+    ]  # fmt: skip
+    figures.style()
+    label = f"{plural(len(learned), 'run')}, real faces"
+    axes = gridfigures.trajectories({run.record.run_id: run.history for run in learned}, label)
+    figures.save(axes, book.folder / "figures/gates-ways.svg")
+    picture = figure(
+        "Gamma of every learned gate by epoch, a line a run and gate.", to(place, "figures/gates-ways.svg")
+    )
+    said = "A gate at zero lets the mask act in full, at one not at all. The reach is what its rate and steps allow."
+    headers = ("gate", "runs", "ends", "mean", "could have gone")
+    return f"## Where learned gates end\n\n{said}\n\n{table(headers, rows)}\n\n{picture}"
+
+
+def _free(run: Run) -> bool:
+    config = run.record.config
+    return config.gate == "trainable" and config.network == "gra_net" and config.recipe == "tuned"
+
+
+def _curves(book: Book, place: str) -> str:
+    """Draw accuracy by degrees and pixels, where trained networks were probed."""
+    (claim,) = EXPERIMENTS["orientation"][1]
+    contrast, seeds = book.rule(claim).contrasts[0], book.seeds(claim)
+    curves: dict[str, list[pd.DataFrame]] = {}
+    for condition in contrast.pairs[0]:
+        curves[words.condition(condition)] = _by_fold(book, contrast, condition, seeds)
+    if not seeds or not all(curves.values()):
+        return ""
+    figures.style()
+    shown = {name: _mean(tables) for name, tables in curves.items()}
+    drawn = gridfigures.orientation(shown, f"UTKFace, real faces, {plural(len(seeds), 'seed')}")
+    figures.save(drawn, book.folder / "figures/orientation-curves.svg")
+    picture = figure(
+        "Gender accuracy by degrees turned and pixels shifted.", to(place, "figures/orientation-curves.svg")
+    )
+    return f"## By degrees and pixels\n\nThe band is the spread of folds, not an interval.\n\n{picture}"
+
+
+def _by_fold(book: Book, contrast: Contrast, condition: Condition, seeds: Sequence[int]) -> list[pd.DataFrame]:
+    """Return the curve of every seed: kind, step, value."""
+    tables = []
+    for seed in seeds:
+        found = book.say(contrast, condition, seed, book.protocol.rules["C8"].recipe)
+        table_of = orientation.read(found[0][0]) if found else None
+        if table_of is not None:
+            tables.append(orientation.curve([table_of]))
+    return tables
+
+
+def _mean(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    together = pd.concat(tables).groupby(["kind", "step"], sort=False)["value"]
+    return together.agg(value="mean", low="min", high="max").reset_index()
