@@ -227,7 +227,7 @@ rule grids:
     output:
         touch("build/grids.done"),
     shell:
-        "mkdir -p reports/notebooks && cp {input} reports/notebooks/ && gra report"
+        "mkdir -p build/notebooks && for page in {input}; do cp ${{page%.html}}.ipynb build/notebooks/; done && gra report"
 
 
 rule tour:
@@ -250,4 +250,4 @@ rule report:
     output:
         touch("build/report.done"),
     shell:
-        "mkdir -p reports/notebooks && cp {input} reports/notebooks/ && gra report"
+        "mkdir -p build/notebooks && for page in {input}; do cp ${{page%.html}}.ipynb build/notebooks/; done && gra report"

@@ -55,7 +55,8 @@ def _of_this_machine(folder: Path) -> list[str]:
     """Bring notebooks executed here, and pictures of faces, to `folder`; return their places."""
     places = []
     for path in sorted(from_root("build/notebooks").glob("*.ipynb")):
-        places.append(f"notebooks/{path.name}")
+        committed = (folder / f"notebooks/{path.name}").exists()
+        places.append(f"notebooks/{path.stem}{'-here' if committed else ''}.ipynb")
         notebooks.publish(path, folder / places[-1])
     for path in sorted(from_root("build/faces").glob("*.png")):
         places.append(f"faces/{path.name}")
