@@ -15,7 +15,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gralib.config import explain
-from gralib.contrasts import Known, Row, evaluate, known_runs
+from gralib.contrasts import Known, Remembering, Row, evaluate, known_runs
 from gralib.errors import UserError, from_root
 from gralib.files import write_text
 from gralib.protocol import Protocol
@@ -83,7 +83,7 @@ def write(runs: Iterable[Run], path: str | Path = TABLE) -> Path:
 
 
 def decide(
-    protocol: Protocol, runs: Iterable[Run], dates: Mapping[str, RuleDate] | None = None,
+    protocol: Protocol, runs: Iterable[Run] | Remembering, dates: Mapping[str, RuleDate] | None = None,
     problems: list[str] | None = None,
 ) -> pd.DataFrame:  # fmt: skip
     """Return the decision table: `COLUMNS`, of every claim its primary, its parts, and the primary under `keras`.

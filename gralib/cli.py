@@ -296,10 +296,11 @@ def notebook_command(
 
 @app.command("equations")
 def equations_command() -> None:
-    """Check the claims that need no data (C1 to C3) and write them down for the report."""
+    """Check the claims that need no data (C1 to C3, C20), and draw the network: what the report shows of both."""
+    from gralib.book import drawings
     from gralib.equations import write
 
-    print(write())
+    print(write(), *drawings.write(), sep="\n")
 
 
 @app.command("report")
@@ -320,19 +321,11 @@ def reproduce_command(
 ) -> None:
     """Train the runs behind a claim's number again, seeds included, and say whether they come out the same."""
     from gralib.book import reproduce
-    from gralib.datasets import find_root
-    from gralib.faces import open_faces
 
     wanted = reproduce.asked(name)
     print(*reproduce.commands(wanted), sep="\n", file=sys.stdout if dry_run else sys.stderr)
-    if dry_run:
-        return
-    from gralib.experiment import run
-
-    for dataset in dict.fromkeys(one.config.dataset for one in wanted):
-        faces = open_faces(dataset, find_root(dataset, root))
-        for one in (one for one in wanted if one.config.dataset == dataset):
-            print(reproduce.compared(one.before, run(one.config, faces, reproduce.STORE, again=True, threads=1)))
+    for line in () if dry_run else reproduce.made_again(wanted, root):
+        print(line)
 
 
 def main() -> None:

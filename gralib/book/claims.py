@@ -211,11 +211,9 @@ def _runs(book: Book, claim: Claim, runs: Sequence[str], rows: Sequence[Mapping[
 
 def _level(book: Book, run: Any, score: str) -> str:
     """Return the mean score of one run, where the run alone has it."""
-    from gralib.experiment import measures_of
-
-    found = measures_of(run)
+    found = book.scores(run)
     key = score if score in found else next(iter(found))
-    return level(float(found[key][0].mean()), "years" if "years" in key else SCORES.get(key, "shares"))
+    return level(found[key], "years" if "years" in key else SCORES.get(key, "shares"))
 
 
 def _exact_figure(book: Book, claim: Claim) -> str:

@@ -12,8 +12,10 @@ import pandas as pd
 
 from gralib import claims, records
 from gralib.claims import Claim
+from gralib.contrasts import Remembering, said_by
 from gralib.errors import UserError, from_root
-from gralib.outcomes import Outcome, outcome
+from gralib.experiment import measures_of
+from gralib.outcomes import Outcome
 from gralib.protocol import Protocol
 from gralib.protocol import load as load_protocol
 from gralib.records import Run
@@ -34,17 +36,23 @@ class Book:
     problems: list[str]
     dates: dict[str, RuleDate]
     pages: dict[str, str] = field(default_factory=dict)
-    _outcomes: dict[Any, Outcome | None] = field(default_factory=dict)
+    _scores: dict[str, dict[str, float]] = field(default_factory=dict)
 
     @cached_property
     def table(self) -> pd.DataFrame:
         """The decision table, see `gralib.claims.decide`."""
-        return claims.decide(self.protocol, self.runs, self.dates, self.problems)
+        return claims.decide(self.protocol, self.known, self.dates, self.problems)
 
     @cached_property
-    def known(self) -> dict[Any, Run]:
+    def known(self) -> Remembering:
         """Runs that may count, by configuration."""
         return claims.known_runs(self.runs)
+
+    @cached_property
+    def lines(self) -> dict[str, list[dict[Any, Any]]]:
+        """The rows of the decision table by claim."""
+        rows = self.table.to_dict(orient="records")
+        return {claim.id: [row for row in rows if row["id"] == claim.id] for claim in self.stated}
 
     @cached_property
     def by_name(self) -> dict[str, Run]:
@@ -80,8 +88,7 @@ class Book:
 
     def rows(self, claim: str = "") -> list[dict[Any, Any]]:
         """Return the rows of the decision table, of one claim if named, the primary first."""
-        mine = self.table[self.table["id"] == claim] if claim else self.table
-        return mine.to_dict(orient="records")
+        return self.lines[claim] if claim else [row for rows in self.lines.values() for row in rows]
 
     def first(self, claim: str) -> dict[Any, Any]:
         """Return the row that decides a claim."""
@@ -100,10 +107,14 @@ class Book:
         if not all(config in self.known for config in configs):
             return None
         runs = [self.known[config] for config in configs]
-        key = (*(r.record.run_id for r in runs), contrast.score, condition.join, str(condition.faces))
-        if key not in self._outcomes:
-            self._outcomes[key] = outcome(runs, contrast.score, condition.join, condition.faces)
-        return runs, self._outcomes[key]
+        return runs, said_by(self.known, runs, contrast.score, condition)
+
+    def scores(self, run: Run) -> dict[str, float]:
+        """Return the mean scores of one run by their keys, see `gralib.experiment.measures`."""
+        name = run.record.run_id
+        if name not in self._scores:
+            self._scores[name] = {key: float(values.mean()) for key, (values, _) in measures_of(run).items()}
+        return self._scores[name]
 
     def source(self, page: str, path: str | Path) -> str:
         """Return the link from a page to a file of the checkout."""

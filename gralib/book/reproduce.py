@@ -1,13 +1,16 @@
 """The runs behind a claim or a run's name, and making them again."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from gralib import claims, records
 from gralib.config import RunConfig
+from gralib.datasets import find_root
 from gralib.errors import UserError
+from gralib.experiment import run
+from gralib.faces import Faces, open_faces
 from gralib.protocol import load
 from gralib.records import Run
 
@@ -46,6 +49,34 @@ def asked(name: str) -> list[Asked]:
     if used:
         return [Asked(by_name[run_id].record.config, by_name[run_id]) for run_id in used]
     return [Asked(config, known.get(config)) for config in protocol.configs(name)]
+
+
+def made_again(wanted: Sequence[Asked], root: str = "") -> Iterator[str]:
+    """Train the runs into `STORE`, those there already read back, and yield a line about each; see `compared`.
+
+    Args:
+        wanted: as of `asked`.
+        root: of the pictures, as for `gralib.datasets.find_root`; drawn faces where the run before had them.
+
+    Raises:
+        UserError: other faces than before.
+    """
+    for dataset in dict.fromkeys(one.config.dataset for one in wanted):
+        mine = [one for one in wanted if one.config.dataset == dataset]
+        drawn = all(one.before and one.before.record.synthetic for one in mine)
+        place = root or (f"data/synthetic/{dataset}" if drawn else "")
+        faces = open_faces(dataset, find_root(dataset, place))
+        for one in mine:
+            _check(one, faces)
+            yield compared(one.before, run(one.config, faces, STORE, again=True, threads=1))
+
+
+def _check(one: Asked, faces: Faces) -> None:
+    if one.before is None and faces.synthetic:
+        raise UserError(f"{faces.dataset}: expected real faces, as a claim asks for; name them with --root")
+    if one.before and one.before.record.fingerprint != faces.fingerprint:
+        name = one.before.record.run_id
+        raise UserError(f"{name}: expected faces {one.before.record.fingerprint}, got {faces.fingerprint}; see --root")
 
 
 def compared(before: Run | None, after: Run) -> str:
