@@ -52,7 +52,7 @@ def leaving(app: Sphinx, doctree: nodes.document) -> None:
         file = (here / target).resolve()
         if not target or not file.is_file() or (file.suffix in (".md", ".ipynb") and file.is_relative_to(app.srcdir)):
             continue
-        roots = (Path(app.srcdir).resolve(), Path(app.confdir).resolve().parent)
+        roots = (Path(app.srcdir).resolve(), Path(app.confdir).parent.resolve())
         inside = next(file.relative_to(root) for root in roots if file.is_relative_to(root))
         copy = Path(app.outdir) / FILES / inside
         copy.parent.mkdir(parents=True, exist_ok=True)
