@@ -6,7 +6,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 project = "GRA_Net, reproduced"
-copyright = "the authors of GRA_Net, reproduced; MIT licence"
+author = "the authors of GRA_Net, reproduced"
+copyright = f"{author}; MIT licence"
 language = "en"
 root_doc = "README"
 extensions = ["myst_nb", "plain"]

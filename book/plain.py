@@ -14,6 +14,8 @@ VERDICTS = ("supported", "contradicted", "inconclusive", "not testable", "not ru
 SORTED = ("claim", "run", "condition", "comparison", "experiment", "method", "score")
 """First headers of tables that a reader may want in another order."""
 SECTIONS = ("claims", "experiments", "datasets", "notebooks", "about")
+UNITS = re.compile(r"(?<=\d) (?=%|points?\b|years?\b|doublings?\b)")
+INTERVAL = re.compile(r"\[[+−]?[\d.]+, [+−]?[\d.]+\]")
 FILES = "_files"
 """Where files of the checkout that pages link to stand in the book."""
 
@@ -46,20 +48,36 @@ def badges(app: Sphinx, doctree: nodes.document) -> None:
 
 def leaving(app: Sphinx, doctree: nodes.document) -> None:
     """Copy the files of the checkout that a page links to into the book, and link to them there."""
-    here = Path(app.env.doc2path(app.env.current_document.docname)).parent
+    docname = app.env.current_document.docname
     for link in [*doctree.findall(addnodes.download_reference), *doctree.findall(addnodes.pending_xref)]:
-        target = str(link.get("reftarget", "")).partition("#")[0]
-        file = (here / target).resolve()
-        if not target or not file.is_file() or (file.suffix in (".md", ".ipynb") and file.is_relative_to(app.srcdir)):
+        file = _target(app, link)
+        if file is None:
             continue
         roots = (Path(app.srcdir).resolve(), Path(app.confdir).parent.resolve())
         inside = next(file.relative_to(root) for root in roots if file.is_relative_to(root))
         copy = Path(app.outdir) / FILES / inside
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, copy)
-        up = "../" * app.env.current_document.docname.count("/")
-        uri = f"{up}{FILES}/{inside.as_posix()}"
+        uri = f"{'../' * docname.count('/')}{FILES}/{inside.as_posix()}"
         link.replace_self(nodes.reference("", "", *link.children, refuri=uri, internal=True))
+
+
+def _target(app: Sphinx, link: nodes.Element) -> Path | None:
+    """Return the file that a link leads to, unless it is a page of the book."""
+    target = str(link.get("reftarget", "")).partition("#")[0]
+    if link.get("refdomain") == "doc":  # by name, without its ending, from the folder of all pages
+        outside = [Path(app.srcdir, target + ending) for ending in (".md", ".ipynb")] if target.startswith("..") else []
+        return next((file.resolve() for file in outside if file.is_file()), None)
+    file = Path(app.env.doc2path(app.env.current_document.docname)).parent / target
+    return file.resolve() if target and file.is_file() else None
+
+
+def together(app: Sphinx, doctree: nodes.document) -> None:
+    """Keep a number and its unit, and the ends of an interval, on one line."""
+    for words in list(doctree.findall(nodes.Text)):
+        kept = UNITS.sub("\u00a0", INTERVAL.sub(lambda found: found[0].replace(" ", "\u00a0"), str(words)))
+        if kept != words:
+            words.parent.replace(words, nodes.Text(kept))
 
 
 def mathml(self, node: nodes.math | nodes.math_block) -> None:
@@ -81,6 +99,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Connect all of it."""
     app.connect("source-read", sidebar)
     app.connect("doctree-read", badges)
+    app.connect("doctree-read", together)
     app.connect("doctree-read", leaving, priority=100)  # before Sphinx takes these links for downloads of its own
     app.connect("build-finished", front)
     app.add_html_math_renderer("native", (mathml, None), (mathml, None))

@@ -200,4 +200,4 @@ def said(row: Mapping[str, Any], form: Callable[[float], str]) -> str:
     if not isinstance(more, float | int) or more != more:
         return str(row["finding"])
     needs = f"about {more:.0f} seeds" if isfinite(more) else "no number of seeds on these faces"
-    return f"{row['finding']} less than {form(row['detectable'])}; {needs} would settle it"
+    return f"{row['finding']}: less than {form(row['detectable'])} cannot be seen yet; {needs} would settle it"

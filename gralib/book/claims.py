@@ -148,7 +148,7 @@ def _parts(rows: Sequence[Mapping[Any, Any]]) -> str:
         return ""
     intro = "They stand beside the verdict and do not decide it; *p* is corrected for their number (Holm)."
     return f"## Its parts\n\n{intro}\n\n" + table(
-        ("comparison", "data", "difference", f"{SURE} interval", "p, Holm", "seeds", "faces", "verdict", "because"),
+        ("comparison", f"difference, {SURE} interval", "p, Holm", "seeds", "faces", "verdict", "because"),
         [_part(row) for row in mine],
     )
 
@@ -156,11 +156,10 @@ def _parts(rows: Sequence[Mapping[Any, Any]]) -> str:
 def _part(row: Mapping[Any, Any]) -> tuple[str, ...]:
     unit = row["unit"] if isinstance(row["unit"], str) else ""
     known = isfinite(row["value"])
+    found = estimate(row["value"], row["low"], row["high"], unit) if known else ""
     return (
-        row["what"], words.dataset(row), difference(row["value"], unit) if known else "",
-        spread(row["low"], row["high"], unit) if known else "", _p(row["p_holm"]) if known else "",
-        f"{row['seeds']:.0f}" if known else "", f"{row['faces']:,.0f}" if row["faces"] == row["faces"] else "",
-        f"**{row['verdict']}**", words.finding(row),
+        row["what"], found, _p(row["p_holm"]) if known else "", f"{row['seeds']:.0f}" if known else "",
+        f"{row['faces']:,.0f}" if row["faces"] == row["faces"] else "", f"**{row['verdict']}**", words.finding(row),
     )  # fmt: skip
 
 
@@ -176,8 +175,8 @@ def _other(rows: Sequence[Mapping[Any, Any]]) -> str:
         return ""
     both = [rows[0], *mine]
     said = "The same comparison where networks are trained by the paper’s words and Keras’ defaults alone."
-    lines = [(f"`{row['recipe']}`", *_part(row)[1:4], *_part(row)[5:]) for row in both]
-    headers = ("recipe", "data", "difference", f"{SURE} interval", "seeds", "faces", "verdict", "because")
+    lines = [(f"`{row['recipe']}`", _part(row)[1], *_part(row)[3:]) for row in both]
+    headers = ("recipe", f"difference, {SURE} interval", "seeds", "faces", "verdict", "because")
     return f"## Under recipe `{mine[0]['recipe']}`\n\n{said}\n\n" + table(headers, lines)
 
 

@@ -138,7 +138,7 @@ def _table(study: Study) -> str:
         (row["score"], f"**{level(row['value'], unit_of(row['score']))}**",
          f"{level(row['low'], unit_of(row['score']))} to {level(row['high'], unit_of(row['score']))}",
          level(row["constant predictor"], unit_of(row["score"])), f"{row['faces']:,}",
-         level(row["sd of folds"], unit_of(row["score"])) if row["folds"] > 1 else "one fold")
+         size(row["sd of folds"], unit_of(row["score"])) if row["folds"] > 1 else "one fold")
         for row in study.scores.to_dict(orient="records")
     ]  # fmt: skip
     headers = ("score", "measured", f"{SURE} interval", "same answer for all", "test faces", "sd of folds")

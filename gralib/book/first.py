@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import isfinite
 
 from gralib import figures
-from gralib.book import plots, words
+from gralib.book import plots
 from gralib.book.evidence import Book, to
 from gralib.book.text import between, difference, estimate, figure, fold, link, listing, page, plural, table
 from gralib.config import TITLES
@@ -17,7 +17,7 @@ PAGE, FIGURE = "README.md", "figures/claims.svg"
 
 def write(book: Book) -> None:
     """Write the first page and its figure."""
-    parts = [f"{what_came_out(book)} {what_was_trained(book)} {what_it_means(book)}"]
+    parts = ["\n".join(f"- {said}" for said in (what_came_out(book), what_was_trained(book), what_it_means(book)))]
     parts += [_figure(book), _table(book), READ, _contents()]
     parts.append(fold("Left out", "\n".join(f"- {problem}" for problem in book.problems)) if book.problems else "")
     book.pages[PAGE] = page("GRA_Net, reproduced", *parts)
@@ -136,5 +136,5 @@ def _table(book: Book) -> str:
         mark = " *exploratory*" if row["exploratory"] else ""
         seeds = f"{row['seeds']:.0f}" if row["seeds"] == row["seeds"] else ""
         rows.append((link(claim.id, to(PAGE, f"claims/{claim.id}.md")), claim.claim, f"**{row['verdict']}**{mark}",
-                     found, words.dataset(row), seeds))  # fmt: skip
-    return table(("claim", "the paper says", "verdict", "difference", "data", "seeds"), rows)
+                     found, seeds))  # fmt: skip
+    return table(("claim", "the paper says", "verdict", "difference", "seeds"), rows)

@@ -34,7 +34,7 @@ def section(book: Book, claim: str) -> str:
     said = f"{_distance(row)} Of {len(cases)} changes tried, {len(turned) or 'none'} "
     said += "turn" + ("s" if len(turned) == 1 else "") + " the verdict."
     lines = [(c.change, c.found, f"**{c.verdict}**", "flips" if c in turned else "stays") for c in cases]
-    return f"## Where it would flip\n\n{said}\n\n" + table(("change", "difference", "verdict", ""), lines)
+    return f"## Where it would flip\n\n{said}\n\n" + table(("change", "difference", "verdict", "so it"), lines)
 
 
 def _distance(row: Mapping[Any, Any]) -> str:

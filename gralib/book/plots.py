@@ -22,7 +22,7 @@ MARGIN, SEEN = "#cfe3f2", "#9a9a9a"
 """The band of the margin, and the bar of what could have been seen."""
 REACH = 6.0
 """An axis reaches so many margins; what lies beyond is an arrow with its number."""
-ROW, HEAD = 0.36, 1.0
+ROW, HEAD = 0.31, 0.78
 """Inches of a line, and of what is around a panel."""
 
 
@@ -120,7 +120,7 @@ def _line(ax: Axes, row: Mapping[Any, Any], y: float, end: float) -> None:
 
 
 def _legend(rows: Sequence[Mapping[Any, Any]]) -> list[Any]:
-    shown = [v for v in COLOURS if any(row["verdict"] == v for row in rows)]
+    shown = [v for v in COLOURS if any(row["verdict"] == v and np.isfinite(row["value"]) for row in rows)]
     marks: list[Any] = [Line2D([], [], color=COLOURS[v], marker=MARKERS[v], ms=7, lw=1.8, label=v) for v in shown]
     if any(row["margin"] > 0 for row in rows):
         marks.append(Patch(color=MARGIN, label="margin: too small to matter"))
