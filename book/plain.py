@@ -1,6 +1,7 @@
 """What the book infers from plain Markdown: badges of verdicts, tables that sort and filter, a sidebar from folders,
 links to files of the checkout, equations as MathML, and names for what the theme leaves without."""
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -53,7 +54,7 @@ def leaving(app: Sphinx, doctree: nodes.document) -> None:
         file = _target(app, link)
         if file is None:
             continue
-        roots = (Path(app.srcdir).resolve(), Path(app.confdir).parent.resolve())
+        roots = (Path(app.srcdir), Path(app.confdir).parent)
         inside = next(file.relative_to(root) for root in roots if file.is_relative_to(root))
         copy = Path(app.outdir) / FILES / inside
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -67,9 +68,14 @@ def _target(app: Sphinx, link: nodes.Element) -> Path | None:
     target = str(link.get("reftarget", "")).partition("#")[0]
     if link.get("refdomain") == "doc":  # by name, without its ending, from the folder of all pages
         outside = [Path(app.srcdir, target + ending) for ending in (".md", ".ipynb")] if target.startswith("..") else []
-        return next((file.resolve() for file in outside if file.is_file()), None)
+        return next((_plain(file) for file in outside if file.is_file()), None)
     file = Path(app.env.doc2path(app.env.current_document.docname)).parent / target
-    return file.resolve() if target and file.is_file() else None
+    return _plain(file) if target and file.is_file() else None
+
+
+def _plain(file: Path) -> Path:
+    """Return a path without dots, its links not followed."""
+    return Path(os.path.normpath(file))
 
 
 def together(app: Sphinx, doctree: nodes.document) -> None:

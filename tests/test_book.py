@@ -36,6 +36,9 @@ def make_root(folder):
         shutil.copy(ROOT / "reports" / name, folder / "reports")
     for name in ("figures", "tables"):
         shutil.copytree(ROOT / "reports" / name, folder / "reports" / name)
+    (folder / "data").mkdir()
+    for name in ("data/README.md", "requirements.lock", "README.md"):
+        shutil.copy(ROOT / name, folder / name)
     for name in ("notebooks", "gralib", "book"):
         (folder / name).symlink_to(ROOT / name)
     return folder
@@ -320,7 +323,6 @@ def test_the_archive_is_the_same_bytes_twice(root):
         release.pack()
     (root / "build/book").mkdir(parents=True)
     (root / "build/book/index.html").write_text("<p>book</p>")
-    shutil.copy(ROOT / "requirements.lock", root)
     first = release.pack().read_bytes()
     os.utime(root / "build/book/index.html", (0, 0))
     assert release.pack().read_bytes() == first

@@ -184,7 +184,7 @@ def _again(book: Book, claim: Claim, rule: Rule, rows: Sequence[Mapping[Any, Any
     """Return the command that makes a claim's runs again, and the runs."""
     if rule.primary is None or not rule.planned:
         return ""
-    runs = list(dict.fromkeys(name for row in rows for name in run_ids(row)))
+    runs = list(dict.fromkeys(name for row in rows for name in run_ids(row))) if run_ids(rows[0]) else []
     what = f"trains {plural(len(book.protocol.configs(claim.id)), 'run')}" if not runs else (
         f"trains exactly the {plural(len(runs), 'run')} behind these numbers again and says whether they come out the "
         f"same ({sum(book.by_name[name].record.seconds for name in runs) / 3600:.1f} hours where they were made)"

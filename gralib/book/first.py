@@ -134,7 +134,6 @@ def _table(book: Book) -> str:
         unit = row["unit"] if isinstance(row["unit"], str) else ""
         found = estimate(row["value"], row["low"], row["high"], unit) if isfinite(row["value"]) else ""
         mark = " *exploratory*" if row["exploratory"] else ""
-        seeds = f"{row['seeds']:.0f}" if row["seeds"] == row["seeds"] else ""
         rows.append((link(claim.id, to(PAGE, f"claims/{claim.id}.md")), claim.claim, f"**{row['verdict']}**{mark}",
-                     found, seeds))  # fmt: skip
-    return table(("claim", "the paper says", "verdict", "difference", "seeds"), rows)
+                     found))  # fmt: skip
+    return table(("claim", "the paper says", "verdict", "difference"), rows)

@@ -27,11 +27,10 @@ def build(publish: bool = False) -> Path:
     folder = from_root(PUBLISHED if publish else LOCAL)
     kept = _kept(folder, publish)
     book = open_book(folder, publish)
-    for part in (datasets, experiments, claims, about, notebooks, runs):
+    for part in (datasets, experiments, claims, notebooks, runs, machine, about):  # the last lists what is there
         or_line(book.problems, part.__name__.rpartition(".")[2], part.write, book)
     book.problems[:] = dict.fromkeys(book.problems)
     first.write(book)
-    machine.write(book)
     for place, text in book.pages.items():
         write_text(folder / place, text)
     _remove_left_over(book, kept)

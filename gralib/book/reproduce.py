@@ -46,7 +46,7 @@ def asked(name: str) -> list[Asked]:
     known = claims.known_runs(runs)
     rows = claims.judge_claim(protocol, protocol.rules[name], known)
     used = dict.fromkeys(run_id for row in rows for run_id in str(row.get("run_ids", "")).split())
-    if used:
+    if rows[0].get("run_ids"):
         return [Asked(by_name[run_id].record.config, by_name[run_id]) for run_id in used]
     return [Asked(config, known.get(config)) for config in protocol.configs(name)]
 
