@@ -55,7 +55,7 @@ def leaving(app: Sphinx, doctree: nodes.document) -> None:
         if file is None:
             continue
         roots = (Path(app.srcdir), Path(app.confdir).parent)
-        inside = next(file.relative_to(root) for root in roots if file.is_relative_to(root))
+        inside = next((file.relative_to(root) for root in roots if file.is_relative_to(root)), Path(file.name))
         copy = Path(app.outdir) / FILES / inside
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, copy)

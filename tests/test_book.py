@@ -34,13 +34,14 @@ def make_root(folder):
     (folder / "reports").mkdir(parents=True)
     for name in INPUTS:
         shutil.copy(ROOT / "reports" / name, folder / "reports")
-    for name in ("figures", "tables"):
+    for name in ("figures", "tables", "about"):
         shutil.copytree(ROOT / "reports" / name, folder / "reports" / name)
     (folder / "data").mkdir()
     for name in ("data/README.md", "requirements.lock", "README.md"):
         shutil.copy(ROOT / name, folder / name)
-    for name in ("notebooks", "gralib", "book"):
+    for name in ("notebooks", "gralib"):
         (folder / name).symlink_to(ROOT / name)
+    shutil.copytree(ROOT / "book", folder / "book", ignore=shutil.ignore_patterns("__pycache__"))
     return folder
 
 
@@ -370,8 +371,8 @@ def book(judged):
 
 def test_the_book_is_the_same_bytes_from_another_folder(book, judged, tmp_path):
     other = tmp_path / "another" / "folder"
-    shutil.copytree(judged, other, symlinks=True, ignore=shutil.ignore_patterns("book", "doctrees"))
-    shutil.copytree(ROOT / "book", other / "book")
+    shutil.copytree(judged, other, symlinks=True, ignore=shutil.ignore_patterns("build/book", "doctrees"))
+    shutil.rmtree(other / "build/book")
     again = make_book(other)
     first, second = ({p.relative_to(d): p.read_bytes() for d in (place,) for p in d.rglob("*") if p.is_file()}
                      for place in (book, again))  # fmt: skip

@@ -44,7 +44,11 @@ function sortable(table) {
 
 document.addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll("table.sortable").forEach(sortable);
-  document.querySelectorAll(".search-button, .search-button__button").forEach(b => b.setAttribute("aria-label", "search"));
+  document.querySelectorAll(".search-button-field").forEach(button => button.removeAttribute("aria-label"));
+  document.querySelectorAll("nav summary").forEach(summary => {
+    const section = summary.closest("li")?.querySelector("a");
+    summary.setAttribute("aria-label", `pages of ${section ? section.textContent.trim() : "this section"}`);
+  });
   document.querySelectorAll(".pst-scrollable-table-container").forEach(box => box.setAttribute("tabindex", "0"));
   const open = () => {
     const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
