@@ -283,15 +283,15 @@ def notebook_command(
     out: Annotated[str, typer.Option(help="Where to write it, without ending.")] = "",
     publish: Annotated[bool, typer.Option("--publish", help="Write reports/notebooks too, faces left out.")] = False,
 ) -> None:
-    """Run a notebook from top to bottom and write it with its outputs, as .ipynb and .html."""
+    """Run a notebook from top to bottom and write it with its outputs."""
     from gralib import notebooks
 
-    html = notebooks.execute(f"notebooks/{name}.ipynb", words.read(parameter), out or f"build/notebooks/{name}")
-    print(html)
+    done = notebooks.execute(f"notebooks/{name}.ipynb", words.read(parameter), out or f"build/notebooks/{name}")
+    print(done)
     if publish:
         from gralib.book.notebooks import publish as published
 
-        print(published(html.with_suffix(".ipynb"), f"reports/notebooks/{name}.ipynb"))
+        print(published(done, f"reports/notebooks/{name}.ipynb"))
 
 
 @app.command("equations")

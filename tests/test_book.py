@@ -16,7 +16,7 @@ from conftest import ROOT
 from typer.testing import CliRunner
 
 from gralib import records
-from gralib.book import machine, notebooks, pages, release, reproduce, text
+from gralib.book import about, machine, notebooks, pages, release, reproduce, text
 from gralib.book.evidence import open_book
 from gralib.cli import app
 from gralib.config import configure
@@ -25,7 +25,7 @@ from gralib.protocol import load
 from gralib.verdicts import VERDICTS
 
 INPUTS = ("claims.yaml", "protocol.yaml", "contradictions.yaml", "changes.yaml", "literature.csv", "equations.json",
-          "checklist.yaml")  # fmt: skip
+          "checklist.yaml", "licences.csv")  # fmt: skip
 SEEDS = range(5)
 
 
@@ -160,8 +160,8 @@ def test_every_page_and_the_table_say_the_same_verdict(judged):
         assert re.search(r"\*\*Verdict\.\*\* \*\*(.+?)\*\*", own)[1] == claim.verdict
         (line,) = re.findall(rf"^\| \[{claim.id}\]\(.*$", first, re.MULTILINE)
         assert f"| **{claim.verdict}** |" in line
-    words = {word for page in (judged / "build/report").rglob("*.md") for word in
-             re.findall(r"\*\*((?:not )?[a-z]+)\*\*", page.read_text())}  # fmt: skip
+    written = [page for page in (judged / "build/report").rglob("*.md") if page.stem not in about.KEPT]
+    words = {word for page in written for word in re.findall(r"\*\*((?:not )?[a-z]+)\*\*", page.read_text())}
     assert words - set(VERDICTS) <= {"validation faces"}
 
 
@@ -381,7 +381,8 @@ def test_the_book_is_the_same_bytes_from_another_folder(book, judged, tmp_path):
 
 
 def test_links_of_the_book_resolve_and_nothing_is_asked_of_others(book):
-    ids = {page: set(re.findall(r'\bid="([^"]+)"', page.read_text())) for page in book.rglob("*.html")}
+    ids = {page: set(re.findall(r'\bid="([^"]+)"', page.read_text())) for page in book.rglob("*.html")
+           if "_static" not in page.parts}  # fmt: skip
     assert len(ids) > 50
     for page in ids:
         for kind, link in re.findall(r'<(?:a|link|img|script)\b[^>]*?\b(href|src)="([^"]+)"', page.read_text()):
@@ -397,7 +398,7 @@ def test_links_of_the_book_resolve_and_nothing_is_asked_of_others(book):
 
 def test_verdicts_are_badges_tables_sort_and_the_sidebar_follows_folders(book):
     first, claim = ((book / name).read_text() for name in ("index.html", "claims/C10.html"))
-    assert first.count('class="verdict verdict-not-run"') >= 16
+    assert first.count('class="verdict verdict-not-run"') >= 10
     assert 'class="verdict verdict-supported"' in claim
     assert re.search(r'<table class="[^"]*sortable', first)
     for section in ("Claims", "Experiments", "Data sets", "Notebooks", "About"):

@@ -39,14 +39,14 @@ rule notebook:
         "build/gender.run",
         "build/age_group.run",
     output:
-        "build/adience.html",
+        "build/adience.ipynb",
     shell:
         "gra notebook adience -p data_root={FACES} -p preset=smoke -p width=2 -p epochs=5 --out build/adience"
 
 
 rule report:
     input:
-        "build/adience.html",
+        "build/adience.ipynb",
     output:
         touch("build/report.done"),
     shell:
