@@ -50,4 +50,4 @@ rule report:
     output:
         touch("build/report.done"),
     shell:
-        "mkdir -p reports/notebooks && cp {input} reports/notebooks/ && gra report"
+        "mkdir -p build/notebooks && cp {input} build/notebooks/ && gra report"
