@@ -66,9 +66,10 @@ def leaving(app: Sphinx, doctree: nodes.document) -> None:
 def _target(app: Sphinx, link: nodes.Element) -> Path | None:
     """Return the file that a link leads to, unless it is a page of the book."""
     target = str(link.get("reftarget", "")).partition("#")[0]
-    if link.get("refdomain") == "doc":  # by name, without its ending, from the folder of all pages
-        outside = [Path(app.srcdir, target + ending) for ending in (".md", ".ipynb")] if target.startswith("..") else []
-        return next((_plain(file) for file in outside if file.is_file()), None)
+    if link.get("refdomain") == "doc":  # without its ending
+        files = [Path(app.srcdir, target + ending) for ending in (".md", ".ipynb")]
+        outside = [file for file in files if file.is_file() and target not in app.env.found_docs]
+        return _plain(outside[0]) if outside else None
     file = Path(app.env.doc2path(app.env.current_document.docname)).parent / target
     return _plain(file) if target and file.is_file() else None
 

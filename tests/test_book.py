@@ -16,7 +16,7 @@ from conftest import ROOT
 from typer.testing import CliRunner
 
 from gralib import records
-from gralib.book import about, machine, notebooks, pages, release, reproduce, text
+from gralib.book import about, machine, notebooks, pages, plots, release, reproduce, text
 from gralib.book.evidence import open_book
 from gralib.cli import app
 from gralib.config import configure
@@ -403,5 +403,16 @@ def test_verdicts_are_badges_tables_sort_and_the_sidebar_follows_folders(book):
     assert re.search(r'<table class="[^"]*sortable', first)
     for section in ("Claims", "Experiments", "Data sets", "Notebooks", "About"):
         assert re.search(rf"toctree-l1[^>]*><a[^>]*>{section}</a>", first), section
+    waiting = (book / "claims/C4.html").read_text()
+    for file in ("notebooks/gate_ablation.ipynb", "reports/protocol.yaml"):
+        assert f'href="../_files/{file}"' in waiting
     story = (book / "notebooks/story.html").read_text()
-    assert "<math" in story and "mathjax" not in story.lower()
+    assert "<math" in story and not re.search(r"<script[^>]*mathjax", story.lower())
+
+
+def test_a_verdict_has_one_colour_in_figures_and_pages():
+    style = (ROOT / "book/_static/book.css").read_text()
+    for verdict, colour in plots.COLOURS.items():
+        if verdict != "not run":  # an outline
+            assert f".verdict-{verdict.replace(' ', '-')} {{ background: {colour}; }}" in style
+    assert set(plots.COLOURS) == set(VERDICTS) == set(about.VERDICT_WORDS)

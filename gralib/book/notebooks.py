@@ -7,6 +7,7 @@ from typing import Any
 from gralib.book.evidence import Book
 from gralib.book.text import link, page, table
 from gralib.errors import ROOT, from_root
+from gralib.files import write_text
 from gralib.notebooks import INJECTED, SHOWS_FACES
 
 LEFT_OUT = "Shows faces: left out here.\n"
@@ -83,14 +84,16 @@ def _plain(outputs: list[Any]) -> list[Any]:
     return kept
 
 
-def publish(executed: str | Path, out: str | Path) -> Path:
-    """Write an executed notebook, cleaned, to `out`; return it."""
+def cleaned(executed: str | Path) -> str:
+    """Return the text of an executed notebook, cleaned."""
     import nbformat
 
-    from gralib.files import write_text
+    return nbformat.writes(clean(nbformat.read(from_root(executed), as_version=4))) + "\n"
 
-    notebook = clean(nbformat.read(from_root(executed), as_version=4))
-    write_text(from_root(out), nbformat.writes(notebook) + "\n")
+
+def publish(executed: str | Path, out: str | Path) -> Path:
+    """Write an executed notebook, cleaned, to `out`; return it."""
+    write_text(from_root(out), cleaned(executed))
     return from_root(out)
 
 
@@ -98,11 +101,12 @@ def write(book: Book) -> None:
     """Write the index of the notebooks."""
     rows = []
     for path in sorted(from_root("notebooks").glob("*.ipynb")):
-        title, question = _told(path)
+        title, question, text = _told(path)
         source = f"notebooks/{path.name}"
         done = source in book.executed
         target = path.name if done else book.source("notebooks/README.md", source)
-        claims = [c.id for c in book.ordered if path.stem == c.grid or f"({c.id}" in question or f" {c.id}" in question]
+        named = re.findall(r"\bC\d+\b", text)
+        claims = [c.id for c in book.ordered if path.stem == c.grid or c.id in named]
         linked = ", ".join(link(c, f"../claims/{c}.md") for c in claims)
         rows.append((link(title, target), question, linked, "executed" if done else "**not run** on real faces"))
     intro = "The story step by step, with code. `make lab` opens them to run and change."
@@ -110,11 +114,11 @@ def write(book: Book) -> None:
     book.pages["notebooks/README.md"] = page("Notebooks", intro, table(headers, rows))
 
 
-def _told(path: Path) -> tuple[str, str]:
-    """Return title and question of a notebook, from its first cell."""
+def _told(path: Path) -> tuple[str, str, str]:
+    """Return title and question of a notebook, and all of its first cell, where they stand."""
     import json
 
     text = "".join(json.loads(path.read_text())["cells"][0]["source"])
     title = text.splitlines()[0].removeprefix("# ")
     question = text.partition("**The question.**")[2].strip().split("\n\n")[0]
-    return title, question
+    return title, question, text

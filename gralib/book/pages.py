@@ -54,9 +54,11 @@ def _of_this_machine(folder: Path) -> list[str]:
     """Bring notebooks executed here, and pictures of faces, to `folder`; return their places."""
     places = []
     for path in sorted(from_root("build/notebooks").glob("*.ipynb")):
-        committed = (folder / f"notebooks/{path.name}").exists()
-        places.append(f"notebooks/{path.stem}{'-here' if committed else ''}.ipynb")
-        notebooks.publish(path, folder / places[-1])
+        text, committed = notebooks.cleaned(path), from_root(PUBLISHED) / f"notebooks/{path.name}"
+        if committed.is_file() and committed.read_text() == text:
+            continue
+        places.append(f"notebooks/{path.stem}{'-here' if committed.is_file() else ''}.ipynb")
+        write_text(folder / places[-1], text)
     for path in sorted(from_root("build/faces").glob("*.png")):
         places.append(f"faces/{path.name}")
         (folder / "faces").mkdir(parents=True, exist_ok=True)
