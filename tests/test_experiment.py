@@ -1,16 +1,17 @@
 """One run: trained once, read back, resumed bit for bit; and the smoke network learns."""
 
-import shlex
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import ROOT
 from tiny import SETTINGS
 from typer.testing import CliRunner
 
-from gralib import ages, appendix, backend, batches, experiment, records, tasks, training
+from gralib import ages, backend, batches, experiment, records, tasks, training
 from gralib.cli import app
 from gralib.config import configure
 from gralib.datasets import synthetic
@@ -54,14 +55,18 @@ def test_asked_again_it_is_read_back(tiny, faces, monkeypatch):
     assert again.record == tiny.record
 
 
-def test_the_command_in_the_report_makes_the_same_run_again(tiny, drawn, tmp_path, monkeypatch):
+def test_a_run_is_made_again_by_its_name(tiny, drawn, tmp_path, monkeypatch):
     monkeypatch.setattr("gralib.errors.ROOT", tmp_path)
-    (tmp_path / "data/synthetic").mkdir(parents=True)
+    for folder in ("data/synthetic", "reports", "runs"):
+        (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "data/synthetic/utkface").symlink_to(drawn)
-    _, *words = shlex.split(appendix.command([tiny]))
-    result = CliRunner().invoke(app, [*words, "--progress", "none"])
+    shutil.copy(ROOT / "reports/protocol.yaml", tmp_path / "reports")
+    for name in (tiny.record.run_id, records.FACES):
+        shutil.copytree(tiny.folder.parent / name, tmp_path / "runs" / name)
+    result = CliRunner().invoke(app, ["reproduce", tiny.record.run_id])
     assert result.exit_code == 0, result.output
-    again = records.Run(tmp_path / "runs" / tiny.record.run_id)
+    assert result.stdout.splitlines()[-1] == f"{tiny.record.run_id}: identical"
+    again = records.Run(tmp_path / "build/reproduced" / tiny.record.run_id)
     assert again.predictions.equals(tiny.predictions)
     assert again.history.equals(tiny.history)
 

@@ -138,7 +138,9 @@ def intact(root: Path, place: str, reference: Path) -> Callable[[], bool]:
 
     def whole() -> bool:
         """Tell whether every file of the report is the earlier one or the new one, none cut short."""
-        files = [p for p in (root / "build/report").rglob("*") if p.is_file() and p.name[0] != "." and p.name != "filler"]
+        files = [
+            p for p in (root / "build/report").rglob("*") if p.is_file() and p.name[0] != "." and p.name != "filler"
+        ]
         return all(any(_same(p, side / p.relative_to(root / "build/report")) for side in sides) for p in files)
 
     return whole

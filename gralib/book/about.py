@@ -122,16 +122,17 @@ def _untested(book: Book) -> str:
     return table(("claim", "the paper says", "verdict", "because"), waiting) + "\n" + table(("data set", "why"), rest)
 
 
-def _read(name: str) -> Any:
+def read(name: str) -> Any:
+    """Return what a YAML file of the report holds."""
     return yaml.safe_load(from_root(f"reports/{name}.yaml").read_text())
 
 
 def _contradictions() -> str:
-    return table(("place", "what shows it"), [(item["place"], item["shown"]) for item in _read("contradictions")])
+    return table(("place", "what shows it"), [(item["place"], item["shown"]) for item in read("contradictions")])
 
 
 def _changes() -> str:
-    return table(("what left", "why"), [(item["what"], item["why"]) for item in _read("changes")])
+    return table(("what left", "why"), [(item["what"], item["why"]) for item in read("changes")])
 
 
 def _figures(book: Book) -> str:
@@ -190,7 +191,7 @@ def _provenance(book: Book) -> str:
 
 def _checklist(book: Book) -> str:
     parts = []
-    for part in _read("checklist"):
+    for part in read("checklist"):
         rows = []
         for item in part["items"]:
             place = item["evidence"]
@@ -199,6 +200,6 @@ def _checklist(book: Book) -> str:
             target = to("about/x.md", inside) if known else book.source("about/x.md", place)
             rows.append((item["ask"], item["answer"], f"{item['says']} ({link(place, target)})"))
         parts.append(f"## {part['part']}\n\n" + table(("asked", "answer", "evidence"), rows))
-    counts = pd.Series([item["answer"] for part in _read("checklist") for item in part["items"]]).value_counts()
+    counts = pd.Series([item["answer"] for part in read("checklist") for item in part["items"]]).value_counts()
     said = ", ".join(f"{cell(name)} {plural(int(count), 'time')}" for name, count in counts.items())
     return f"Pineau et al., the version of conferences; answered {said}.\n\n" + "\n".join(parts)

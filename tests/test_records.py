@@ -1,16 +1,15 @@
-"""Records on disk and the report made from them; made-up runs, no training."""
+"""Records on disk, and what is put together from them; made-up runs, no training."""
 
 import json
-import re
 import shutil
 
 import numpy as np
-import pandas as pd
 import pytest
 from conftest import ROOT
 from typer.testing import CliRunner
 
-from gralib import appendix, diagrams, experiment, records, report, transfer
+from gralib import diagrams, experiment, records, transfer
+from gralib.book import about
 from gralib.cli import app
 from gralib.config import TASKS
 from gralib.errors import UserError
@@ -33,34 +32,6 @@ def filled(root, made_up):
     return {task: made_up(root / records.STORE, task) for task in TASKS["utkface"]}
 
 
-def pages(folder):
-    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-
-
-def test_the_report_has_every_score_and_says_synthetic(filled, root):
-    report.build(root / "reports")
-    html, markdown = (root / "reports/index.html").read_text(), (root / "reports/README.md").read_text()
-    study = studies(filled.values())[0]
-    assert len(study.scores) == 7
-    for page in (html, markdown):
-        assert "Synthetic only." in page
-        for row in study.scores.itertuples():
-            assert report.shown(row.value, row.score) in page
-            assert all(run in page for run in row.runs.split())
-    assert html.count('<span class="tag">synthetic</span>') == 7
-    for source in (root / "reports/figures").iterdir():
-        assert f"figures/{source.name}" in html
-        assert f"figures/{source.name}" in markdown
-    assert "http" not in html.replace("http-equiv", ""), "the page asks nobody for anything"
-
-
-def test_the_same_records_give_the_same_bytes(filled, root):
-    report.build(root / "one")
-    report.build(root / "two")
-    assert pages(root / "one") == pages(root / "two")
-    assert len(pages(root / "one")) > 15
-
-
 def test_folds_are_pooled_and_a_random_split_stands_beside_the_honest_one(root, made_up):
     for protocol in ("grouped", "random"):
         for fold in range(3):
@@ -76,11 +47,6 @@ def test_folds_are_pooled_and_a_random_split_stands_beside_the_honest_one(root, 
     effect = split_effect([honest, random]).set_index("score").loc["gender accuracy"]
     assert effect["difference"] == pytest.approx(effect["random"]["value"] - effect["honest"]["value"])
     assert effect["low"] <= effect["difference"] <= effect["high"]
-    report.build(root / "reports")
-    page = (root / "reports/index.html").read_text()
-    for text in ("What a random split does", f"{sum(sizes):,} test, all 3 folds together", "First of 3 folds."):
-        assert text in page
-    assert (root / "reports/tables/split-effect.csv").read_text().count("\n") == 3
 
 
 def test_one_fold_of_each_is_not_paired(root, made_up):
@@ -89,42 +55,6 @@ def test_one_fold_of_each_is_not_paired(root, made_up):
     effect = split_effect(studies(records.gather()[0]))
     assert effect["low"].isna().all()
     assert len(effect) == 2
-
-
-def test_every_figure_has_alternative_text(filled, root):
-    report.build(root / "reports")
-    html = (root / "reports/index.html").read_text()
-    assert html.count("<img ") == html.count(' alt="') > 8
-    assert 'alt=""' not in html
-
-
-def test_nothing_run_reads_not_run(root):
-    report.build(root / "reports")
-    html, markdown = ((root / "reports" / name).read_text() for name in ("index.html", "README.md"))
-    for page in (html, markdown):
-        assert "Not run." in page
-        assert "The 152 runs of the first round" in page and "Split and recipe changed." in page
-
-
-def test_an_unfinished_study_names_what_is_missing(root, made_up):
-    made_up(root / records.STORE, "gender")
-    report.build(root / "reports")
-    assert "Not run: age category, age regression." in (root / "reports/index.html").read_text()
-
-
-def test_own_tables_and_figures_that_no_run_stands_behind_go_and_nothing_else(filled, root):
-    stale = ("tables/utkface-laptop-s9-scores.csv", "figures/synthetic-fgnet-laptop-s0-confusion.svg")
-    kept = ("tables/notes.csv", "figures/benchmarks-growth.svg", "figures/synthetic-utkface-faces.png")
-    for name in (*stale, *kept):
-        (root / "reports" / name).parent.mkdir(exist_ok=True)
-        (root / "reports" / name).write_text("x")
-    report.build(root / "reports")
-    assert not any((root / "reports" / name).exists() for name in stale)
-    assert all((root / "reports" / name).exists() for name in kept)
-    page = (root / "reports/index.html").read_text()
-    own = [p for p in (root / "reports").glob("*s/*") if report.OWN.fullmatch(p.name)]
-    assert len(own) > 10
-    assert all(p.relative_to(root / "reports").as_posix() in page for p in own)
 
 
 def test_errors_by_gender_add_up(filled):
@@ -142,8 +72,8 @@ def test_captions_of_the_papers_figures_are_the_papers():
     if not text.exists():
         pytest.skip("the text of the paper is not on this machine")
     words = " ".join(text.read_text().split())
-    assert len(appendix.PAPER_FIGURES) == 8
-    for number, (_, caption) in appendix.PAPER_FIGURES.items():
+    assert len(about.CAPTIONS) == 8
+    for number, caption in about.CAPTIONS.items():
         assert f"{number.replace('.', '')} | {caption} |" in words
 
 
@@ -176,10 +106,6 @@ def test_a_damaged_record_is_named_and_left_out(filled, root, kind):
     assert [run.record.config.task for run in runs] == ["age_category", "age_regression"]
     assert len(problems) == 1
     assert str(folder) in problems[0]
-    report.build(root / "reports")
-    html = (root / "reports/index.html").read_text()
-    assert "Left out:" in html
-    assert "Not run: gender." in html
 
 
 def test_records_survive_the_round_trip_and_are_kept_once(filled, root):
@@ -242,26 +168,6 @@ def test_real_faces_come_before_synthetic_ones(filled, root, made_up, monkeypatc
     records.write(root / records.STORE / real.run_id, real, rows, outputs, run.history)
     found = studies(records.gather()[0])
     assert [s.first.record.synthetic for s in found] == [False, True]
-    report.build(root / "reports")
-    html = (root / "reports/index.html").read_text()
-    assert "Synthetic only." not in html
-    assert "Smoke preset." in html
-
-
-def test_every_run_has_its_provenance_and_the_claims_their_evidence(filled, root):
-    report.build(root / "reports")
-    runs = (root / "reports/runs.html").read_text()
-    table = pd.read_csv(root / "reports/tables/runs.csv").set_index("run")
-    for run in filled.values():
-        assert f'id="{run.record.run_id}"' in runs
-        row = table.loc[run.record.run_id]
-        assert row["data fingerprint"] == run.record.fingerprint
-        assert row["data"] == "synthetic"
-        assert f"--task {run.record.config.task}" in row["command"]
-    page = (root / "reports/index.html").read_text()
-    assert 'href="figures/gate-effect.svg"' in page
-    assert 'href="equations.json"' in page
-    assert "difference +19,013" in page
 
 
 @pytest.mark.parametrize(
@@ -275,39 +181,12 @@ def test_a_run_trained_whose_answers_differ_between_faces(spread, converged, fil
     assert made.converged is converged
 
 
-def test_a_run_that_never_learnt_is_named(filled, root):
-    run = filled["gender"]
-    assert run.converged
-    records.write(run.folder, run.record, run.rows, np.full((len(run.rows), 2), 0.5), run.history)
-    report.build(root / "reports")
-    assert (root / "reports/runs.html").read_text().count("never learnt") == 1
-
-
 def test_every_place_that_the_checklist_names_exists():
-    items = [item for part in appendix.checklist() for item in part["items"]]
+    items = [item for part in about.read("checklist") for item in part["items"]]
     assert len(items) > 20
     for item in items:
         assert item["answer"] in ("yes", "partly", "no")
         assert (ROOT / item["evidence"]).exists(), item
-
-
-def test_links_of_the_committed_report_lead_somewhere():
-    for page in ("index.html", "runs.html"):
-        text = (ROOT / "reports" / page).read_text()
-        for link in set(re.findall(r'(?:href|src)="([^"#]+)', text)):
-            assert (ROOT / "reports" / link).exists(), f"{page}: {link}"
-
-
-def test_latex_tables_escape_and_hold_the_scores(filled, root):
-    report.build(root / "reports")
-    text = (root / "reports/tables/scores.tex").read_text()
-    assert text.count(r"\\") > 7
-    assert r"95\,\% intervals" in text
-    claims = (root / "reports/tables/claims.tex").read_text()
-    assert all(f"C{i} &" in claims for i in range(1, 22))
-    assert "33,019,013 &" in claims
-    assert "1.2e-07 &" in claims
-    assert "the paper" in claims
 
 
 def test_the_drawn_network_is_the_one_that_keras_built():
