@@ -416,3 +416,17 @@ def test_a_verdict_has_one_colour_in_figures_and_pages():
         if verdict != "not run":  # an outline
             assert f".verdict-{verdict.replace(' ', '-')} {{ background: {colour}; }}" in style
     assert set(plots.COLOURS) == set(VERDICTS) == set(about.VERDICT_WORDS)
+
+
+def test_the_first_sentence_counts_what_the_table_holds(judged):
+    first = (judged / "build/report/README.md").read_text()
+    sentence = re.search(r"\*\*What came out\.\*\* (.+)", first)[1]
+    rows = re.findall(r"^\| \[(C\d+)\].*\| \*\*(.+?)\*\*", first, re.MULTILINE)
+    assert len(rows) == 21
+    named = {}
+    for count, verdict, ids in re.findall(r"(\d+) (?:is|are) \*\*(.+?)\*\* \((.+?)\)", sentence):
+        assert int(count) == len(ids.split(", "))
+        named |= dict.fromkeys(ids.split(", "), verdict)
+    assert named == dict(rows)
+    trained = re.search(r"\*\*What was trained\.\*\* (\d+) runs on real faces of UTKFace", first)
+    assert int(trained[1]) == len(SEEDS)

@@ -50,6 +50,9 @@ document.addEventListener("DOMContentLoaded", () => {
     summary.setAttribute("aria-label", `pages of ${section ? section.textContent.trim() : "this section"}`);
   });
   document.querySelectorAll(".pst-scrollable-table-container").forEach(box => box.setAttribute("tabindex", "0"));
+  document.querySelectorAll(".bd-article p:has(img)").forEach(box => {
+    if (box.scrollWidth > box.clientWidth) box.setAttribute("tabindex", "0");
+  });
   const open = () => {
     const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
     const box = target && target.closest("details");
