@@ -39,9 +39,9 @@ def make_root(folder):
     (folder / "data").mkdir()
     for name in ("data/README.md", "requirements.lock", "README.md"):
         shutil.copy(ROOT / name, folder / name)
-    for name in ("notebooks", "gralib"):
-        (folder / name).symlink_to(ROOT / name)
-    shutil.copytree(ROOT / "book", folder / "book", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "gralib").symlink_to(ROOT / "gralib")
+    for name in ("notebooks", "book"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     return folder
 
 

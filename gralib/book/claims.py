@@ -80,7 +80,7 @@ def _verdict(claim: Claim, rule: Rule, row: Mapping[Any, Any]) -> str:
         line += f": {plain(row['value'])}"
         if claim.stated is not None:
             line += f" where the paper has {claim.paper} (difference {plain(row['value'] - claim.stated)})"
-    return line + (f". {because[0].upper()}{because[1:]}." if because else ".")
+    return line + (f". Because: {because}." if because else ".")
 
 
 def _dates(book: Book, claim: Claim, rule: Rule, order: str) -> str:

@@ -38,7 +38,7 @@ def _group(run: Run, used: set[str]) -> str:
     if config.tuning:
         purpose = "chose the recipe, validation faces"
     else:
-        purpose = "behind a claim" if run.record.run_id in used else "no claim’s yet"
+        purpose = "behind a claim" if run.record.run_id in used else "behind no claim yet"
     return f"{TITLES[config.dataset]}, {kind}, {config.task.replace('_', ' ')}, {purpose}"
 
 
