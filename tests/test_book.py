@@ -293,13 +293,17 @@ def test_claims_for_machines_follow_their_schema(judged):
 
 
 def test_latex_is_for_two_columns_and_compiles(judged, tmp_path):
-    table = (judged / "build/report/tables/claims.tex").read_text()
+    table, parts = ((judged / f"build/report/tables/{name}.tex").read_text() for name in ("claims", "claim-parts"))
+    assert parts.count(r"\begin{table*}") == parts.count(r"\end{table*}") > 1
+    assert max(part.count(r"\\") for part in parts.split(r"\end{table*}")) <= machine.LINES + 1, "fits a page"
     assert table.startswith(r"\begin{table*}") and r"\toprule" in table and "33,019,013" in table
     assert all(f"\nC{i} &" in table for i in range(1, 22))
     latex = shutil.which("pdflatex")
     if latex is None:
         pytest.skip("no TeX on this machine: the table was not compiled")
-    paper = r"\documentclass[twocolumn]{article}\usepackage{booktabs}\begin{document}" + table + r"\end{document}"
+    paper = (
+        r"\documentclass[twocolumn]{article}\usepackage{booktabs}\begin{document}" + table + parts + r"\end{document}"
+    )
     (tmp_path / "paper.tex").write_text(paper)
     done = subprocess.run([latex, "-interaction=nonstopmode", "-halt-on-error", "paper.tex"], cwd=tmp_path, check=False)
     assert done.returncode == 0
@@ -430,3 +434,23 @@ def test_the_first_sentence_counts_what_the_table_holds(judged):
     assert named == dict(rows)
     trained = re.search(r"\*\*What was trained\.\*\* (\d+) runs on real faces of UTKFace", first)
     assert int(trained[1]) == len(SEEDS)
+
+
+def test_what_is_committed_is_what_publishing_writes(tmp_path, monkeypatch):
+    """Fails where records, rules or pages changed and `gra report --publish` was not called before the commit."""
+    git = ["git", "-C", str(ROOT)]
+    shallow = subprocess.run(
+        [*git, "rev-parse", "--is-shallow-repository"], capture_output=True, text=True, check=False
+    )
+    if shallow.stdout.strip() != "false":
+        pytest.skip("no whole history here: it dates the rules on the pages")
+    if subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "reports", "gralib"], check=False).returncode:
+        pytest.skip("the checkout is not a clean one: it is compared once it is committed")
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
+    monkeypatch.setattr("gralib.errors.ROOT", clone)
+    pages.build(publish=True)
+    changed = subprocess.run(
+        ["git", "-C", str(clone), "status", "--porcelain"], capture_output=True, text=True, check=True
+    )
+    assert [line for line in changed.stdout.splitlines() if not line.endswith(".svg")] == []

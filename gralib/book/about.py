@@ -183,7 +183,7 @@ def _provenance(book: Book) -> str:
     headers = ("data set", "what for", "commit", "Keras", "backend", "device", "threads", "runs")
     rows = [(*key, count) for key, count in sorted(makers.items())]
     found = table(headers, rows) if rows else "**not run**: no record yet."
-    names = ("claims.csv", "claims.tex", "runs.csv", "protocol-simulation.csv", "label-floor.csv")
+    names = ("claims.csv", "claims.tex", "claim-parts.tex", "runs.csv", "protocol-simulation.csv", "label-floor.csv")
     files = [link(name, f"../tables/{name}") for name in names if (book.folder / f"tables/{name}").is_file()]
     files += [link("claims.json", "../claims.json"), link("its schema", "../claims.schema.json")]
     return f"{calculated}\n\n{found}\n\nFor papers and machines: {', '.join(files)}."

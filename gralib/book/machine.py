@@ -14,6 +14,9 @@ from gralib.files import write_text
 from gralib.verdicts import Verdict
 
 JSON, SCHEMA = "claims.json", "claims.schema.json"
+HEADERS = ("", "Comparison", "Data", "Difference", f"{SURE} interval", "Seeds", "Verdict")
+COLUMNS, LINES = "lp{6.2cm}lllrl", 36
+"""Of a LaTeX table: how its columns are set, and how many lines a page holds."""
 
 
 class _Strict(BaseModel):
@@ -104,10 +107,15 @@ def write(book: Book) -> None:
     write_text(book.folder / JSON, of(book).model_dump_json(indent=1) + "\n")
     write_text(book.folder / SCHEMA, json.dumps(Claims.model_json_schema(), indent=1) + "\n")
     write_text(book.folder / "tables/claims.csv", book.table.to_csv(index=False, float_format="%.6g"))
-    rows = [(c.id, *_cells(row)) for c in book.ordered for row in book.rows(c.id)]
-    headers = ("", "Comparison", "Data", "Difference", f"{SURE} interval", "Seeds", "Verdict")
-    caption = "Claims and what was measured; the first line of each decides."
-    write_text(book.folder / "tables/claims.tex", latex("claims", headers, rows, caption, "lp{6.2cm}lllrl"))
+    first = [(c.id, *_cells(book.first(c.id))) for c in book.ordered]
+    caption = "Claims, and the comparison that decides each."
+    write_text(book.folder / "tables/claims.tex", latex("claims", first, caption))
+    rest = [(c.id, *_cells(row)) for c in book.ordered for row in book.rows(c.id)[1:]]
+    tables = [
+        latex(f"parts-{start // LINES + 1}", rest[start : start + LINES], "What stands beside the verdicts of claims.")
+        for start in range(0, len(rest), LINES)
+    ]
+    write_text(book.folder / "tables/claim-parts.tex", "\n".join(tables))
 
 
 def _cells(row: Mapping[Any, Any]) -> tuple[str, ...]:
@@ -120,8 +128,8 @@ def _cells(row: Mapping[Any, Any]) -> tuple[str, ...]:
     return what, words.dataset(row), value, interval, seeds, row["verdict"]
 
 
-def latex(name: str, headers: tuple[str, ...], rows: list[tuple[str, ...]], caption: str, columns: str) -> str:
-    """Return a table of texts for a two-column paper: `table*` with booktabs, a rule where the first cell changes."""
+def latex(name: str, rows: list[tuple[str, ...]], caption: str) -> str:
+    """Return comparisons for a two-column paper: `table*` with booktabs, some room where the first cell changes."""
     lines: list[str] = []
     before = rows[0][0] if rows else ""
     for row in rows:
@@ -129,10 +137,10 @@ def latex(name: str, headers: tuple[str, ...], rows: list[tuple[str, ...]], capt
         lines += [r"\addlinespace"] if lines and shown[0] else []
         lines.append(" & ".join(escape(value) for value in shown) + r" \\")
         before = row[0]
-    head = " & ".join(escape(value) for value in headers) + r" \\"
+    head = " & ".join(escape(value) for value in HEADERS) + r" \\"
     return "\n".join([
         r"\begin{table*}", r"\centering", r"\scriptsize", rf"\caption{{{escape(caption)}}}", rf"\label{{tab:{name}}}",
-        rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head, r"\midrule", *lines, r"\bottomrule", r"\end{tabular}",
+        rf"\begin{{tabular}}{{{COLUMNS}}}", r"\toprule", head, r"\midrule", *lines, r"\bottomrule", r"\end{tabular}",
         r"\end{table*}", "",
     ])  # fmt: skip
 
