@@ -29,14 +29,23 @@ build/jax.lock: requirements.lock
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
 	@touch $@
 
-study: $(ENV)  ## run the study and write the report (minutes on synthetic faces)
+study: $(ENV)  ## run the study and build the book of it (minutes on synthetic faces)
 	@gra doctor --quick
 	@$(SNAKEMAKE) $(if $(SETTINGS),--config $(SETTINGS))
-	@echo "The report: reports/index.html (open it in a browser) and reports/README.md"
+	@$(MAKE) --no-print-directory book
 
 grids: $(ENV)  ## run the experiments on UTKFace: gates, attention, noise, depth, rivals (hours; stop it any time)
 	@$(SNAKEMAKE) grids $(if $(SETTINGS),--config $(SETTINGS))
-	@echo "The report: reports/index.html (open it in a browser) and reports/README.md"
+	@$(MAKE) --no-print-directory book
+
+book: $(ENV)  ## build the book from all records, committed ones and those made here (half a minute)
+	@gra report
+	@rm -rf build/book build/doctrees
+	@python -m sphinx -q -W --keep-going -b html -c book -d build/doctrees build/report build/book
+	@echo "The book: build/book/index.html (open it in a browser)"
+
+release: book  ## pack book, tables, records, lock and list of parts into one archive for a repository of data
+	@python -m gralib.report.release
 
 test: $(ENV)  ## check style and types, run the tests
 	ruff check .
@@ -72,10 +81,11 @@ play: $(ENV)  ## open the page to play with: a face, its masks, a slider for eve
 	@python -m gralib.visitors.playserver
 
 lock:  ## write requirements.lock anew from pyproject.toml (needs uv); one version of each package for every Python
-	uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --extra dev --extra export --extra faces --extra play --generate-hashes \
+	uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --extra dev --extra export --extra faces --extra play \
+		--extra book --generate-hashes \
 		--no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements.lock pyproject.toml
 
 clean:  ## remove what the study made here, trained weights included (reports/ stays)
 	rm -rf build runs cache data/synthetic .snakemake
 
-.PHONY: help env study grids test golden test-cluster bench scaling reliability mutants lab play lock clean
+.PHONY: help env study grids book release test golden test-cluster bench scaling reliability mutants lab play lock clean

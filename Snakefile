@@ -172,7 +172,7 @@ for name in NAMES:
             f"notebooks/{name}.ipynb",
             [built(name, f"{task}.run") for task in TASKS[name]],
         output:
-            built(name, f"{name}.html"),
+            built(name, f"{name}.ipynb"),
         log:
             built(name, f"{name}.log"),
         params:
@@ -209,7 +209,7 @@ for name in WANTED:
             f"notebooks/{name}.ipynb",
             [built("utkface", f"grids-part-{n}.runs") for n, part in PARTS.items() if set(part) & set(RUNS[name])],
         output:
-            built("utkface", f"{name}.html"),
+            built("utkface", f"{name}.ipynb"),
         log:
             built("utkface", f"{name}.log"),
         params:
@@ -223,11 +223,11 @@ for name in WANTED:
 
 rule grids:
     input:
-        [built("utkface", f"{name}.html") for name in WANTED],
+        [built("utkface", f"{name}.ipynb") for name in WANTED],
     output:
         touch("build/grids.done"),
     shell:
-        "mkdir -p reports/notebooks && cp {input} reports/notebooks/ && gra report"
+        "mkdir -p build/notebooks && cp {input} build/notebooks/ && gra report"
 
 
 rule tour:
@@ -236,7 +236,7 @@ rule tour:
         "gralib/model/attention.py",
         "gralib/model/network.py",
     output:
-        "build/model_tour.html",
+        "build/model_tour.ipynb",
     log:
         "build/model_tour.log",
     shell:
@@ -245,9 +245,9 @@ rule tour:
 
 rule report:
     input:
-        [built(name, f"{name}.html") for name in NAMES],
-        "build/model_tour.html",
+        [built(name, f"{name}.ipynb") for name in NAMES],
+        "build/model_tour.ipynb",
     output:
         touch("build/report.done"),
     shell:
-        "mkdir -p reports/notebooks && cp {input} reports/notebooks/ && gra report"
+        "mkdir -p build/notebooks && cp {input} build/notebooks/ && gra report"

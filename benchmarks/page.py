@@ -1,4 +1,4 @@
-"""reports/benchmarks.md from the figures of benchmarks.json."""
+"""reports/about/benchmarks.md from the figures of benchmarks.json."""
 
 NOTE = (
     "Rates are those of the best of six windows of steps; the grid's, and the opponent's beside it, of the median one. "
@@ -110,7 +110,7 @@ def page(result: dict) -> str:
         ["reading age and gender, warm", "width", "faces/s", "one face, ms"],
         [[r["reader"], r["width"] or "", f"{r['faces_per_s']:.0f}", f"{r['one_face_ms']:.1f}"]
          for r in raw.values() if "reader" in r])  # fmt: skip
-    lines += ["![Cost of a training face](figures/benchmarks-growth.svg)", ""]
+    lines += ["![Cost of a training face](../figures/benchmarks-growth.svg)", ""]
     lines += table(["growth", "slope on logarithms"], [[k, f"{v:.2f}"] for k, v in figures["slopes"].items()])
     return "\n".join(lines).rstrip() + "\n"
 

@@ -1,4 +1,4 @@
-"""Run the benchmarks side by side on this machine and write reports/benchmarks.json and .md.
+"""Run the benchmarks side by side on this machine and write reports/benchmarks.json and reports/about/benchmarks.md.
 
 python benchmarks/run.py [NAME…] [--root UTKFACE] (or: make bench). Interrupted, it goes on with what is missing. With
 names (of the raw measurements, such as input or grid) it makes only these anew and keeps the others, whose commit is
@@ -288,5 +288,5 @@ if __name__ == "__main__":
     asked = parser.parse_args()
     found = measure(asked.names, asked.root.resolve())
     write_text(ROOT / "reports" / "benchmarks.json", json.dumps(found, indent=1) + "\n")
-    write_text(ROOT / "reports" / "benchmarks.md", page(found))
+    write_text(ROOT / "reports" / "about" / "benchmarks.md", page(found))
     print(page(found))

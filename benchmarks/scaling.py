@@ -1,7 +1,7 @@
 """From a laptop to a cluster: several devices in one training, the study as Slurm jobs, the cost of the paper's study.
 
 python benchmarks/scaling.py (or: make scaling). Measures steps on one and on two devices of this processor, takes what
-`make test-cluster` left in build/cluster.json, and writes reports/scaling.json and .md.
+`make test-cluster` left in build/cluster.json, and writes reports/scaling.json and reports/about/scaling.md.
 """
 
 import json
@@ -153,7 +153,7 @@ def main() -> None:
         "costs": costs(),
     }
     write_text(before, json.dumps(found, indent=1) + "\n")
-    write_text(before.with_suffix(".md"), page(found))
+    write_text(before.parent / "about" / "scaling.md", page(found))
     print(page(found))
 
 

@@ -186,33 +186,51 @@ def notebook_command(
         list[str] | None, typer.Option("-p", help="Set a parameter, as in -p seed=1.", metavar="NAME=VALUE")
     ] = None,
     out: Annotated[str, typer.Option(help="Where to write it, without ending.")] = "",
-    publish: Annotated[bool, typer.Option(help="Write reports/executed/NAME.html too, faces left out.")] = False,
+    publish: Annotated[bool, typer.Option("--publish", help="Write reports/notebooks too, faces left out.")] = False,
 ) -> None:
-    """Run a notebook from top to bottom and write it with its outputs, as .ipynb and .html."""
+    """Run a notebook from top to bottom and write it with its outputs."""
     from gralib import notebooks
 
-    html = notebooks.execute(f"notebooks/{name}.ipynb", words.read(parameter), out or f"reports/notebooks/{name}")
-    print(html)
+    done = notebooks.execute(f"notebooks/{name}.ipynb", words.read(parameter), out or f"build/notebooks/{name}")
+    print(done)
     if publish:
-        print(notebooks.publish(html.with_suffix(".ipynb"), f"reports/executed/{name}.html"))
+        from gralib.report.notebooks import publish as published
+
+        print(published(done, f"reports/notebooks/{name}.ipynb"))
 
 
 @app.command("checks")
 def checks_command() -> None:
-    """Check the claims that need no data (C1 to C3, C20); write them and the network's layers for the report."""
+    """Check the claims that need no data (C1 to C3, C20), list the network's layers and draw it: for the report."""
     from gralib.model.checks import write
+    from gralib.report import paper
 
-    print(*write(), sep="\n")
+    print(*write(), *paper.write(), sep="\n")
 
 
 @app.command("report")
 def report_command(
-    out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("reports"),
+    publish: Annotated[bool, typer.Option("--publish", help="Write reports/, from committed records alone.")] = False,
 ) -> None:
-    """Write the report from all records: index.html, README.md, tables and figures."""
+    """Write the report from all records as Markdown: build/report, or what is committed with --publish."""
     from gralib.report.pages import build
 
-    print(build(out))
+    print(build(publish))
+
+
+@app.command("reproduce")
+def reproduce_command(
+    name: Annotated[str, typer.Argument(help="A claim, such as C4, or the name of a run.", metavar="NAME")],
+    root: Root = "",
+    dry_run: Annotated[bool, typer.Option(help="Only say which runs it takes.")] = False,
+) -> None:
+    """Train the runs behind a claim's number again, seeds included, and say whether they come out the same."""
+    from gralib import reproduce
+
+    wanted = reproduce.asked(name)
+    print(*reproduce.commands(wanted), sep="\n", file=sys.stdout if dry_run else sys.stderr)
+    for line in () if dry_run else reproduce.made_again(wanted, root):
+        print(line)
 
 
 @app.command("doctor")

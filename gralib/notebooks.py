@@ -1,15 +1,12 @@
-"""Notebooks: run in batch by papermill, with parameters that are checked, and turned into a page."""
+"""Notebooks: run in batch by papermill, with parameters that are checked."""
 
 import ast
-import re
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from gralib.errors import UserError, from_root
 
-SHOWS_FACES = ("keep_faces(", "figures.faces(", "figures.masks(")
-"""Calls that draw faces: what such a cell puts out is left out of published pages."""
 INJECTED = "# Parameters"
 """First line of the cell that papermill puts in."""
 
@@ -47,7 +44,7 @@ def refuse_unknown(given, declared) -> None:
 
 
 def execute(notebook: str | Path, parameters: dict[str, Any], out: str | Path) -> Path:
-    """Run a notebook from a fresh kernel and write it with its outputs to `out`.ipynb and `out`.html.
+    """Run a notebook from a fresh kernel and write it with its outputs to `out`.ipynb.
 
     Args:
         notebook: path of the notebook, stored without outputs.
@@ -58,12 +55,8 @@ def execute(notebook: str | Path, parameters: dict[str, Any], out: str | Path) -
         UserError: no such notebook, an unknown parameter, a cell that fails (named, with its last line; what ran
             before it is kept), or a kernel that dies.
     """
-    import nbformat
     import papermill
-    from nbconvert import HTMLExporter
     from papermill.exceptions import PapermillExecutionError
-
-    from gralib.files import write_text
 
     source, target = from_root(notebook), from_root(out)
     if not source.exists():
@@ -87,12 +80,7 @@ def execute(notebook: str | Path, parameters: dict[str, Any], out: str | Path) -
         part.replace(ipynb)
     finally:
         part.unlink(missing_ok=True)
-    page, _ = HTMLExporter(exclude_input_prompt=True, exclude_output_prompt=True).from_notebook_node(
-        nbformat.read(ipynb, as_version=4)
-    )
-    html = target.with_suffix(".html")
-    write_text(html, page)
-    return html
+    return ipynb
 
 
 def _own_kernel() -> type:
@@ -110,44 +98,3 @@ def _own_kernel() -> type:
             return KernelSpec(**get_kernel_dict(), env={"MPLBACKEND": "module://matplotlib_inline.backend_inline"})
 
     return OwnKernel
-
-
-def publish(executed: str | Path, out: str | Path) -> Path:
-    """Write an executed notebook as a small page of its own for the repository: no faces, no outside address.
-
-    Every picture gets the sentence above it as alternative text.
-
-    Args:
-        executed: the notebook with its outputs, as `execute` left it.
-        out: path of the page.
-    """
-    import jinja2
-    import nbformat
-    from nbconvert import HTMLExporter
-    from pygments.formatters import HtmlFormatter
-
-    from gralib.files import write_text
-
-    source, target = from_root(executed), from_root(out)
-    notebook = nbformat.read(source, as_version=4)
-    said = source.stem
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            lines = [line for line in cell.source.splitlines() if line and not line.startswith("#")]
-            said = lines[0].replace("*", "").replace("`", "") if lines else said
-            continue
-        if any(call in cell.source for call in SHOWS_FACES):
-            cell.outputs = [nbformat.v4.new_output("stream", text="Shows faces: left out here.\n")]
-        cell.outputs = [o for o in cell.outputs if not (o.output_type == "stream" and o.name == "stderr")]
-        for output in cell.outputs:
-            if "image/png" in output.get("data", {}):
-                output.metadata.setdefault("image/png", {})["alt"] = said
-    exporter = HTMLExporter(template_name="basic", exclude_input_prompt=True, exclude_output_prompt=True)
-    exporter.exclude_anchor_links = True
-    body, _ = exporter.from_notebook_node(notebook)
-    templates = jinja2.Environment(loader=jinja2.PackageLoader("gralib.report"), autoescape=True)
-    colours = HtmlFormatter(style="default").get_style_defs(".highlight")
-    reachable = re.sub(r"<(pre\b|div(?= class=\"output_html))", r'<\1 tabindex="0"', body)  # by keyboard, to scroll
-    page = templates.get_template("notebook.html.j2").render(title=source.stem, body=reachable, colours=colours)
-    write_text(target, page)
-    return target

@@ -14,28 +14,10 @@ from gralib import notebooks, synthetic
 from gralib.config import TASKS, TITLES, configure_tasks
 from gralib.data.faces import open_faces
 from gralib.errors import UserError
-from gralib.notebooks import SHOWS_FACES, publish
+from gralib.report.notebooks import SHOWS_FACES
 from gralib.training import grids
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-
-
-def test_a_published_notebook_shows_no_faces_and_asks_nobody(tmp_path):
-    picture = nbformat.v4.new_output("display_data", {"image/png": "iVBORw0KGgo="})
-    cells = [
-        nbformat.v4.new_markdown_cell("# Title\n\nThe losses by **epoch**."),
-        nbformat.v4.new_code_cell("figures.losses(history)", outputs=[picture]),
-        nbformat.v4.new_markdown_cell("The faces furthest off."),
-        nbformat.v4.new_code_cell("figures.keep_faces(sheet, 'utkface', 'worst', False)", outputs=[picture]),
-        nbformat.v4.new_code_cell("x = 1", outputs=[nbformat.v4.new_output("stream", name="stderr", text="/home/me")]),
-    ]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "story.ipynb")
-    page = publish(tmp_path / "story.ipynb", tmp_path / "story.html").read_text()
-    assert page.count("<img") == 1
-    assert 'alt="The losses by epoch."' in page
-    assert page.count("Shows faces: left out here.") == 1
-    assert "/home/me" not in page
-    assert not re.search(r"https?://", page)
 
 
 def test_every_cell_that_draws_faces_is_known_to_be_one():
@@ -85,7 +67,7 @@ def test_no_measured_number_stands_in_the_prose(stored):
 def execute(name, tmp_path, monkeypatch, **parameters):
     monkeypatch.setenv("GRA_ROOT", str(tmp_path))
     page = notebooks.execute(ROOT / "notebooks" / f"{name}.ipynb", parameters, tmp_path / "out")
-    assert {p.name for p in tmp_path.glob("*out*")} == {"out.ipynb", "out.html"}, "nothing half-written is left"
+    assert {p.name for p in tmp_path.glob("*out*")} == {"out.ipynb"}, "nothing half-written is left"
     return nbformat.read(page.with_suffix(".ipynb"), as_version=4)
 
 

@@ -23,8 +23,8 @@ CORES = 2
 LATER = {"seconds", "faces_per_second", "finished"}
 """Fields of a record that tell when and how fast; all others must come out the same."""
 PLACE = {"commit", "clean"}
-COLUMNS = ["minutes", "commit", "clean", "finished"]
-"""The same in reports/tables/runs.csv."""
+COLUMNS = ["minutes", "commit", "finished"]
+"""The same in build/report/tables/runs.csv."""
 
 
 def code_commit(*more: str) -> str:
@@ -102,9 +102,9 @@ def signatures(root: Path) -> dict[str, dict[str, str]]:
 
 def tables(root: Path) -> dict[str, str]:
     """Return a hash of every table of the report, when and how long left out."""
-    found = {path.name: path.read_bytes() for path in sorted((root / "reports" / "tables").glob("*.*"))}
+    found = {path.name: path.read_bytes() for path in sorted((root / "build" / "report" / "tables").glob("*.*"))}
     if "runs.csv" in found:
-        runs = pd.read_csv(root / "reports" / "tables" / "runs.csv").drop(columns=COLUMNS)
+        runs = pd.read_csv(root / "build" / "report" / "tables" / "runs.csv").drop(columns=COLUMNS)
         found["runs.csv"] = runs.to_csv().encode()
     return {name: digest(data) for name, data in found.items()}
 

@@ -12,7 +12,7 @@ from common import BUILD, drawn, good, gra, signatures, study_root, tables
 SIZE = 32 << 20
 RUN = ("run", "--task", "gender", "--dataset", "adience", "--preset", "smoke", "--set", "width=2", "--set", "epochs=3",
        "--progress", "none")  # fmt: skip
-ROOM = {"cache": (0, 100, 900), "runs": (0, 400, 1000, 2000, 3000), "reports": (0, 60, 400)}
+ROOM = {"cache": (0, 100, 900), "runs": (0, 400, 1000, 2000, 3000), "build/report": (0, 60, 400)}
 """KiB left on the disk when the command is called: so that it ends at one file or another."""
 
 
@@ -86,7 +86,7 @@ def case(root: Path, place: str, words: tuple, intact: Callable[[], bool]) -> di
             with full(folder, kib):
                 ends.append(tried(root, words, f"full, {kib} KiB left", intact))
         last = gra(root, *words)
-        result = {"cache": last.stdout, "runs": signatures(root), "reports": tables(root)}[place]
+        result = {"cache": last.stdout, "runs": signatures(root), "build/report": tables(root)}[place]
         left = [p.name for p in folder.rglob(".*") if not p.name.endswith(".lock")] + [p.name for p in
                 folder.rglob("*.part.npz")]  # fmt: skip
     return {"ends": ends, "succeeds with space": last.returncode == 0, "result": result, "left behind": left}
@@ -99,25 +99,25 @@ def measure() -> dict:
     root = study_root(BUILD / "disk" / "reference")
     earlier = (*run, "--set", "seed=1")
     good(gra(root, *earlier))
-    if not list(root.glob("reports/index.html")):
+    if not list(root.glob("build/report/README.md")):
         good(gra(root, "report"))
         shutil.copytree(root / "runs", root / "runs-earlier", dirs_exist_ok=True)
-        shutil.copytree(root / "reports", root / "reports-earlier", dirs_exist_ok=True)
+        shutil.copytree(root / "build/report", root / "reports-earlier", dirs_exist_ok=True)
     expected = {"cache": good(gra(root, *check))}
     good(gra(root, *run))
     expected["runs"] = signatures(root)
     good(gra(root, "report"))
-    expected["reports"] = tables(root)
+    expected["build/report"] = tables(root)
     found = {}
-    for place, words in (("cache", check), ("runs", run), ("reports", ("report",))):
+    for place, words in (("cache", check), ("runs", run), ("build/report", ("report",))):
         other = BUILD / "disk" / place
         shutil.rmtree(other, ignore_errors=True)
         study_root(other)
         if place != "cache":
             good(gra(other, *check))
             shutil.copytree(root / ("runs-earlier" if place == "runs" else "runs"), other / "runs")
-        if place == "reports":
-            shutil.copytree(root / "reports-earlier", other / "reports", dirs_exist_ok=True)
+        if place == "build/report":
+            shutil.copytree(root / "reports-earlier", other / "build/report", dirs_exist_ok=True)
         try:
             ended = case(other, place, words, intact(other, place, root))
         except PermissionError as error:
@@ -134,12 +134,14 @@ def intact(root: Path, place: str, reference: Path) -> Callable[[], bool]:
     if place == "runs":
         before = signatures(root)
         return lambda: signatures(root) == before
-    sides = [reference / "reports-earlier", reference / "reports"]
+    sides = [reference / "reports-earlier", reference / "build/report"]
 
     def whole() -> bool:
         """Tell whether every file of the report is the earlier one or the new one, none cut short."""
-        files = [p for p in (root / "reports").rglob("*") if p.is_file() and p.name[0] != "." and p.name != "filler"]
-        return all(any(_same(p, side / p.relative_to(root / "reports")) for side in sides) for p in files)
+        files = [
+            p for p in (root / "build/report").rglob("*") if p.is_file() and p.name[0] != "." and p.name != "filler"
+        ]
+        return all(any(_same(p, side / p.relative_to(root / "build/report")) for side in sides) for p in files)
 
     return whole
 

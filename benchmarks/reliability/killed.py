@@ -24,7 +24,7 @@ one when a file that is waited for does not come: half of the kills come early, 
 AIMS = (
     "cache/.adience-*", "runs/*/weights.part.npz", "runs/*/checkpoint.part.npz", "runs/*/checkpoint.npz",
     "runs/faces/*", "runs/*/predictions.csv.bz2", "runs/*/history.csv", "runs/*/.record.json-*", "runs/*/record.json",
-    "build/adience.ipynb", "reports/tables/claims.csv",
+    "build/adience.ipynb", "build/report/tables/claims.csv",
 )  # fmt: skip
 """Moments too short to be hit by chance: each third call is killed as soon as the next such file is there."""
 EPOCH = re.compile(r"(\S+): epoch (\d+)/")

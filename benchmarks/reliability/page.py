@@ -1,4 +1,4 @@
-"""reports/reliability.md from the figures of reliability.json."""
+"""reports/about/reliability.md from the figures of reliability.json."""
 
 import csv
 import json
@@ -238,7 +238,7 @@ def packages(raw: dict) -> list[str]:
         "",
         *(table(["package", "known vulnerabilities"], bad) if bad else []),
         f"Licences of all {raw['locked']} locked packages, as they state them themselves: "
-        "[licences.csv](licences.csv).",
+        "[licences.csv](../licences.csv).",
         "",
         *table(["licence", "packages"], [[k, v] for k, v in raw["licences"].items()]),
         "Age of the latest release of the packages that `pyproject.toml` names:",

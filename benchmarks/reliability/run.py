@@ -1,4 +1,4 @@
-"""Measure reliability on this machine and write reports/reliability.json and .md.
+"""Measure reliability on this machine and write reports/reliability.json and reports/about/reliability.md.
 
 python benchmarks/reliability/run.py [PART…] (or: make reliability). Parts: twice, killed, disk, together, hostile,
 inputs, decoding, pythons, packages, coverage, mutants; all of them when none is named, about two hours on two cores.
@@ -160,7 +160,7 @@ def main(names: list[str]) -> None:
         raw[name] = made
         result = {"figures": figures(raw), "machine": machine(), "raw": raw}
         write_text(REPORT, json.dumps(result, indent=1) + "\n")
-        write_text(REPORT.with_suffix(".md"), page(result))
+        write_text(REPORT.parent / "about" / "reliability.md", page(result))
 
 
 if __name__ == "__main__":

@@ -39,15 +39,15 @@ rule notebook:
         "build/gender.run",
         "build/age_group.run",
     output:
-        "build/adience.html",
+        "build/adience.ipynb",
     shell:
         "gra notebook adience -p data_root={FACES} -p preset=smoke -p width=2 -p epochs=5 --out build/adience"
 
 
 rule report:
     input:
-        "build/adience.html",
+        "build/adience.ipynb",
     output:
         touch("build/report.done"),
     shell:
-        "mkdir -p reports/notebooks && cp {input} reports/notebooks/ && gra report"
+        "mkdir -p build/notebooks && cp {input} build/notebooks/ && gra report"

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gralib.config import explain
 from gralib.errors import UserError, from_root
-from gralib.evaluation.contrasts import Known, Row, evaluate, known_runs
+from gralib.evaluation.contrasts import Known, Remembering, Row, evaluate, known_runs
 from gralib.evaluation.protocol import Protocol
 from gralib.evaluation.protocol import load as load_protocol
 from gralib.evaluation.ruledates import RuleDate, rule_dates
@@ -43,6 +43,8 @@ class Claim(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: str
+    short: str
+    """Two or three words, for lists and figures."""
     claim: str
     where: str
     words: str
@@ -81,7 +83,7 @@ def write(runs: Iterable[Run], path: str | Path = TABLE) -> Path:
 
 
 def decide(
-    protocol: Protocol, runs: Iterable[Run], dates: Mapping[str, RuleDate] | None = None,
+    protocol: Protocol, runs: Iterable[Run] | Remembering, dates: Mapping[str, RuleDate] | None = None,
     problems: list[str] | None = None,
 ) -> pd.DataFrame:  # fmt: skip
     """Return the decision table: `COLUMNS`, of every claim its primary, its parts, and the primary under `keras`.
@@ -198,4 +200,4 @@ def said(row: Mapping[str, Any], form: Callable[[float], str]) -> str:
     if not isinstance(more, float | int) or more != more:
         return str(row["finding"])
     needs = f"about {more:.0f} seeds" if isfinite(more) else "no number of seeds on these faces"
-    return f"{row['finding']} less than {form(row['detectable'])}; {needs} would settle it"
+    return f"{row['finding']}: less than {form(row['detectable'])} cannot be seen yet; {needs} would settle it"

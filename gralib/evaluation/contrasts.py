@@ -22,9 +22,28 @@ Known = Mapping[RunConfig, Run]
 """Runs that may count, by configuration."""
 
 
-def known_runs(runs: Iterable[Run]) -> dict[RunConfig, Run]:
+class Remembering(dict[RunConfig, Run]):
+    """Runs that may count, and what was asked of them before: an outcome or a point is worked out once."""
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.said: dict[Any, Any] = {}
+
+
+def known_runs(runs: Iterable[Run] | Remembering) -> Remembering:
     """Return the runs that may count, by configuration: those on real faces."""
-    return {run.record.config: run for run in runs if not run.record.synthetic}
+    if isinstance(runs, Remembering):
+        return runs
+    return Remembering({run.record.config: run for run in runs if not run.record.synthetic})
+
+
+def said_by(known: Known, runs: Sequence[Run], score: str, condition: Condition) -> Outcome | None:
+    """Return `gralib.evaluation.outcomes.outcome` of the runs of a condition, remembered where `known` does."""
+    memory = known.said if isinstance(known, Remembering) else {}
+    key = (*(run.record.run_id for run in runs), score, condition.join, str(condition.faces))
+    if key not in memory:
+        memory[key] = outcome(runs, score, condition.join, condition.faces)
+    return memory[key]
 
 
 @dataclass(frozen=True)
@@ -109,6 +128,10 @@ def _point(
     protocol: Protocol, contrast: Contrast, pair: tuple[Condition, Condition], seed: int, recipe: str, known: Known
 ) -> Point | None:
     """Return one pair under one seed; None where a run or a probe of it is missing."""
+    memory = known.said if isinstance(known, Remembering) else {}
+    key = (contrast.score, contrast.dataset, contrast.task, str(pair), seed, recipe)
+    if key in memory:
+        return memory[key]
     found: list[tuple[list[Run], Outcome]] = []
     for condition in pair:
         source = pair[0] if condition.constant else condition
@@ -116,11 +139,12 @@ def _point(
         if not all(config in known for config in configs):
             return None
         runs = [known[config] for config in configs]
-        said = outcome(runs, contrast.score, source.join, source.faces)
+        said = said_by(known, runs, contrast.score, source)
         if said is None:
             return None
         found.append((runs, Outcome(said.constant, said.constant, said.faces) if condition.constant else said))
-    return _paired(contrast.score, *found)
+    memory[key] = _paired(contrast.score, *found)
+    return memory[key]
 
 
 def _paired(score: str, first: tuple[list[Run], Outcome], second: tuple[list[Run], Outcome]) -> Point:

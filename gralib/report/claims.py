@@ -1,187 +1,239 @@
-"""What the report says of claims: verdicts with every comparison behind them, and the evidence of each."""
+"""A page a claim: the paper's words, the rule with its dates, the difference, its parts, where it flips, its runs."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any
 
-import pandas as pd
-
-from gralib.config import TITLES
-from gralib.evaluation import claims
-from gralib.evaluation.protocol import load
-from gralib.evaluation.ruledates import rule_dates
+from gralib.evaluation.claims import Claim
+from gralib.evaluation.ruledates import check
 from gralib.evaluation.rules import Rule
-from gralib.evaluation.study import Study
-from gralib.evaluation.verdicts import VERDICTS
-from gralib.files import write_text
-from gralib.metrics import KEYS, METRICS
-from gralib.report import figures, gridfigures, provenance
-from gralib.training.records import Run
+from gralib.evaluation.verdicts import LEVEL
+from gralib.metrics import METRICS
+from gralib.report import figures, flips, plots, words
+from gralib.report.evidence import Book, run_ids, to
+from gralib.report.text import (
+    SHORT,
+    SURE,
+    code,
+    difference,
+    estimate,
+    figure,
+    fold,
+    level,
+    link,
+    page,
+    plain,
+    plural,
+    size,
+    spread,
+    table,
+)
 
-KINDS = {
-    "calculation": "calculations on the network’s equations, no training",
-    "sanity": "sanity checks: better than the same answer for all",
-    "comparison": "comparisons with other settings, methods or faces",
-    "ours": "a claim of our own, not the paper’s",
-}
-"""What a claim's test can be, and how the first screen says it."""
-RULES = {
-    "superiority": "supported if the 95 % interval lies above 0; contradicted if it lies below 0, or wholly within "
-                   "{margin} of it; inconclusive otherwise",
-    "non-inferiority": "supported if the 95 % interval lies above minus {margin}; contradicted if it reaches past that "
-                       "and lies below 0; inconclusive otherwise",
-    "sign": "supported if the 95 % interval lies above 0, contradicted if below, inconclusive if it holds 0",
-    "exact": "supported if every check holds, else contradicted",
-    "none": "not testable",
-}  # fmt: skip
-
-
-def kind_of(claim: claims.Claim, rule: Rule) -> str:
-    """Return which of `KINDS` a claim is."""
-    if claim.where == "ours":
-        return "ours"
-    if rule.primary is None:
-        return "calculation" if rule.rule == "exact" else "comparison"
-    return "sanity" if all(second.constant for _, second in rule.primary.pairs) else "comparison"
+NOTEBOOK_OF_EXACT = "model_tour"
 
 
-def rule_in_words(rule: Rule) -> str:
-    """Return the rule of a claim's primary as a sentence's end, with its seeds."""
-    if rule.primary is None:
-        return RULES[rule.rule or "none"]
-    unit = METRICS[rule.primary.score].unit
-    words = RULES[rule.primary.rule].format(margin=number(rule.primary.margin, unit).lstrip("+"))
-    looks = " and ".join(str(look) for look in rule.looks)
-    return f"{words}; {len(rule.seeds)} seeds, judged after {looks}"
+def write(book: Book) -> None:
+    """Write the page of every claim, its figure, and their index."""
+    order = {line.claim: line.line for line in check(book.protocol, book.runs)}
+    for claim in book.ordered:
+        book.pages[_place(claim.id)] = _page(book, claim, order[claim.id])
+    rows = [
+        (link(claim.id, f"{claim.id}.md"), claim.claim, claim.where, f"**{book.first(claim.id)['verdict']}**",
+         words.finding(book.first(claim.id)))
+        for claim in book.ordered
+    ]  # fmt: skip
+    intro = "Those that decide most come first, calculations last. Each page has the rule with its date, and the runs."
+    book.pages["claims/README.md"] = page(
+        "Claims", intro, table(("claim", "the paper says", "where", "verdict", "because"), rows)
+    )
 
 
-def claims_shown(folder: Path, runs: Sequence[Run], problems: list[str]) -> dict[str, Any]:
-    """Judge the claims, write `tables/claims.csv` and `.tex`, return what the pages say: claims, counts of verdicts.
-
-    A claim whose runs cannot be compared adds a line to `problems`, and the others go on.
-    """
-    protocol, stated = load(), claims.load()
-    table = claims.decide(protocol, runs, rule_dates(), problems)
-    write_text(folder / "tables" / "claims.csv", table.to_csv(index=False, float_format="%.6g"))
-    minutes = {run.record.run_id: run.record.seconds / 60 for run in runs}
-    shown = [
-        _claim(claim, protocol.rules[claim.id], table[table["id"] == claim.id], folder, minutes) for claim in stated
-    ]
-    used = {run for c in shown for run in c["runs"]}
-    columns = ("what", "data", "value", "interval", "seeds")
-    flat = [{"claim": c["claim"].id, "verdict": row["verdict"], **{k: row[k] for k in columns},
-             "the paper": c["claim"].paper, "difference": row["difference"]}
-            for c in shown for row in c["rows"]]  # fmt: skip
-    provenance.latex("claims", pd.DataFrame(flat), "Claims of the paper and what was measured.", folder)
-    return {
-        "claims": shown,
-        "verdicts": [name for name in VERDICTS if name in {c["verdict"] for c in shown}],
-        "counts": [
-            {"says": says, "verdicts": {v: n for v in VERDICTS if (n := sum(c["verdict"] == v for c in mine))}}
-            for kind, says in KINDS.items() if (mine := [c for c in shown if c["kind"] == kind])
-        ],
-        "trained": provenance.trained_by_set([run for run in runs if run.record.run_id in used]),
-    }  # fmt: skip
+def _place(claim: str) -> str:
+    return f"claims/{claim}.md"
 
 
-def _claim(
-    claim: claims.Claim, rule: Rule, rows: pd.DataFrame, folder: Path, minutes: dict[str, float]
-) -> dict[str, Any]:
-    """Return what the pages say of one claim: words, rule, verdict, every comparison as text, evidence and its cost."""
-    lines = [_line(row, claim) for row in rows.to_dict(orient="records")]
-    used = sorted({run for line in lines for run in line["runs"]})
-    first = rows.iloc[0]
-    return {"claim": claim, "kind": kind_of(claim, rule), "verdict": first["verdict"], "rows": lines,
-            "measured": rule.estimand.rstrip("."), "rule": rule_in_words(rule), "why": first["finding"],
-            "dates": f"Rule: commit {first['rule_commit'][:10]}, {first['rule_date']}"
-                     + (f"; first run: {first['first_run']}" if first["first_run"] else "")
-                     + ("; exploratory" if rule.exploratory else ""),
-            "evidence": _evidence(claim, rule, folder),
-            "datasets": sorted({line["dataset"] for line in lines} - {""}), "runs": used,
-            "minutes": sum(minutes.get(run, 0) for run in used)}  # fmt: skip
-
-
-def _line(row: Mapping[Any, Any], claim: claims.Claim) -> dict[str, Any]:
-    """Return one comparison as text."""
-    unit = row["unit"] if isinstance(row["unit"], str) else ""
-    known, left_out = row["low"] == row["low"], row["not_trained"] if row["not_trained"] == row["not_trained"] else 0
-    under = f" (recipe {row['recipe']})" if row["role"] == "other recipe" else ""
-    more = f"; {left_out:.0f} seeds left out, as a run did not train" if left_out else ""
-    return {
-        "what": row["what"] + under + more,
-        "verdict": row["verdict"],
-        "data": TITLES.get(row["dataset"], ""),
-        "dataset": row["dataset"] if row["dataset"] in TITLES else "",
-        "value": number(row["value"], unit),
-        "interval": f"{number(row['low'], unit)} to {number(row['high'], unit)}" if known else "",
-        "seeds": "" if row["seeds"] != row["seeds"] else f"{row['seeds']:.0f}",
-        "runs": row["run_ids"].split() if isinstance(row["run_ids"], str) else [],
-        "finding": claims.said(row, lambda value: number(value, unit).lstrip("+")),
-        "difference": _plain(row["value"] - claim.stated, "+") if claim.stated is not None else "",
-    }
-
-
-def number(value: float, unit: str) -> str:
-    """Return a difference as a reader wants it: points, years, doublings, or the plain number of a calculation."""
-    if value != value or not unit:
-        return _plain(value)
-    return f"{100 * value:+.1f} points" if unit == "shares" else f"{value:+.2f} {unit}"
-
-
-def _plain(value: float, sign: str = "") -> str:
-    if value != value:
-        return ""
-    return "0" if value == 0 else f"{value:{sign},.0f}" if abs(value) >= 1000 else f"{value:{sign}.2g}"
-
-
-def _evidence(claim: claims.Claim, rule: Rule, folder: Path) -> dict[str, str]:
-    """Return the files that show a claim, by what they are: its figure, its numbers, its notebook."""
+def _page(book: Book, claim: Claim, order: str) -> str:
+    rule, rows = book.rule(claim.id), book.rows(claim.id)
+    said = f"> “{claim.words}” — the paper, section {claim.where}" if claim.words else ""
+    parts = [f"**Claim.** {claim.claim}", said, _verdict(claim, rule, rows[0])]
     if rule.rule == "exact":
-        names = (f"figures/{claim.grid}", "equations.json", "executed/model_tour.html")
+        parts += [_exact_figure(book, claim), _checks(claim, rows), _dates(book, claim, rule, order)]
+        parts += ["## Make it again", code("gra equations"), _notebook(book, claim)]
     else:
-        slug = f"figures/utkface-laptop-{claim.grid.replace('_', '-')}.svg"
-        names = (slug, "tables/claims.csv", f"executed/{claim.grid}.html")
-    return {what: place for what, place in zip(("figure", "numbers", "notebook"), names, strict=True)
-            if claim.grid and (folder / place).is_file()}  # fmt: skip
+        parts += [_dates(book, claim, rule, order), _difference(book, claim, rows), _parts(rows), _other(rows)]
+        parts += [flips.section(book, claim.id), _again(book, claim, rule, rows), _notebook(book, claim)]
+    return page(f"{claim.id}: {claim.short}", *parts)
 
 
-def across(folder: Path, found: Iterable[Study], effect: pd.DataFrame) -> None:
-    """Write table and figure of what spans data sets: gender accuracy of each (C10), honest against random (C14)."""
-    rows = []
-    for study in found:
-        record = study.first.record
-        if not record.synthetic and record.config.protocol != "random" and study.genders is not None:
-            row = study.scores.set_index("score").loc["gender accuracy"]
-            rows.append((f"{TITLES[record.config.dataset]}\n{record.config.preset} preset", row["value"], row["low"],
-                         row["high"], row["constant predictor"], row["faces"], row["runs"]))  # fmt: skip
-    if rows:
-        ends = [f"GRA_Net {key}" for key in ("value", "low", "high")]
-        table = pd.DataFrame(rows, columns=["name", *ends, "same gender for all value", "faces", "runs"])
-        flat = table.assign(name=table["name"].str.replace("\n", ", "))
-        write_text(folder / "tables" / "gender-by-data-set.csv", flat.to_csv(index=False, float_format="%.6g"))
-        table[[*ends, "same gender for all value"]] *= 100
-        table[["same gender for all low", "same gender for all high"]] = float("nan")
-        _draw(table, ("GRA_Net", "same gender for all"), "accuracy, %", "Gender on each data set", "real faces",
-              folder / "figures" / "gender-by-data-set.svg")  # fmt: skip
-    write_text(folder / "tables" / "split-effect.csv", flat_effect(effect).to_csv(index=False, float_format="%.6g"))
-    years = effect[[METRICS[KEYS[score]].unit == "years" for score in effect["score"]]]
-    if len(years):
-        table = flat_effect(years)
-        table["name"] = [f"{s.split(',')[0]}\n{score.replace(' (years)', '')}"
-                         for s, score in zip(table["study"], table["score"], strict=True)]  # fmt: skip
-        _draw(table, ("honest", "random"), "mean absolute error, years",
-              "What a random split does", years["study"].iloc[0], folder / "figures" / "split-effect.svg")  # fmt: skip
+def _verdict(claim: Claim, rule: Rule, row: Mapping[Any, Any]) -> str:
+    """Return the verdict in one line, with number, interval, seeds and faces."""
+    unit = row["unit"] if isinstance(row["unit"], str) else ""
+    because = words.finding(row)
+    line = f"**Verdict.** **{row['verdict']}**" + (" *exploratory*" if row["exploratory"] else "")
+    if isfinite(row["value"]) and unit:
+        counts = [plural(int(row["seeds"]), "seed")]
+        if row["faces"] == row["faces"] and row["faces"]:
+            counts.append(f"{row['faces']:,.0f} test faces in {row['groups']:,.0f} groups")
+        line += f": {estimate(row['value'], row['low'], row['high'], unit)}, {', '.join(counts)}"
+    elif isfinite(row["value"]):
+        line += f": {plain(row['value'])}"
+        if claim.stated is not None:
+            line += f" where the paper has {claim.paper} (difference {plain(row['value'] - claim.stated)})"
+    return line + (f". Because: {because}." if because else ".")
 
 
-def _draw(table: pd.DataFrame, sides: tuple[str, str], unit: str, title: str, label: str, path: Path) -> None:
+def _dates(book: Book, claim: Claim, rule: Rule, order: str) -> str:
+    """Return the rule: estimand, what decides, seeds, recipe, and its commit and date beside the first run's."""
+    date, row = book.dates.get(claim.id), book.first(claim.id)
+    commit = f"`{date.commit[:SHORT]}`, {date.date}" if date and date.date else "not committed, or no history here"
+    rows = [("what is estimated", rule.estimand), ("verdict", words.rule_in_words(rule))]
+    if rule.primary:
+        rows += [("seeds", words.looks_in_words(rule)), ("recipe", f"`{rule.recipe}`")]
+    rows += [("rule committed", commit), ("first run finished", row["first_run"] or "no run yet")]
+    rows += [("in order", order.partition(": ")[2].partition("; amended")[0])] if row["first_run"] else []
+    rows += [("not planned", rule.why)] if rule.why else []
+    rows += [
+        (f"amended {amendment.date}", amendment.reason)
+        for amendment in book.protocol.general.amendments if claim.id in amendment.claims
+    ]  # fmt: skip
+    rules = link("protocol.yaml", book.source(_place(claim.id), "reports/protocol.yaml"))
+    return f"## The rule\n\nAs {rules} has it, written down before the runs.\n\n" + table(
+        ("of the rule", "as committed"), rows
+    )
+
+
+def _difference(book: Book, claim: Claim, rows: Sequence[Mapping[Any, Any]]) -> str:
+    """Draw the differences of a claim; nothing where none is known."""
+    mine = [row for row in rows if isfinite(row["value"])]
+    if not mine:
+        return ""
+    place = f"figures/{claim.id}.svg"
+    names = [_short(row) for row in mine]
     figures.style()
-    figures.save(gridfigures.side_by_side(table, sides, unit, title, label), path)
+    figures.save(plots.parts(mine, names), book.folder / place)
+    alt = f"{claim.id}: " + "; ".join(
+        f"{name} {difference(row['value'], row['unit'])} {spread(row['low'], row['high'], row['unit'])}"
+        for name, row in zip(names, mine, strict=True)
+    )
+    return f"## The difference\n\n{figure(alt, to(_place(claim.id), place))}\n\n{_seen(rows[0])}"
 
 
-def flat_effect(effect: pd.DataFrame) -> pd.DataFrame:
-    """Return the table of `split_effect` with one number a cell."""
-    flat = effect.drop(columns=["honest", "random"])
-    for side in ("honest", "random"):
-        for key in ("value", "low", "high"):
-            flat[f"{side} {key}"] = [row[key] for row in effect[side]]
-    return flat
+def _short(row: Mapping[Any, Any]) -> str:
+    return row["what"] if row["role"] != "other recipe" else f"the first, under recipe {row['recipe']}"
+
+
+def _seen(row: Mapping[Any, Any]) -> str:
+    """Return what the study could have seen, and what stands behind the number."""
+    if not isfinite(row["value"]):
+        return ""
+    unit, said = row["unit"], []
+    if isfinite(row["detectable"]):
+        said.append(f"A true difference of {size(row['detectable'], unit)} would have been seen in most repetitions.")
+    if isfinite(row["room"]):
+        said.append(f"The weaker of the two stands {size(row['room'], unit)} above the same answer for all.")
+    if row["margin"]:
+        said.append(f"Less than {size(row['margin'], unit)} does not matter, by the rule.")
+    if left := row["not_trained"]:
+        said.append(f"Left out: {plural(int(left), 'seed')}, of which a run did not train.")
+    if pairs := row["pairs_left_out"]:
+        said.append(f"Left out: {plural(int(pairs), 'comparison')} no better than the same answer for all.")
+    return " ".join(said)
+
+
+def _parts(rows: Sequence[Mapping[Any, Any]]) -> str:
+    """Return the table of a claim's parts, with Holm's correction."""
+    mine = [row for row in rows if row["role"] == "part"]
+    if not mine:
+        return ""
+    intro = "They stand beside the verdict and do not decide it; *p* is corrected for their number (Holm)."
+    return f"## Its parts\n\n{intro}\n\n" + table(
+        ("comparison", f"difference, {SURE} interval", "p, Holm", "seeds", "faces", "verdict", "because"),
+        [_part(row) for row in mine],
+    )
+
+
+def _part(row: Mapping[Any, Any]) -> tuple[str, ...]:
+    unit = row["unit"] if isinstance(row["unit"], str) else ""
+    known = isfinite(row["value"])
+    found = estimate(row["value"], row["low"], row["high"], unit) if known else ""
+    return (
+        row["what"], found, _p(row["p_holm"]) if known else "", f"{row['seeds']:.0f}" if known else "",
+        f"{row['faces']:,.0f}" if row["faces"] == row["faces"] else "", f"**{row['verdict']}**", words.finding(row),
+    )  # fmt: skip
+
+
+def _p(value: float) -> str:
+    least = (1 - LEVEL) / 50
+    return "" if not isfinite(value) else f"< {least:.3f}" if value < least else f"{value:.3f}"
+
+
+def _other(rows: Sequence[Mapping[Any, Any]]) -> str:
+    """Return the primary under the other recipe."""
+    mine = [row for row in rows if row["role"] == "other recipe"]
+    if not mine:
+        return ""
+    both = [rows[0], *mine]
+    said = "The same comparison where networks are trained by the paper’s words and Keras’ defaults alone."
+    lines = [(f"`{row['recipe']}`", _part(row)[1], *_part(row)[3:]) for row in both]
+    headers = ("recipe", f"difference, {SURE} interval", "seeds", "faces", "verdict", "because")
+    return f"## Under recipe `{mine[0]['recipe']}`\n\n{said}\n\n" + table(headers, lines)
+
+
+def _again(book: Book, claim: Claim, rule: Rule, rows: Sequence[Mapping[Any, Any]]) -> str:
+    """Return the command that makes a claim's runs again, and the runs."""
+    if rule.primary is None or not rule.planned:
+        return ""
+    runs = list(dict.fromkeys(name for row in rows for name in run_ids(row))) if run_ids(rows[0]) else []
+    what = f"trains {plural(len(book.protocol.configs(claim.id)), 'run')}" if not runs else (
+        f"trains exactly the {plural(len(runs), 'run')} behind these numbers again and says whether they come out the "
+        f"same ({sum(book.by_name[name].record.seconds for name in runs) / 3600:.1f} hours where they were made)"
+    )  # fmt: skip
+    said = f"## Make it again\n\n{code(f'gra reproduce {claim.id}')}\n\n{what[0].upper()}{what[1:]}."
+    return said + ("\n\n" + fold(f"The {plural(len(runs), 'run')}", _runs(book, claim, runs, rows)) if runs else "")
+
+
+def _runs(book: Book, claim: Claim, runs: Sequence[str], rows: Sequence[Mapping[Any, Any]]) -> str:
+    decides = set(run_ids(rows[0]))
+    lines = []
+    for name in runs:
+        run = book.by_name[name]
+        config = run.record.config
+        score = next(iter(rows))["score"]
+        lines.append((
+            link(name, book.to_run(_place(claim.id), name)), config.task.replace("_", " "), config.seed, config.fold,
+            "verdict" if name in decides else "beside it", "yes" if run.converged else "**did not train**",
+            _level(book, run, score), f"{run.record.seconds / 60:.0f}",
+        ))  # fmt: skip
+    return table(("run", "task", "seed", "fold", "serves the", "trained", "score alone", "minutes"), lines)
+
+
+def _level(book: Book, run: Any, score: str) -> str:
+    """Return the mean score of one run, where the run alone has it."""
+    found = book.scores(run)
+    key = score if score in found else next(iter(found))
+    return level(found[key], METRICS[key].unit)
+
+
+def _exact_figure(book: Book, claim: Claim) -> str:
+    place = f"figures/{claim.grid}"
+    if not claim.grid or not (book.folder / place).is_file():
+        return ""
+    return figure(f"What {claim.id} says, drawn from the network: {claim.claim}", to(_place(claim.id), place))
+
+
+def _checks(claim: Claim, rows: Sequence[Mapping[Any, Any]]) -> str:
+    lines = [(row["what"], plain(row["value"]), claim.paper, f"**{row['verdict']}**") for row in rows]
+    return "## The checks\n\nCalculated, nothing is trained.\n\n" + table(
+        ("check", "found", "the paper", "verdict"), lines
+    )
+
+
+def _notebook(book: Book, claim: Claim) -> str:
+    """Return where the story stands, executed or as it is."""
+    name = NOTEBOOK_OF_EXACT if book.rule(claim.id).rule == "exact" else claim.grid
+    source = f"notebooks/{name}.ipynb"
+    if f"{source}" in book.executed:
+        return f"The story, executed: {link(name, to(_place(claim.id), source))}."
+    if name and book.is_notebook(name):
+        return f"The notebook: {link(name, book.source(_place(claim.id), source))}, not executed on real faces yet."
+    return ""

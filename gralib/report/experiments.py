@@ -1,170 +1,186 @@
-"""What the report says of grids: a table and a figure each, where learned gates settle, what turning faces costs."""
+"""A page an experiment: what was compared, every score on the seeds of its differences, where gates end."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from math import nan
 from typing import Any
 
 import pandas as pd
 
-from gralib.config import TITLES, Dataset
-from gralib.errors import UserError
-from gralib.evaluation import orientation
-from gralib.evaluation.compare import Side, along, describe, gains, sides, summary
-from gralib.files import write_text
-from gralib.report import figures, gridfigures, provenance
-from gralib.training import grids, probed
+from gralib.config import TITLES
+from gralib.evaluation import orientation, search
+from gralib.evaluation.rules import Condition, Contrast
+from gralib.report import figures, gridfigures, plots, recipe, words
+from gralib.report.evidence import Book, run_ids, to
+from gralib.report.levels import Level, level_of, levels_table
+from gralib.report.text import estimate, figure, link, listing, page, plural, table
+from gralib.training import probed
 from gralib.training.records import Run
 
-Place = tuple[Dataset, str, bool]
-OVER: dict[str, grids.Setting] = {
-    "gate_ablation": {"gate": "trainable"}, "age_decomposition": {"age_width": 10, "join": "both"},
-}  # fmt: skip
-"""What the settings of a grid are compared with, where it is not the first."""
+EXPERIMENTS: dict[str, tuple[str, tuple[str, ...], str]] = {
+    "gates": ("What the gate does", ("C4", "C15"), "gate_ablation"),
+    "orientation": ("Turned and shifted faces", ("C8",), "orientation"),
+    "attention": ("Mixed, channel or spatial attention", ("C5", "C19"), "attention_types"),
+    "wrong-labels": ("Training with wrong labels", ("C6",), "label_noise"),
+    "depth": ("More attention modules a stage", ("C7", "C16"), "depth"),
+    "ages": ("Category, regression, or both", ("C9",), "age_decomposition"),
+    "earlier-methods": ("Beside earlier methods, on the same faces", ("C11", "C10"), "rivals"),
+    "units-and-masks": ("Grouped units, skip connections, one mask", ("C17", "C18"), ""),
+    "people": ("Children, and race labels", ("C12", "C21"), "utkface"),
+    "splits": ("Honest and random splits", ("C14",), "fgnet"),
+}
+"""By file name: title, the claims it serves, its notebook."""
 
 
-def grids_shown(folder: Path, runs: Sequence[Run], problems: list[str]) -> list[dict[str, Any]]:
-    """Write table and figure of every grid that has runs; real faces under the largest preset first.
-
-    A grid that cannot be compared adds a line to `problems`, and the others go on.
-    """
-    found = []
-    for name in grids.GRIDS:
-        for place in sorted({_place(run) for run in runs}, key=str):
-            mine = [run for run in runs if _place(run) == place]
-            if not grids.serves(name, place[0]):
-                continue
-            try:
-                shown = (_turned if name == "orientation" else _compared)(name, mine, place, folder)
-            except UserError as error:
-                problems.append(f"{grids.GRIDS[name].title}, {TITLES[place[0]]}: {error}")
-                continue
-            found += [shown] if shown else []
-    return sorted(found, key=lambda g: g["synthetic"])
+def write(book: Book) -> None:
+    """Write the page of every experiment, that of the recipe, and their index."""
+    rows = []
+    for name, (title, ids, _) in EXPERIMENTS.items():
+        place = f"experiments/{name}.md"
+        book.pages[place] = _page(book, name, place)
+        rows.append((link(title, f"{name}.md"), listing([link(c, f"../claims/{c}.md") for c in ids]),
+                     ", ".join(f"{c} **{book.first(c)['verdict']}**" for c in ids)))  # fmt: skip
+    title, text, said = recipe.made(book)
+    book.pages[recipe.PAGE] = page(title, text)
+    rows.append((link(title, "recipe.md"), "none: it was chosen on validation faces", said))
+    intro = "What was varied, what stayed, and every score. The claims say what follows from it."
+    book.pages["experiments/README.md"] = page(
+        "Experiments", intro, table(("experiment", "serves", "what came out"), rows)
+    )
 
 
-def _place(run: Run) -> Place:
-    return run.record.config.dataset, run.record.config.preset, run.record.synthetic
+def _page(book: Book, name: str, place: str) -> str:
+    title, ids, notebook = EXPERIMENTS[name]
+    parts = [_claims(book, place, ids), _notebook(book, place, notebook)]
+    groups = [(c, contrasts) for c in ids for contrasts in _by_score(book.rule(c).contrasts)]
+    for number, (claim, contrasts) in enumerate(groups):
+        parts.append(_levels(book, place, f"{name}-{number + 1}", claim, contrasts))
+    if name == "gates":
+        parts.append(_gates(book, place))
+    if name == "orientation":
+        parts.append(_curves(book, place))
+    return page(title, *parts)
 
 
-def _shown(name: str, place: Place, seeds: Sequence[int], runs: Sequence[Run], folder: Path) -> dict[str, Any]:
-    """Return what the pages say of any grid: names, links, what was trained."""
-    dataset, preset, synthetic = place
-    grid, page = grids.GRIDS[name], f"executed/{name}.html"
-    slug = f"{'synthetic-' if synthetic else ''}{dataset}-{preset}-{name.replace('_', '-')}"
-    low, high = min(seeds), max(seeds)
-    count = f"{low} to {high} seeds" if low < high else f"{low} seed{'s' if low > 1 else ''}"
-    kind = "synthetic" if synthetic else "real"
-    return {
-        "name": name, "title": grid.title, "slug": slug, "synthetic": synthetic, "kind": kind,
-        "label": f"{TITLES[dataset]}, {kind} faces, {preset} preset, {count}",
-        "score": grid.measure,
-        "figure": f"figures/{slug}.svg", "table": f"tables/{slug}.csv", "notes": [], "rows": [],
-        "changes": [], "settled": None,
-        "executed": page if not synthetic and (folder / page).exists() else "",
-        "command": f".venv/bin/gra grid {name} --dataset {dataset} --preset {preset}",
-        "words": provenance.trained(runs),
-    }  # fmt: skip
+def _claims(book: Book, place: str, ids: Sequence[str]) -> str:
+    lines = []
+    for claim in ids:
+        row, rule = book.first(claim), book.rule(claim)
+        unit = row["unit"] if isinstance(row["unit"], str) else ""
+        lines.append((link(claim, to(place, f"claims/{claim}.md")), rule.estimand, f"**{row['verdict']}**",
+                      estimate(row["value"], row["low"], row["high"], unit), words.finding(row)))  # fmt: skip
+    return table(("claim", "what is estimated", "verdict", "difference", "because"), lines)
 
 
-def _compared(name: str, mine: Sequence[Run], place: Place, folder: Path) -> dict[str, Any] | None:
-    """Write and return the settings of a grid, each with its score and what it gains; None with fewer than two."""
-    table = sides(name, mine, *place[:2])
-    if len(table) < 2:
-        return None
-    grid, rows = grids.GRIDS[name], summary(table)
-    used = {run_id for one in table.values() for run_id in one.run_ids}
-    found = _shown(name, place, rows["seeds"].tolist(), [r for r in mine if r.record.run_id in used], folder)
-    flat = rows.assign(**{"by seed": [" ".join(f"{v:.6g}" for v in r) for r in rows["by seed"]],
-                          "runs": [" ".join(side.run_ids) for side in table.values()],
-                          "data": found["kind"]})  # fmt: skip
-    write_text(folder / found["table"], flat.to_csv(index=False, float_format="%.6g"))
-    figures.style()
-    axes = gridfigures.settings(rows, grid.measure, grid.title, found["label"])
-    figures.save(axes, folder / found["figure"])
-    over, better = _gains(name, table)
-    fixed = [setting for setting, side in table.items() if side.fixed]
-    found["notes"] = [f"{s}: nothing is drawn by chance, so this is one run without seeds." for s in fixed]
-    return {**found, "rows": rows.to_dict(orient="records"), "over": over, "gains": better.to_dict(orient="records"),
-            **(_settled(mine, found, folder) if name == "gate_ablation" else {})}  # fmt: skip
+def _notebook(book: Book, place: str, name: str) -> str:
+    if f"notebooks/{name}.ipynb" in book.executed:
+        return f"The story: {link(name, to(place, f'notebooks/{name}.ipynb'))}."
+    return f"The notebook: {link(name, book.source(place, f'notebooks/{name}.ipynb'))}." if name else ""
 
 
-def _gains(name: str, table: dict[str, Side]) -> tuple[str, pd.DataFrame]:
-    """Return what every setting is compared with, and its gains; at a depth or share the trainable gate there."""
-    measure, steps = grids.GRIDS[name].measure, along(table)
-    if steps is None:
-        over = describe(OVER.get(name, {}))
-        over = over if over in table else next(iter(table))
-        return over, gains(table, measure, over)
-    names = pd.Series(list(table))
-    trainable = describe({"gate": "trainable"})
-    parts = [
-        gains({n: table[n] for n in names[rows.index]}, measure, names[rows.index[rows["line"] == trainable][0]])
-        for _, rows in steps.groupby("step") if (rows["line"] == trainable).any()
+def _by_score(contrasts: Sequence[Contrast]) -> list[list[Contrast]]:
+    """Return contrasts of one data set, task and score together."""
+    groups: dict[Any, list[Contrast]] = {}
+    for contrast in contrasts:
+        groups.setdefault((contrast.dataset, contrast.task, contrast.score, contrast.seeds), []).append(contrast)
+    return list(groups.values())
+
+
+def _levels(book: Book, place: str, slug: str, claim: str, contrasts: Sequence[Contrast]) -> str:
+    """Return figure and table of every condition of some contrasts, on the seeds of the claim's verdict."""
+    first = contrasts[0]
+    name = words.SCORE_NAMES[first.score]
+    title = f"## {claim}, {TITLES[first.dataset]}: {name}"
+    seeds = first.seeds or book.seeds(claim)
+    conditions = {words.condition(c): c for contrast in contrasts for pair in contrast.pairs for c in pair}
+    found = [one for c in conditions.values() if not c.constant
+             and (one := level_of(book, first, c, seeds, book.rule(claim).recipe))] if seeds else []  # fmt: skip
+    found = _each_once(found)
+    if not found:
+        wanted = plural(len([c for c in conditions.values() if not c.constant]), "condition")
+        return f"{title}\n\n**not run**: {wanted}, none with all its seeds."
+    constants = [one.constant for one in found]
+    same = constants[0] if max(constants) - min(constants) < 1e-9 else nan
+    rows = [
+        {"name": one.name, "value": one.value, "low": one.low, "high": one.high, "folds": one.folds,
+         "colour": figures.COLOURS.get(_colour(one.name), "0.35")}
+        for one in found
     ]  # fmt: skip
-    what = "share of wrong labels" if "wrong" in steps["unit"].iloc[0] else "depth"
-    return f"{trainable}, same {what}", pd.concat(parts, ignore_index=True) if parts else gains({}, measure, "")
-
-
-def _settled(mine: Sequence[Run], found: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Write and return where learned gates end, over all grids' runs of GRA_Net that were free to move them."""
-    some = mine[0].record.config
-    like = grids.configs_for("gate_ablation", {"gate": "trainable"}, 0, some.dataset, some.preset)[0]
-    wanted = (like.network, like.gate, like.train_faces)
-    configs = {r: r.record.config for r in mine}
-    learned = [r for r, c in configs.items() if (c.network, c.gate, c.train_faces) == wanted]
-    ends = pd.DataFrame([r.record.gates for r in learned])
-    if ends.empty:
-        return {}
-    table = pd.DataFrame({"runs": ends.count(), "least": ends.min(), "mean": ends.mean(), "greatest": ends.max()})
-    table = table.rename(figures.gate_name).sort_index()
-    low, high = table["least"].min(), table["greatest"].max()
-    so = ": a trainable gate is practically residual attention (1/2)" if low >= 0.4 and high <= 0.6 else ""
-    place, figure = f"tables/{found['slug']}-settled.csv", f"figures/{found['slug']}-trajectories.svg"
-    write_text(folder / place, table.rename_axis("gate").to_csv(float_format="%.6g"))
-    label = found["label"].rpartition(", ")[0] + f", {len(learned)} runs"
     figures.style()
-    axes = gridfigures.trajectories({r.record.run_id: r.history for r in learned}, label)
-    figures.save(axes, folder / figure)
-    said = f"In {len(learned)} runs every learned gate ended between {low:.2f} and {high:.2f}{so}."
-    return {"settled": {"said": said, "table": place, "figure": figure,
-                        "rows": table.rename_axis("gate").reset_index().to_dict(orient="records")}}  # fmt: skip
+    unit = {"shares": "%"}.get(found[0].unit, found[0].unit)
+    drawn = plots.levels(rows, f"{name}, {unit}", found[0].unit, same)
+    figures.save(drawn, book.folder / f"figures/{slug}.svg")
+    alt = f"{name} of {plural(len(found), 'condition')} with intervals over folds; the numbers are in the table below."
+    return "\n\n".join((title, figure(alt, to(place, f"figures/{slug}.svg")), levels_table(book, place, found)))
 
 
-def _turned(name: str, mine: Sequence[Run], place: Place, folder: Path) -> dict[str, Any] | None:
-    """Write and return what turned and moved faces cost each setting; None where not both were probed."""
-    grid = grids.GRIDS[name]
-    runs = {describe(s): grids.by_seed(name, s, mine, *place[:2]) for s in grid.settings}
-    seen = {setting: {seed: table for seed, (run,) in found.items() if (table := probed.orientation(run)) is not None}
-              for setting, found in runs.items()}  # fmt: skip
-    ours, trunk = seen.values()
-    seeds = sorted(set(ours) & set(trunk))
-    if not seeds:
-        return None
-    used = [runs[setting][seed][0] for setting in runs for seed in seeds]
-    found = _shown(name, place, [len(seeds)], used, folder)
-    curves = {setting: orientation.curve([tables[seed] for seed in seeds]) for setting, tables in seen.items()}
-    saved = orientation.saved([ours[seed] for seed in seeds], [trunk[seed] for seed in seeds])
-    wide = pd.concat(
-        [saved[["kind", "step"]]]
-        + [c[["value", "low", "high"]].add_prefix(f"{setting}: ") for setting, c in curves.items()]
-        + [saved[["saved", "low", "high", "verdict"]].add_prefix("masks: ")], axis=1,
-    )  # fmt: skip
-    flat = wide.assign(seeds=len(seeds), runs=" ".join(r.record.run_id for r in used), data=found["kind"])
-    write_text(folder / found["table"], flat.to_csv(index=False, float_format="%.6g"))
-    figures.style()
-    figures.save(gridfigures.orientation(curves, found["label"]), folder / found["figure"])
-    changes = [
-        {"what": _change(kind, step), "sides": [c.iloc[i][["value", "low", "high"]].to_dict() for c in curves.values()],
-         **saved.iloc[i].to_dict()}
-        for i, (kind, step) in enumerate(zip(saved["kind"], saved["step"], strict=True)) if step
+def _colour(name: str) -> str:
+    return "trainable gate" if name == "GRA_Net" else name
+
+
+def _each_once(found: Sequence[Level]) -> list[Level]:
+    """Return levels whose runs differ, under the first of their names; test faces chosen make them differ too."""
+    return list({(one.run_ids, one.value, one.constant): one for one in reversed(found)}.values())[::-1]
+
+
+def _gates(book: Book, place: str) -> str:
+    """Return where learned gates end, how far they could have gone, and their way there."""
+    used = {name for claim in EXPERIMENTS["gates"][1] for row in book.rows(claim) for name in run_ids(row)}
+    learned = [run for name in sorted(used) if (run := book.by_name[name]).record.gates and _free(run)]
+    if not learned:
+        return ""
+    ends = search.gates_of(learned)
+    rows = [
+        (figures.gate_name(str(gate)), len(mine), f"{mine['gamma'].min():.2f} to {mine['gamma'].max():.2f}",
+         f"{mine['gamma'].mean():.2f}", f"{mine['least'].min():.2f} to {mine['greatest'].max():.2f}")
+        for gate, mine in ends.groupby("gate")
     ]  # fmt: skip
-    as_is = {
-        "what": "as they are",
-        "verdict": "",
-        "sides": [c.iloc[0][["value", "low", "high"]].to_dict() for c in curves.values()],
-    }
-    return {**found, "names": list(curves), "changes": [as_is, *changes]}
+    figures.style()
+    label = f"{plural(len(learned), 'run')}, real faces"
+    axes = gridfigures.trajectories({run.record.run_id: run.history for run in learned}, label)
+    figures.save(axes, book.folder / "figures/gates-ways.svg")
+    picture = figure(
+        "Gamma of every learned gate by epoch, a line a run and gate.", to(place, "figures/gates-ways.svg")
+    )
+    said = "A gate at zero lets the mask act in full, at one not at all. The reach is what its rate and steps allow."
+    headers = ("gate", "runs", "ends", "mean", "could have gone")
+    return f"## Where learned gates end\n\n{said}\n\n{table(headers, rows)}\n\n{picture}"
 
 
-def _change(kind: str, step: int) -> str:
-    return f"turned by {step}°" if kind == "turn" else f"moved by {step} pixel{'s' if step > 1 else ''}"
+def _free(run: Run) -> bool:
+    config = run.record.config
+    return config.gate == "trainable" and config.network == "gra_net" and config.recipe == "tuned"
+
+
+def _curves(book: Book, place: str) -> str:
+    """Draw accuracy by degrees and pixels, where trained networks were probed."""
+    (claim,) = EXPERIMENTS["orientation"][1]
+    contrast, seeds = book.rule(claim).contrasts[0], book.seeds(claim)
+    curves: dict[str, list[pd.DataFrame]] = {}
+    for condition in contrast.pairs[0]:
+        curves[words.condition(condition)] = _by_fold(book, contrast, condition, seeds)
+    if not seeds or not all(curves.values()):
+        return ""
+    figures.style()
+    shown = {name: _mean(tables) for name, tables in curves.items()}
+    drawn = gridfigures.orientation(shown, f"UTKFace, real faces, {plural(len(seeds), 'seed')}")
+    figures.save(drawn, book.folder / "figures/orientation-curves.svg")
+    picture = figure(
+        "Gender accuracy by degrees turned and pixels shifted.", to(place, "figures/orientation-curves.svg")
+    )
+    return f"## By degrees and pixels\n\nThe band is the spread of folds, not an interval.\n\n{picture}"
+
+
+def _by_fold(book: Book, contrast: Contrast, condition: Condition, seeds: Sequence[int]) -> list[pd.DataFrame]:
+    """Return the curve of every seed: kind, step, value."""
+    tables = []
+    for seed in seeds:
+        found = book.say(contrast, condition, seed, book.protocol.rules["C8"].recipe)
+        table_of = probed.orientation(found[0][0]) if found else None
+        if table_of is not None:
+            tables.append(orientation.curve([table_of]))
+    return tables
+
+
+def _mean(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    together = pd.concat(tables).groupby(["kind", "step"], sort=False)["value"]
+    return together.agg(value="mean", low="min", high="max").reset_index()

@@ -61,10 +61,9 @@ def save(axes: Axes | Figure, path: Path) -> Path:
     return path
 
 
-def keep_faces(figure: Figure, dataset: str, name: str, synthetic: bool, reports: str = "reports") -> Path:
-    """Write a figure that shows faces: drawn ones where the report finds them, people's where git ignores them."""
-    folder = "figures" if synthetic else "faces"
-    path = from_root(reports) / folder / f"{'synthetic-' if synthetic else ''}{dataset}-{name}.png"
+def keep_faces(figure: Figure, dataset: str, name: str, synthetic: bool, folder: str = "build/faces") -> Path:
+    """Write a figure that shows faces where git ignores it and the book of this machine finds it."""
+    path = from_root(folder) / f"{'synthetic-' if synthetic else ''}{dataset}-{name}.png"
     _write(figure, path)
     return path
 

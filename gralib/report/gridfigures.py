@@ -1,6 +1,6 @@
 """Figures that set one network against another: the settings of a grid, turned faces, gates, two protocols."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -138,25 +138,6 @@ def trajectories(histories: dict[str, pd.DataFrame], label: str) -> Axes:
     for stage in sorted(stages):
         ax.plot([], [], color=COLOURS.get(stage), label=stage.replace("stage", "gates of stage "))
     return gate_axis(ax)
-
-
-def side_by_side(table: pd.DataFrame, sides: Sequence[str], unit: str, title: str, label: str) -> Axes:
-    """Two results a row with their 95 % intervals, such as those of an honest and a random split.
-
-    `table` has `name`, and for each side the columns 'SIDE value', 'SIDE low', 'SIDE high'.
-    """
-    ax = canvas(title, label, 7.2, 1.9 + 0.6 * len(table))
-    places = np.arange(len(table))[::-1]
-    for side, up, marker, colour in zip(sides, (0.12, -0.12), "Ds", (COLOURS["measured"], "0.45"), strict=True):
-        value, low, high = (table[f"{side} {key}"].to_numpy(dtype=float) for key in ("value", "low", "high"))
-        error: Any = (value - low, high - value) if np.isfinite(low).all() else None
-        ax.errorbar(value, places + up, xerr=error, fmt=marker, ms=6.5, capsize=4, lw=1.8, color=colour, label=side)
-    ax.set_yticks(places, table["name"])
-    ax.set(xlabel=unit, ylim=(-0.6, len(table) - 0.4))
-    ax.margins(x=0.08)
-    ax.grid(axis="x", color="0.9")
-    ax.legend(frameon=False, fontsize=10.5, loc="upper left", bbox_to_anchor=(0, -0.14 - 0.4 / len(table)), ncols=2)
-    return ax
 
 
 def parts(tables: dict[str, pd.DataFrame], units: dict[str, str], title: str, label: str) -> Figure:

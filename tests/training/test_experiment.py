@@ -1,12 +1,13 @@
 """One run: trained once, read back, resumed bit for bit; and the smoke network learns."""
 
-import shlex
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import ROOT
 from tiny import SETTINGS
 from typer.testing import CliRunner
 
@@ -20,7 +21,6 @@ from gralib.evaluation import measures
 from gralib.labels import GENDERS
 from gralib.model import losses
 from gralib.model.optimizer import reach
-from gralib.report import provenance
 from gralib.training import augmentation, experiment, fit, records
 from gralib.training.fit import checkpoint
 
@@ -61,14 +61,18 @@ def test_asked_again_it_is_read_back(tiny, faces, monkeypatch):
     assert again.record == tiny.record
 
 
-def test_the_command_in_the_report_makes_the_same_run_again(tiny, drawn, tmp_path, monkeypatch):
+def test_a_run_is_made_again_by_its_name(tiny, drawn, tmp_path, monkeypatch):
     monkeypatch.setattr("gralib.errors.ROOT", tmp_path)
-    (tmp_path / "data/synthetic").mkdir(parents=True)
+    for folder in ("data/synthetic", "reports", "runs"):
+        (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "data/synthetic/utkface").symlink_to(drawn)
-    _, *words = shlex.split(provenance.command([tiny]))
-    result = CliRunner().invoke(app, [*words, "--progress", "none"])
+    shutil.copy(ROOT / "reports/protocol.yaml", tmp_path / "reports")
+    for name in (tiny.record.run_id, records.FACES):
+        shutil.copytree(tiny.folder.parent / name, tmp_path / "runs" / name)
+    result = CliRunner().invoke(app, ["reproduce", tiny.record.run_id])
     assert result.exit_code == 0, result.output
-    again = records.Run(tmp_path / "runs" / tiny.record.run_id)
+    assert result.stdout.splitlines()[-1] == f"{tiny.record.run_id}: identical"
+    again = records.Run(tmp_path / "build/reproduced" / tiny.record.run_id)
     assert again.predictions.equals(tiny.predictions)
     assert again.history.equals(tiny.history)
 

@@ -112,7 +112,7 @@ def test_two_devices_learn_what_one_does(drawn, tmp_path, on_one_device):
     one, other = records.Run(store / name), records.Run(tmp_path / "two" / name)
     first, last = one.history.iloc[0], one.history.iloc[-1]
     np.testing.assert_allclose(first["train_loss"], other.history["train_loss"].iloc[0], rtol=1e-4)
-    # The network enlarges rounding, so another order of summation is seen after some steps: reports/scaling.md.
+    # The network enlarges rounding, so another order of summation is seen after some steps: reports/about/scaling.md.
     np.testing.assert_allclose(last["train_loss"], other.history["train_loss"].iloc[-1], rtol=0.02)
 
 

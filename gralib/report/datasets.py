@@ -1,0 +1,294 @@
+"""A page a data set: inventory, split, scores beside baselines and literature, by age, gender and race label."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from gralib import metrics
+from gralib.config import PROTOCOLS, TASKS, TITLES, Dataset, Task
+from gralib.errors import from_root
+from gralib.evaluation.rules import Condition, Contrast
+from gralib.evaluation.study import Study
+from gralib.registry import data_sets
+from gralib.report import figures
+from gralib.report.evidence import Book, to
+from gralib.report.label_floor import FIGURE as REPEATS_FIGURE
+from gralib.report.label_floor import TABLE as FLOOR
+from gralib.report.levels import interval_in_words, level_of, seeds_in_words
+from gralib.report.local import on_this_machine
+from gralib.report.text import (
+    SURE,
+    figure,
+    level,
+    link,
+    listing,
+    page,
+    plural,
+    size,
+    table,
+    unit_of,
+)
+from gralib.training.grids import RIVALS
+from gralib.training.records import Run
+
+COMPARED: dict[Task, tuple[str, ...]] = {
+    "gender": ("accuracy",), "age_category": ("category_accuracy", "category_mae_years"), "age_regression": (),
+    "age_group": ("group_accuracy", "group_one_off_accuracy"),
+}  # fmt: skip
+"""Scores of a task that methods are compared by."""
+SCORE_TITLES = {
+    "accuracy": "gender accuracy", "category_accuracy": "age category accuracy",
+    "category_mae_years": "age MAE of the category network", "group_accuracy": "age group accuracy, exact",
+    "group_one_off_accuracy": "age group accuracy, one-off",
+}  # fmt: skip
+SPLITS = {
+    "grouped": "faces of one photograph, person or time stamp stay together, in folds",
+    "official": "the folds that came with the set, of people who share no fold",
+    "leave_one_out": "one person tests, all others train",
+    "random": "faces drawn at random",
+}
+
+
+def write(book: Book) -> None:
+    """Write the page of every data set and their index."""
+    rows = []
+    for name, title in TITLES.items():
+        study = pooled(book, name)
+        book.pages[f"datasets/{name}.md"] = _page(book, name, study)
+        runs = sum(len(runs) for runs in study.runs.values()) if study else 0
+        labels = listing([task.replace("_", " ") for task in TASKS[name]])
+        done = plural(runs, "run") if runs else "**not run**"
+        rows.append((link(title, f"{name}.md"), f"{data_sets()[name].pictures:,}", labels, done))
+    intro = "Pictures of people are never part of this report; scores count real faces alone."
+    headers = ("data set", "pictures as published", "labels allow", "on its real faces")
+    book.pages["datasets/README.md"] = page("Data sets", intro, table(headers, rows))
+
+
+def protocol_of(name: Dataset) -> Condition:
+    """Return GRA_Net as it is under the honest protocol of a data set, where all folds are asked for."""
+    return Condition(settings={"protocol": "leave_one_out"} if name == "fgnet" else {})
+
+
+def pooled(book: Book, name: Dataset) -> Study | None:
+    """Return the runs of GRA_Net as it is, one a fold, that are known; seed s tests fold s."""
+    count = book.protocol.general.folds.get(name, 0)
+    found: dict[Task, list[Run]] = {}
+    for task in TASKS[name]:
+        contrast = _plain(name, task)
+        configs = [book.protocol.runs_of(contrast, protocol_of(name), seed, "tuned")[0] for seed in range(count)]
+        if runs := [book.known[config] for config in configs if config in book.known]:
+            found[task] = runs
+    return Study(found) if found else None
+
+
+def _plain(name: Dataset, task: Task, score: str = "accuracy") -> Contrast:
+    """Return what names the runs of a data set and task; it compares nothing."""
+    one = protocol_of(name)
+    return Contrast(what="", pairs=((one, one),), dataset=name, task=task, score=score, rule="sign", margin=0.0)
+
+
+def _page(book: Book, name: Dataset, study: Study | None) -> str:
+    place = f"datasets/{name}.md"
+    parts = [_inventory(book, name), _split(book, name, study)]
+    parts += _scores(book, name, study) if study else ["## Scores\n\n**not run**: no run on its real faces counts yet."]
+    parts += [_literature(book, name), _labels(book, place) if name == "utkface" else "", _failures(book, name)]
+    parts += [_notebook(book, place, name), on_this_machine(book, name)]
+    return page(TITLES[name], *parts)
+
+
+def _inventory(book: Book, name: Dataset) -> str:
+    """Return how every file is accounted for, from any record on the real set."""
+    mine = [run for run in book.runs if run.record.config.dataset == name and not run.record.synthetic]
+    said = f"## Inventory\n\nAs published: {data_sets()[name].pictures:,} pictures."
+    if not mine:
+        return f"{said} No record on its real faces is here, so nothing was counted."
+    prints = sorted({run.record.fingerprint for run in mine})
+    rows = [(row["status"], row["reason"], f"{row['files']:,}") for row in mine[0].record.account]
+    used = f"Fingerprint of faces and labels: `{'`, `'.join(prints)}`."
+    return f"{said} {used}\n\n{table(('files are', 'because', 'files'), rows)}"
+
+
+def _split(book: Book, name: Dataset, study: Study | None) -> str:
+    """Return who trains and who tests, and what test faces share with training."""
+    protocol = protocol_of(name).settings.get("protocol") or PROTOCOLS[name].get("protocol", "grouped")
+    folds = book.protocol.general.folds.get(name)
+    said = f"## Split\n\n{str(protocol).replace('_', ' ').capitalize()}: {SPLITS[str(protocol)]}."
+    said += f" {plural(folds, 'fold')}; seed and fold vary together." if folds else ""
+    if not study:
+        return said
+    runs = max(study.runs.values(), key=len)
+    faces = pd.DataFrame([run.record.faces for run in runs])
+    said += f" {len(runs)} of {plural(folds or len(runs), 'fold')} run: {faces['test'].sum():,} faces tested once, "
+    said += f"{faces['train'].min():,} to {faces['train'].max():,} train in each."
+    shared = pd.DataFrame([row for run in runs for row in run.record.leakage])
+    sums = shared.groupby("shared with training", sort=False)[["test faces concerned", "test faces"]].sum()
+    rows = [(what, f"{row['test faces concerned']:,}", f"{row['test faces']:,}") for what, row in sums.iterrows()]
+    return f"{said}\n\n" + table(("shared with training", "test faces concerned", "of"), rows)
+
+
+def _scores(book: Book, name: Dataset, study: Study) -> list[str]:
+    """Return everything measured on the real faces."""
+    return [
+        _table(study), _beside(book, name), *_figures(book, name, study), _by_gender(study), _by_race(study),
+        _calibration(book, name, study),
+    ]  # fmt: skip
+
+
+def _table(study: Study) -> str:
+    rows = [
+        (row["score"], f"**{level(row['value'], unit_of(row['score']))}**",
+         f"{level(row['low'], unit_of(row['score']))} to {level(row['high'], unit_of(row['score']))}",
+         level(row["constant predictor"], unit_of(row["score"])), f"{row['faces']:,}",
+         size(row["sd of folds"], unit_of(row["score"])) if row["folds"] > 1 else "one fold")
+        for row in study.scores.to_dict(orient="records")
+    ]  # fmt: skip
+    headers = ("score", "measured", f"{SURE} interval", "same answer for all", "test faces", "sd of folds")
+    said = "All folds together; the interval is over groups of test faces. The paper states none of these."
+    return f"## Scores\n\n{said}\n\n{table(headers, rows)}"
+
+
+def _beside(book: Book, name: Dataset) -> str:
+    """Return the scores of all methods on the same seeds."""
+    seeds, rows = range(book.protocol.general.folds.get(name, 0)), []
+    for task in TASKS[name]:
+        for score in COMPARED[task]:
+            contrast = _plain(name, task, score)
+            for network in RIVALS:
+                settings = {**protocol_of(name).settings, **({"network": network} if network != "gra_net" else {})}
+                if one := level_of(book, contrast, Condition(settings=settings), seeds):
+                    value, constant = (level(number, one.unit) for number in (one.value, one.constant))
+                    seen = (interval_in_words(one), seeds_in_words(one), constant)
+                    rows.append((SCORE_TITLES[score], one.name, f"**{value}**", *seen))
+    headers = ("score", "method", "measured", f"{SURE} interval over folds", "seeds", "same answer for all")
+    said = "The same faces, recipe and tuning budget; as differences, paired by face, in [C11](../claims/C11.md)."
+    return f"## Beside other methods\n\n{said}\n\n{table(headers, rows)}" if rows else ""
+
+
+def _figures(book: Book, name: Dataset, study: Study) -> list[str]:
+    """Draw scores by age, age categories against each other, and shares within k years."""
+    label, parts = f"{TITLES[name]}, real faces, {plural(study.folds, 'fold')}", []
+    figures.style()
+    drawn = [
+        ("by-age", "Age error by age", study.by_decade("age"), lambda table: figures.by_decade(table, "age", label)),
+        ("gender-by-age", "Gender by age", study.by_decade("gender"),
+         lambda table: figures.by_decade(table, "gender", label)),
+        ("confusion", "Age categories against each other", study.confusion(),
+         lambda table: figures.confusion(table, label)),
+        ("within", "Faces within some years", study.cumulative(), lambda table: figures.cumulative(table, label)),
+    ]  # fmt: skip
+    for slug, title, found, draw in drawn:
+        if found is not None:
+            file = f"figures/{name}-{slug}.svg"
+            figures.save(draw(found), book.folder / file)
+            alt = f"{title}, {label}, with {SURE} intervals and what the same answer for all reaches."
+            parts.append(f"## {title}\n\n{figure(alt, to(f'datasets/{name}.md', file))}")
+    return parts
+
+
+def _by_gender(study: Study) -> str:
+    found = study.by_gender()
+    if found is None:
+        return ""
+    rows = [(row["score"], row["gender"], *_measured(row, unit_of(row["score"]))) for row in found.to_dict("records")]
+    return f"## By gender label\n\n{table(('score', 'labelled', *HEADERS), rows)}"
+
+
+HEADERS = ("measured", f"{SURE} interval", "same answer for all", "test faces")
+
+
+def _measured(row: dict, unit: str) -> tuple[str, ...]:
+    return (f"**{level(row['value'], unit)}**", f"{level(row['low'], unit)} to {level(row['high'], unit)}",
+            level(row["constant"], unit), f"{row['faces']:,}")  # fmt: skip
+
+
+def by_race(study: Study) -> pd.DataFrame:
+    """Return gender accuracy and age error of each race label: score, race, value, low, high, constant, faces."""
+    rows = []
+    tested = pd.concat([run.tested for runs in study.runs.values() for run in runs]).drop_duplicates("path")
+    races = tested.set_index("path")["race"].dropna()
+    for name, what, found, measure in (
+        ("gender accuracy", "gender", study.genders, metrics.hits),
+        ("age MAE, both networks, expected age (years)", "age", study.ages, metrics.absolute_errors),
+    ):
+        known = None if found is None else found[found["path"].isin(races.index)]
+        for race, mine in () if known is None else known.groupby(races.reindex(known["path"]).to_numpy()):
+            e = metrics.interval(measure(mine[what], mine["predicted"]), mine["group"])
+            constant = measure(mine[what], mine["constant"]).mean()
+            rows.append((name, race, e.value, e.low, e.high, constant, e.n))
+    return pd.DataFrame(rows, columns=["score", "race", "value", "low", "high", "constant", "faces"])
+
+
+def _by_race(study: Study) -> str:
+    rows = [
+        (row["score"], row["race"], *_measured(row, unit_of(row["score"]))) for row in by_race(study).to_dict("records")
+    ]
+    if not rows:
+        return ""
+    said = "Labels as the set’s file names have them; nobody was asked. The rule is in [C21](../claims/C21.md)."
+    return f"## By race label\n\n{said}\n\n{table(('score', 'labelled', *HEADERS), rows)}"
+
+
+def _calibration(book: Book, name: Dataset, study: Study) -> str:
+    """Draw how often answers are right by confidence."""
+    tables = {task.replace("_", " "): found for task in study.runs if (found := study.calibration(task)) is not None}
+    if not tables:
+        return ""
+    figures.style()
+    place = f"figures/{name}-calibration.svg"
+    figures.save(figures.calibration(tables, f"{TITLES[name]}, real faces"), book.folder / place)
+    errors = listing([f"{task} {size(metrics.calibration_error(found), 'shares')}" for task, found in tables.items()])
+    said = f"Expected calibration error: {errors}. On the dashed line answers are as often right as they are sure."
+    alt = f"Share of right answers by confidence, {TITLES[name]}."
+    return f"## Calibration\n\n{said}\n\n{figure(alt, to(f'datasets/{name}.md', place))}"
+
+
+def _literature(book: Book, name: Dataset) -> str:
+    """Return what others report on the set, with what is known of their protocol."""
+    word = TITLES[name].split()[0]
+    found = pd.read_csv(from_root("reports/literature.csv"), keep_default_na=False)
+    mine = found[found["database"].str.contains(word) & (found["value"] != "")].to_dict(orient="records")
+    rows = [(f"{row['method']} ({row['year']})", row["quantity"], f"{row['value']} {row['unit']}",
+             row["protocol"] or "not stated", row["comparable"], row["source"]) for row in mine]  # fmt: skip
+    if not rows:
+        return "## In the literature\n\nThe paper quotes no number on this set."
+    headers = ("method", "quantity", "value", "protocol", "comparable with ours", "source")
+    return f"## In the literature\n\n{table(headers, rows)}"
+
+
+def _labels(book: Book, place: str) -> str:
+    """Return what repeated photographs say of the labels, see `gralib.report.label_floor`."""
+    path = from_root("reports") / FLOOR
+    if not path.is_file():
+        return "## What labels are worth\n\n**not run**: `gra data repeats` measures it."
+    rows = []
+    for row in pd.read_csv(path).to_dict(orient="records"):
+        unit = "years" if "years" in str(row["quantity"]) else "shares"
+        low, high = level(row["low"], unit), level(row["high"], unit)
+        rows.append((row["quantity"], f"**{level(row['value'], unit)}**", f"{low} to {high}", f"{row['n']:,}",
+                     f"{row['photographs']:,}"))  # fmt: skip
+    said = (
+        "Photographs that are in the set several times, with labels that differ: no method can do better on them. "
+        "Repeated photographs are no random sample, so this bounds them and only hints at the rest."
+    )
+    headers = ("quantity", "measured", f"{SURE} interval", "pairs or faces", "photographs")
+    picture = figure("How near-identical pictures were told from others.", to(place, REPEATS_FIGURE))
+    return f"## What labels are worth\n\n{said}\n\n{table(headers, rows)}\n\n{picture}"
+
+
+def _failures(book: Book, name: Dataset) -> str:
+    """Show the faces furthest off where they are on this machine; what is committed shows nobody."""
+    shown: Sequence[str] = sorted(path.name for path in (book.folder / "faces").glob(f"*{name}-*.png"))
+    if not shown:
+        return (
+            "## Failures\n\nThe faces furthest off show people: the notebook draws them on the machine that has the "
+            "pictures, and they are never committed."
+        )
+    pictures = [figure(file.partition(".")[0].replace("-", " "), f"../faces/{file}") for file in shown]
+    return "## Faces on this machine\n\nNever committed.\n\n" + "\n\n".join(pictures)
+
+
+def _notebook(book: Book, place: str, name: str) -> str:
+    source = f"notebooks/{name}.ipynb"
+    if source in book.executed:
+        return f"The story step by step: {link(name, to(place, source))}."
+    return f"The story step by step: {link(name, book.source(place, source))}."

@@ -1,0 +1,157 @@
+"""What the pages stand on, gathered once: records, rules, the decision table; and where a page's links lead."""
+
+import os
+import posixpath
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from gralib.errors import UserError, from_root
+from gralib.evaluation import claims
+from gralib.evaluation.claims import Claim
+from gralib.evaluation.contrasts import Remembering, said_by
+from gralib.evaluation.measures import measures_of
+from gralib.evaluation.outcomes import Outcome
+from gralib.evaluation.protocol import Protocol
+from gralib.evaluation.protocol import load as load_protocol
+from gralib.evaluation.ruledates import RuleDate, rule_dates
+from gralib.evaluation.rules import Condition, Contrast, Rule
+from gralib.training import records
+from gralib.training.records import Run
+
+Row = Mapping[Any, Any]
+
+
+@dataclass
+class Book:
+    """Everything a page may need, and the pages written so far by their place under `folder`."""
+
+    folder: Path
+    protocol: Protocol
+    stated: list[Claim]
+    runs: list[Run]
+    problems: list[str]
+    dates: dict[str, RuleDate]
+    pages: dict[str, str] = field(default_factory=dict)
+    _scores: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """The decision table, see `gralib.evaluation.claims.decide`."""
+        return claims.decide(self.protocol, self.known, self.dates, self.problems)
+
+    @cached_property
+    def known(self) -> Remembering:
+        """Runs that may count, by configuration."""
+        return claims.known_runs(self.runs)
+
+    @cached_property
+    def lines(self) -> dict[str, list[dict[Any, Any]]]:
+        """The rows of the decision table by claim."""
+        rows = self.table.to_dict(orient="records")
+        return {claim.id: [row for row in rows if row["id"] == claim.id] for claim in self.stated}
+
+    @cached_property
+    def by_name(self) -> dict[str, Run]:
+        """All runs by name."""
+        return {run.record.run_id: run for run in self.runs}
+
+    @cached_property
+    def ordered(self) -> list[Claim]:
+        """The claims, those that decide most first, calculations last."""
+        order, exact = self.protocol.general.order, [c.id for c in self.stated if self.rule(c.id).rule == "exact"]
+        rest = [c.id for c in self.stated if c.id not in order and c.id not in exact]
+        places = [*order, *rest, *exact]
+        return sorted(self.stated, key=lambda claim: places.index(claim.id))
+
+    @cached_property
+    def counted(self) -> list[Run]:
+        """The runs behind the numbers of any claim."""
+        used = {name for row in self.rows() for name in run_ids(row)}
+        return [run for run in self.runs if run.record.run_id in used]
+
+    @cached_property
+    def executed(self) -> set[str]:
+        """Places of the executed notebooks of the book."""
+        return {f"notebooks/{path.name}" for path in (self.folder / "notebooks").glob("*.ipynb")}
+
+    def is_notebook(self, name: str) -> bool:
+        """Tell whether the checkout has a notebook of that name."""
+        return from_root(f"notebooks/{name}.ipynb").is_file()
+
+    def rule(self, claim: str) -> Rule:
+        """Return how a claim is judged."""
+        return self.protocol.rules[claim]
+
+    def rows(self, claim: str = "") -> list[dict[Any, Any]]:
+        """Return the rows of the decision table, of one claim if named, the primary first."""
+        return self.lines[claim] if claim else [row for rows in self.lines.values() for row in rows]
+
+    def first(self, claim: str) -> dict[Any, Any]:
+        """Return the row that decides a claim."""
+        return self.rows(claim)[0]
+
+    def seeds(self, claim: str) -> tuple[int, ...]:
+        """Return the seeds behind a claim's verdict, or those with all runs so far where there is none."""
+        count = self.first(claim).get("seeds_run")
+        return self.rule(claim).seeds[: int(count)] if isinstance(count, float | int) and count == count else ()
+
+    def say(
+        self, contrast: Contrast, condition: Condition, seed: int, recipe: str
+    ) -> tuple[list[Run], Outcome | None] | None:
+        """Return the runs of one condition and seed and what they say (`outcomes`); None where one lacks."""
+        configs = self.protocol.runs_of(contrast, condition, seed, recipe)
+        if not all(config in self.known for config in configs):
+            return None
+        runs = [self.known[config] for config in configs]
+        return runs, said_by(self.known, runs, contrast.score, condition)
+
+    def scores(self, run: Run) -> dict[str, float]:
+        """Return the mean scores of one run by their keys, see `gralib.evaluation.measures.measures`."""
+        name = run.record.run_id
+        if name not in self._scores:
+            self._scores[name] = {key: float(values.mean()) for key, (values, _) in measures_of(run).items()}
+        return self._scores[name]
+
+    def source(self, page: str, path: str | Path) -> str:
+        """Return the link from a page to a file of the checkout."""
+        return Path(os.path.relpath(from_root(path), (self.folder / page).parent)).as_posix()
+
+    def to_run(self, page: str, run_id: str) -> str:
+        """Return the link from a page to a run's line in the list of runs."""
+        return f"{to(page, 'about/runs.md')}#{run_id}"
+
+
+def open_book(folder: str | Path, public: bool) -> Book:
+    """Read records and rules.
+
+    Args:
+        folder: where the pages go.
+        public: committed records alone, as what is committed must not depend on this machine.
+    """
+    stores: Sequence[str] = (records.KEPT,) if public else (records.KEPT, records.STORE)
+    runs, problems = records.gather(stores)
+    return Book(from_root(folder), load_protocol(), claims.load(), runs, problems, rule_dates())
+
+
+def to(page: str, target: str) -> str:
+    """Return the link from one page to another, or to a figure or table."""
+    return posixpath.relpath(target, posixpath.dirname(page) or ".")
+
+
+def run_ids(row: Row) -> list[str]:
+    """Return the runs behind a row of the decision table."""
+    return row["run_ids"].split() if isinstance(row.get("run_ids"), str) else []
+
+
+def or_line(problems: list[str], what: str, make: Any, *given: Any) -> Any:
+    """Return what `make` makes of `given`; where its records do not fit, None and a line in `problems`."""
+    try:
+        return make(*given)
+    except UserError as error:
+        problems.append(f"{what}: {error}")
+        return None

@@ -1,0 +1,138 @@
+"""The first page: three sentences, one figure, one line a claim."""
+
+from collections.abc import Sequence
+from math import isfinite
+
+from gralib.config import TITLES
+from gralib.evaluation.verdicts import VERDICTS
+from gralib.metrics import METRICS
+from gralib.report import figures, plots
+from gralib.report.evidence import Book, to
+from gralib.report.text import between, difference, estimate, figure, fold, link, listing, page, plural, table
+from gralib.training.records import Run
+
+PAGE, FIGURE = "README.md", "figures/claims.svg"
+
+
+def write(book: Book) -> None:
+    """Write the first page and its figure."""
+    parts = ["\n".join(f"- {said}" for said in (what_came_out(book), what_was_trained(book), what_it_means(book)))]
+    parts += [_figure(book), _table(book), READ, _contents()]
+    parts.append(fold("Left out", "\n".join(f"- {problem}" for problem in book.problems)) if book.problems else "")
+    book.pages[PAGE] = page("GRA_Net, reproduced", *parts)
+
+
+READ = (
+    "A difference is by how much the first of two is better, paired by test face. Rules were written down before their "
+    "runs; each page says when. [How to read this](about/reading.md)."
+)
+SECTIONS = {
+    "claims": "a page a claim: words, rule, figure, parts, runs",
+    "experiments": "what was compared, with every score",
+    "datasets": "who is in them, how they are split, scores by age, gender and race label",
+    "notebooks": "the story, step by step, executed",
+    "about": "choices, runs, what could not be tested, checklist, speed, reliability",
+}
+
+
+TITLES_OF = {"datasets": "Data sets"}
+
+
+def _contents() -> str:
+    return "\n".join(
+        f"- {link(TITLES_OF.get(name, name.capitalize()), f'{name}/README.md')}: {says}"
+        for name, says in SECTIONS.items()
+    )
+
+
+def what_came_out(book: Book) -> str:
+    """Return the first sentence: verdicts by name, of claims that need training and of calculations."""
+    exact = [c.id for c in book.stated if book.rule(c.id).rule == "exact"]
+    trained = [c.id for c in book.ordered if c.id not in exact]
+    rest = f"; of {plural(len(exact), 'calculation')}, {_verdicts(book, exact)}" if exact else ""
+    return f"**What came out.** Of {plural(len(trained), 'claim')} about training, {_verdicts(book, trained)}{rest}."
+
+
+def _verdicts(book: Book, ids: Sequence[str]) -> str:
+    by = {verdict: [c for c in ids if book.first(c)["verdict"] == verdict] for verdict in VERDICTS}
+    return listing([
+        f"{len(mine)} {'is' if len(mine) == 1 else 'are'} **{verdict}** ({', '.join(mine)})"
+        for verdict, mine in by.items() if mine
+    ])  # fmt: skip
+
+
+def what_was_trained(book: Book) -> str:
+    """Return the second sentence: networks, faces, size and time behind the verdicts."""
+    runs = book.counted
+    if not runs:
+        return "**What was trained.** Nothing yet: no run that a rule asks for is recorded."
+    sets = {run.record.config.dataset for run in runs}
+    hours = sum(run.record.seconds for run in runs) / 3600
+    published = max((c.stated for c in book.stated if c.stated), default=0)
+    where = listing(sorted(TITLES[name] for name in sets))
+    return (
+        f"**What was trained.** {plural(len(runs), 'run')} on real faces of {where}, "
+        f"{between([run.record.faces['train'] for run in runs])} faces each, {between(_sizes(runs))} trainable "
+        f"parameters (the paper’s have {published:,.0f}), {hours:,.0f} hours of training in all."
+    )
+
+
+def _sizes(runs: Sequence[Run]) -> list[int]:
+    own = [run.record.trainable_parameters for run in runs if run.record.config.network == "gra_net"]
+    return own or [run.record.trainable_parameters for run in runs]
+
+
+def what_it_means(book: Book) -> str:
+    """Return the third sentence: the claim that matters most among those judged, with number and power."""
+    judged = [c for c in book.ordered if isfinite(book.first(c.id)["value"]) and book.rule(c.id).primary]
+    if not judged:
+        waiting = sum(book.first(c.id)["verdict"] == "not run" for c in book.ordered)
+        return f"**What it means.** Nothing is known yet of {plural(waiting, 'claim')}; their rules are fixed."
+    claim = judged[0]
+    row, unit = book.first(claim.id), book.first(claim.id)["unit"]
+    found = estimate(row["value"], row["low"], row["high"], unit)
+    seen = difference(row["detectable"], unit).lstrip("+")
+    left = [c.id for c in book.ordered if book.first(c.id)["verdict"] == "not run"]
+    more = f" {plural(len(left), 'claim')} still wait{'s' if len(left) == 1 else ''} for runs." if left else ""
+    return (
+        f"**What it means.** The claim that decides most, {link(claim.id, f'claims/{claim.id}.md')} "
+        f"({claim.short}), is **{row['verdict']}**: {found}, where {seen} could have been seen.{more}"
+    )
+
+
+def _figure(book: Book) -> str:
+    """Draw all primary differences of claims with runs."""
+    mine = [claim for claim in book.ordered if book.rule(claim.id).primary]
+    rows = [{**_plan(book, claim.id), **_known(book.first(claim.id))} for claim in mine]
+    figures.style()
+    figures.save(plots.forest(rows, [f"{claim.id} {claim.short}" for claim in mine]), book.folder / FIGURE)
+    return figure(
+        "The primary difference of every claim with its interval, the zero line, the margin, and what could have been "
+        "seen; the table below has the numbers.", FIGURE,
+    )  # fmt: skip
+
+
+def _plan(book: Book, claim: str) -> dict:
+    """Return what the rule of a claim says of its figure, for where nothing is known yet."""
+    primary = book.rule(claim).primary
+    assert primary is not None
+    nothing = dict.fromkeys(("value", "low", "high", "low_90", "high_90", "detectable"), float("nan"))
+    return {**nothing, "unit": METRICS[primary.score].unit, "score": primary.score, "margin": primary.margin}
+
+
+def _known(row: dict) -> dict:
+    """Return the cells of a row that say something."""
+    return {key: value for key, value in row.items() if value == value and value is not None}
+
+
+def _table(book: Book) -> str:
+    """Return one line a claim, most important first, calculations last."""
+    rows = []
+    for claim in book.ordered:
+        row = book.first(claim.id)
+        unit = row["unit"] if isinstance(row["unit"], str) else ""
+        found = estimate(row["value"], row["low"], row["high"], unit) if isfinite(row["value"]) else ""
+        mark = " *exploratory*" if row["exploratory"] else ""
+        rows.append((link(claim.id, to(PAGE, f"claims/{claim.id}.md")), claim.claim, f"**{row['verdict']}**{mark}",
+                     found))  # fmt: skip
+    return table(("claim", "the paper says", "verdict", "difference"), rows)

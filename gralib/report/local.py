@@ -1,0 +1,37 @@
+"""What this machine's own runs add: drawn faces, other presets. Rendered beside what is committed, never in it."""
+
+from gralib.config import Dataset
+from gralib.evaluation.studies import is_standard, studies
+from gralib.evaluation.study import Study
+from gralib.report.evidence import Book
+from gralib.report.text import SURE, fold, level, plural, table, unit_of
+
+
+def on_this_machine(book: Book, name: Dataset) -> str:
+    """Return the scores of runs on a data set that no rule asks for; nothing where there are none."""
+    asked = {run.record.run_id for run in book.counted}
+    mine = [
+        run for run in book.runs if run.record.config.dataset == name and is_standard(run)
+        and not run.record.config.tuning and run.record.run_id not in asked and not _planned(book, run)
+    ]  # fmt: skip
+    if not mine:
+        return ""
+    said = "These runs show that the study works here. No rule asks for them, so they earn no verdict."
+    return "## Other runs\n\n" + said + "\n\n" + "\n".join(_study(study) for study in studies(mine))
+
+
+def _planned(book: Book, run) -> bool:
+    return not run.record.synthetic and bool(book.protocol.scores_of(run.record.config))
+
+
+def _study(study: Study) -> str:
+    kind = "synthetic" if study.first.record.synthetic else "real"
+    rows = [
+        (row["score"], kind, f"**{level(row['value'], unit_of(row['score']))}**",
+         f"{level(row['low'], unit_of(row['score']))} to {level(row['high'], unit_of(row['score']))}",
+         level(row["constant predictor"], unit_of(row["score"])), f"{row['faces']:,}")
+        for row in study.scores.to_dict(orient="records")
+    ]  # fmt: skip
+    headers = ("score", "faces", "measured", f"{SURE} interval", "same answer for all", "test faces")
+    runs = sum(len(runs) for runs in study.runs.values())
+    return fold(f"{study.label}: {plural(runs, 'run')}", table(headers, rows))

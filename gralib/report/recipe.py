@@ -1,0 +1,100 @@
+"""The page of the recipe search: validation faces only, so none of it is a result."""
+
+from collections.abc import Sequence
+
+from gralib.config import RunConfig, configure
+from gralib.evaluation import search
+from gralib.evaluation.measures import measures_of
+from gralib.report import figures, gridfigures
+from gralib.report.evidence import Book, to
+from gralib.report.text import SURE, figure, fold, link, plural, table
+from gralib.training.records import Run
+
+PAGE = "experiments/recipe.md"
+FIGURE = "figures/recipe-parts.svg"
+UNITS = {"gender": "points of accuracy", "age_category": "years of error"}
+SHOWN = ("dataset", "task", "preset", "recipe", "tuning", "seed", "fold", "held_out")
+"""Settings that say nothing of a recipe's parts."""
+
+
+def made(book: Book) -> tuple[str, str, str]:
+    """Return title, text and what the index says."""
+    mine = [run for run in book.runs if run.record.config.tuning and not run.record.synthetic]
+    asked = set(search.configs())
+    drawn = [run for run in mine if run.record.config in asked]
+    rest = [run for run in mine if run.record.config not in asked]
+    parts = [WHAT, _chosen(), _drawn(book, drawn), _rest(book, rest)]
+    said = f"{plural(len(mine), 'run')} judged by validation faces" if mine else "**not run**"
+    return "A recipe somebody chose", "\n\n".join(filter(None, parts)), said
+
+
+WHAT = (
+    "The paper fixes optimiser, rate, loss and size of the pictures, and is silent on the rest of a training. The rest "
+    "was chosen once, on **validation faces**: test faces sat out. Nothing on this page is a result of the study."
+)
+
+
+def _chosen() -> str:
+    parts = search.recipes()
+    said = "Recipe `tuned` beside `keras`, which is the paper’s words and Keras’ defaults."
+    if parts.empty:
+        return f"## What was chosen\n\n{said} At present they are the same: the choice is still to be made."
+    return f"## What was chosen\n\n{said}\n\n" + table(("part", "keras", "tuned"), parts.itertuples(index=False))
+
+
+def _drawn(book: Book, runs: Sequence[Run]) -> str:
+    """Return what each part is worth on average over the drawn recipes."""
+    if not runs:
+        return "## The random search\n\n**not run**"
+    found = search.table(runs)
+    by_task = {str(task): search.worth(part) for task, part in found.groupby("task", sort=False)}
+    worth = {task: part for task, part in by_task.items() if len(part)}
+    title = f"## The random search\n\n{plural(len(runs), 'recipe')} drawn at random, at a small budget."
+    if not worth:
+        return title
+    figures.style()
+    label = f"UTKFace, real faces, validation faces, {plural(len(runs), 'run')}"
+    drawn = gridfigures.parts(worth, UNITS, "What each part of a recipe is worth", label)
+    figures.save(drawn, book.folder / FIGURE)
+    alt = "What each part of a recipe is worth on average over the others, with intervals, by task."
+    rows = [
+        (task.replace("_", " "), row["part"].replace("_", " "), row["value"], row["beside"],
+         f"{row['difference']:+.2f}", f"[{row['low']:+.2f}, {row['high']:+.2f}]", row["runs"])
+        for task, part in worth.items() for row in part.to_dict(orient="records")
+    ]  # fmt: skip
+    headers = ("task", "part", "value", "beside", "better by", f"{SURE} interval", "runs")
+    numbers = fold("The numbers, in points of accuracy for gender and years for ages", table(headers, rows))
+    return "\n\n".join((title, figure(alt, to(PAGE, FIGURE)), numbers))
+
+
+def _rest(book: Book, runs: Sequence[Run]) -> str:
+    """Return the runs at other budgets, by what they change of the recipe chosen."""
+    if not runs:
+        return ""
+    rows = []
+    for run in sorted(runs, key=lambda run: (run.record.config.task, run.record.config.seed, _changed(run))):
+        score, unit = _score(run)
+        rows.append((link(run.record.run_id, book.to_run(PAGE, run.record.run_id)),
+                     run.record.config.task.replace("_", " "), run.record.config.seed, _changed(run),
+                     f"{score:.2f} {unit}", f"{run.record.seconds / 60:.0f}"))  # fmt: skip
+    headers = ("run", "task", "seed", "beside the preset", "validation score", "minutes")
+    said = "One run a line, so no interval over seeds stands in it."
+    return f"## At other budgets\n\n{said}\n\n" + fold(plural(len(runs), "run"), table(headers, rows))
+
+
+def _score(run: Run) -> tuple[float, str]:
+    found = measures_of(run)
+    if run.record.config.task == "gender":
+        return 100 * float(found["accuracy"][0].mean()), "%"
+    key = "category_mae_years" if "category_mae_years" in found else next(iter(found))
+    return float(found[key][0].mean()), "years"
+
+
+def _changed(run: Run) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in differences(run.record.config)) or "nothing"
+
+
+def differences(config: RunConfig) -> list[tuple[str, object]]:
+    """Return the settings in which a run differs from its preset under its recipe, by name."""
+    plain = configure(config.preset, config.recipe, dataset=config.dataset, task=config.task).model_dump()
+    return [(name, value) for name, value in config.model_dump().items() if value != plain[name] and name not in SHOWN]

@@ -1,0 +1,73 @@
+"""What the pages call things: rules, verdicts, conditions."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gralib.config import TITLES
+from gralib.evaluation.claims import said
+from gralib.evaluation.compare import NETWORKS, describe
+from gralib.evaluation.rules import Condition, Rule
+from gralib.metrics import METRICS
+from gralib.report.text import SURE, difference, listing, plural, size
+
+RULES = {
+    "superiority": "**supported** if the {sure} interval lies above zero; **contradicted** if it lies below zero, or "
+                   "wholly within {margin} of it (no difference that matters); **inconclusive** otherwise",
+    "non-inferiority": "**supported** if the {sure} interval lies above minus {margin}; **contradicted** if it reaches "
+                       "past that and lies below zero; **inconclusive** otherwise",
+    "sign": "**supported** if the {sure} interval lies above zero, **contradicted** if below, **inconclusive** if it "
+            "holds zero",
+    "exact": "**supported** if every check holds, **contradicted** otherwise",
+    "none": "**not testable**",
+}  # fmt: skip
+FACES = {"age": "aged", "race": "labelled"}
+SCORE_NAMES = {
+    "accuracy": "gender accuracy", "balanced_accuracy": "balanced gender accuracy",
+    "category_accuracy": "age category accuracy", "category_mae_years": "age MAE of the category network",
+    "age_mae": "age MAE", "rotation_loss": "accuracy lost on turned faces",
+    "shift_loss": "accuracy lost on shifted faces", "orientation_loss": "accuracy lost on turned and shifted faces",
+    "feature_growth": "growth of features, in doublings", "feature_growth_before": "growth before training",
+    "mask_position_share": "share of the masks' variance over positions",
+    "mask_channel_share": "share of the masks' variance over channels",
+}  # fmt: skip
+"""Scores of the protocol, as a reader wants them."""
+
+
+def rule_in_words(rule: Rule) -> str:
+    """Return what decides a claim, as a sentence's end."""
+    if rule.primary is None:
+        return RULES[rule.rule or "none"]
+    margin = size(rule.primary.margin, METRICS[rule.primary.score].unit)
+    return RULES[rule.primary.rule].format(margin=margin, sure=SURE)
+
+
+def looks_in_words(rule: Rule) -> str:
+    """Return the seeds of a rule and after how many of them it is judged."""
+    looks = listing([str(look) for look in rule.looks])
+    seeds = f"{plural(len(rule.seeds), 'seed')} ({rule.seeds[0]} to {rule.seeds[-1]})"
+    return f"{seeds}, judged after {looks}; the first look that decides ends it" if len(rule.looks) > 1 else seeds
+
+
+def condition(given: Condition) -> str:
+    """Return one side of a comparison in words."""
+    if given.constant:
+        return "the same answer for all"
+    settings = {**given.settings, **({"join": given.join} if given.join else {})}
+    faces = [f"{FACES.get(name, name)} {_span(values)}" for name, values in given.faces.items()]
+    return ", ".join(filter(None, [describe(settings) if settings else NETWORKS["gra_net"], *faces]))
+
+
+def _span(values: tuple[Any, ...]) -> str:
+    numbers = all(isinstance(value, int | float) for value in values)
+    return f"{values[0]} to {values[-1]}" if numbers else listing([str(value) for value in values])
+
+
+def finding(row: Mapping[Any, Any]) -> str:
+    """Return what a verdict stands on."""
+    unit = row["unit"] if isinstance(row.get("unit"), str) else ""
+    return said(row, lambda value: difference(value, unit).lstrip("+"))
+
+
+def dataset(row: Mapping[Any, Any]) -> str:
+    """Return the title of the data set of a row, if it has one."""
+    return next((title for name, title in TITLES.items() if name == row.get("dataset")), "")
