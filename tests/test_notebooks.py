@@ -114,8 +114,8 @@ def test_the_recipe_is_searched_and_judged_without_test_faces(tmp_path, monkeypa
     assert figures_of(done) == 1
     scores = result(done, "search.scores_of([by_config[config] for config in final]).assign(data=kind)")
     assert "category_mae_years" in scores and "synthetic faces" in scores
-    assert result(done, "search.rates(").count("gra_net") == 3
-    assert "category_mae_years" in result(done, "search.scores_of(longer_runs)")
+    assert result(done, "for key, config in tries.items()}).assign(data=kind)").count("gra_net") == 3
+    assert "category_mae_years" in result(done, "search.scores_of(longer_runs).assign(data=kind)")
 
 
 STORIES = {
@@ -150,7 +150,7 @@ def test_a_story_runs_from_top_to_bottom(name, tmp_path, monkeypatch, made_up):
     assert scores.count("synthetic") >= len(TASKS[name])
     assert html(done, "contradictions(faces.table))").count("<td>0</td>") >= 2, "our split shares nothing"
     assert figures_of(done) == pictures
-    found = sorted(p.name for p in (tmp_path / "reports/figures").iterdir())
+    found = sorted(p.name for p in (tmp_path / "build/faces").iterdir())
     assert found == [f"synthetic-{name}-{picture}.png" for picture in kept]
     assert len(list((tmp_path / "runs").glob("*/record.json"))) == len(TASKS[name])
 

@@ -12,9 +12,10 @@ from gralib.data.faces import Faces, open_faces
 from gralib.training import experiment
 from gralib.training.records import Run
 
-SETTINGS = {"width": 2, "epochs": 3, "train_faces": 160, "batch_size": 32, "held_out": 0.1}
+SETTINGS = {"width": 2, "epochs": 3, "train_faces": 160, "batch_size": 32, "recipe": "keras"}
 RUNS: dict[str, dict[str, Any]] = {
     "gender": {"task": "gender"},
+    "gender, tuned": {"task": "gender", "recipe": "tuned"},
     "age regression": {"task": "age_regression"},
     "age category, separable": {"task": "age_category", "network": "separable"},
     "age group, separable": {"task": "age_group", "network": "separable", "dataset": "adience"},

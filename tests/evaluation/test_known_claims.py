@@ -316,7 +316,7 @@ def test_where_nobody_beats_the_constant_at_any_share_nothing_can_be_said():
 def changed(lost_by_turn, lost_by_move):
     """Return a probe's table: all right but some faces, lost by 15 degrees or 3 pixels to the left."""
     table = FACES[["path", "group"]].copy()
-    for name, (kind, step) in orientation.columns().items():
+    for name, (kind, step) in probed.changes().items():
         lost = {("turn", -15): lost_by_turn, ("move", -3): lost_by_move}.get((kind, step), 0)
         table[name] = (np.arange(300) >= lost).astype(int)
     return table

@@ -39,7 +39,11 @@ def test_a_knock_out_takes_back_one_part():
 
 
 def test_a_part_is_taken_back_to_keras_default_and_held_out_faces_are_no_part(monkeypatch):
-    monkeypatch.setitem(RECIPES, "tuned", {"epochs": 18, "cutout": 8, "held_out": 0.0, "zoom": 0.15, "gate_rate": 1.0})
+    monkeypatch.setitem(
+        RECIPES,
+        "tuned",
+        {"epochs": RECIPES["keras"]["epochs"], "cutout": 8, "held_out": 0.0, "zoom": 0.15, "gate_rate": 1.0},
+    )
     found = search.knock_outs("gender", epochs=5)
     assert [(name, config.cutout, config.zoom) for name, config in found.items()] == [
         ("cutout", 0, 0.15), ("zoom", 8, 0.0),

@@ -204,7 +204,7 @@ def prose(path):
 
 
 def test_no_digit_is_typed_into_prose():
-    named = r"\bC\d+\b|Fig\. \d|claims/C\d+"
+    named = r"\bC\d+\b|(Fig|Eq)\. \d|claims/C\d+"
     for path in sorted((ROOT / "gralib/report").glob("*.py")):
         for words in prose(path):
             if len(re.findall(r"[A-Za-z]{2,}", words)) > 1 and " " in words:

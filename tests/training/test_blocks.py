@@ -63,20 +63,20 @@ def test_what_cannot_be_looked_into_is_refused(faces, made_up, tmp_path):
     for run, data in ((made_up(tmp_path, "gender", network="residual"), faces),
                       (ours, replace(faces, fingerprint="0" * 16))):  # fmt: skip
         with pytest.raises(UserError, match="expected a run of GRA_Net on these faces"):
-            blocks.probe(run, data)
+            inspection.probe(run, data)
     records.add(ours.folder, records.BLOCKS, b"looked into before")
-    assert blocks.probe(records.Run(ours.folder), faces).read_bytes() == b"looked into before"
+    assert inspection.probe(records.Run(ours.folder), faces).read_bytes() == b"looked into before"
 
 
 def test_a_table_of_blocks_is_read_back_and_another_refused(tmp_path):
     run = SimpleNamespace(folder=tmp_path)
-    assert blocks.read(run) is None
-    table = pd.DataFrame([["stage1_module1", 1.5, 2.25, 0.5, 0.25]], columns=blocks.COLUMNS)
+    assert probed.blocks(run) is None
+    table = pd.DataFrame([["stage1_module1", 1.5, 2.25, 0.5, 0.25]], columns=probed.BLOCK_COLUMNS)
     (tmp_path / records.BLOCKS).write_bytes(pack(table))
-    pd.testing.assert_frame_equal(blocks.read(run), table)
+    pd.testing.assert_frame_equal(probed.blocks(run), table)
     (tmp_path / records.BLOCKS).write_bytes(pack(table.drop(columns="size_after")))
     with pytest.raises(UserError, match="expected columns block, size_before, size_after"):
-        blocks.read(run)
+        probed.blocks(run)
 
 
 def test_features_and_mask_of_each_block_by_name():
@@ -87,7 +87,7 @@ def test_features_and_mask_of_each_block_by_name():
         mask = keras.layers.Rescaling(0, offset=number / 10, name=f"stage1_module{number}_mask_activation")(x)
         x = keras.layers.Rescaling(10, name=f"stage1_module{number}_double")(x)
         x = keras.layers.Add(name=f"stage1_module{number}_after_add")([x, mask])
-    found = blocks._outputs(keras.Model(inputs, x), np.ones((3, 2, 2, 1), "float32"), training=False)
+    found = inspection._outputs(keras.Model(inputs, x), np.ones((3, 2, 2, 1), "float32"), training=False)
     assert list(found) == ["stage1_module1", "stage1_module2", "stage1_module3"]
     for (features, mask), size, offset in zip(found.values(), (10.1, 101.2, 1012.3), (0.1, 0.2, 0.3), strict=True):
         np.testing.assert_allclose(features, np.full((3, 2, 2, 1), size), rtol=1e-5)

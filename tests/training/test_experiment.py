@@ -371,7 +371,7 @@ def test_augmentation_of_each_kind():
 
 
 def test_alternating_mirrors_show_each_face_both_ways_in_two_epochs():
-    config = configure("smoke", mirror="alternating", shift=0, batch_size=50, seed=1)
+    config = configure("smoke", recipe="keras", mirror="alternating", shift=0, batch_size=50, seed=1)
     pixels = np.random.default_rng(0).integers(0, 256, (1000, 4, 4, 3)).astype("uint8")
     seen = [{}, {}]
     for epoch in (0, 1):

@@ -91,8 +91,8 @@ def test_as_many_labels_are_wrong_as_asked_for_and_only_those_of_the_rows(task, 
 def test_a_grid_goes_on_with_what_is_left(faces, drawn, tmp_path):
     tiny = {"width": 2, "epochs": 2, "train_faces": 128, "preset": "smoke"}
     configs = [c for c in grids.configs_of("rivals", 2, **tiny) if c.network == "separable"]  # quick to trace
-    assert grids.finished(configs, faces, tmp_path) == {}
-    assert np.isnan(grids.minutes_left(configs, {}, 2))
+    assert batch.finished(configs, faces, tmp_path) == {}
+    assert np.isnan(batch.minutes_left(configs, {}, 2))
     laptop = grids.configs_of("depth", 2, train_faces=6000, epochs=5)
     assert 1 < batch.minutes_left(laptop, {}, 2) / len(laptop) < 10, "committed runs of the same size tell"
     runs, problems = batch.run_grid(configs[:1], drawn, faces, 1, tmp_path)

@@ -13,7 +13,7 @@ from gralib import backend
 from gralib.config import configure
 from gralib.errors import UserError
 from gralib.evaluation.measures import outputs_of
-from gralib.training import fit, grids, records
+from gralib.training import batch, fit, grids, records
 from gralib.training.experiment import run
 
 PROGRAM = """
@@ -23,9 +23,6 @@ class Absent:
         if name.split(".")[0] == "tensorflow":
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Absent())
-from gralib.training import grids
-from gralib.training.experiment import run
-from gralib.data.faces import open_faces
 from gralib.training import grids
 from gralib.config import configure
 from gralib.training.experiment import run
@@ -88,7 +85,7 @@ def on_one_device(drawn, tmp_path_factory):
 @pytest.mark.xdist_group("grid")
 def test_jax_runs_the_same_grid_without_tensorflow(drawn, faces, tmp_path, on_one_device):
     store, (*names, _, _) = on_one_device
-    ours, problems = grids.run_grid(
+    ours, problems = batch.run_grid(
         grids.configs_of("gate_ablation", 1, preset="smoke", **TINY)[:2], drawn, faces, 1, tmp_path / "tf"
     )
     assert not problems

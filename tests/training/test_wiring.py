@@ -22,7 +22,7 @@ SIDES[:, :, 16:] = 255
 
 def separable(**changes):
     """Return the configuration of a network that is quick to build."""
-    return configure("smoke", network="separable", **{"train_faces": 160, "epochs": 3, **changes})
+    return configure("smoke", recipe="keras", network="separable", **{"train_faces": 160, "epochs": 3, **changes})
 
 
 class Recorded(Exception):
@@ -53,7 +53,7 @@ def recorder(monkeypatch):
 @pytest.mark.parametrize("network", ["gra_net", "hog"])
 @pytest.mark.parametrize(("task", "column"), [("gender", "gender"), ("age_category", "age")])
 def test_wrong_labels_are_among_those_that_train_and_nowhere_else(network, task, column, faces, recorder, tmp_path):
-    config = configure("smoke", task=task, network=network, label_noise=0.5, train_faces=160)
+    config = configure("smoke", recipe="keras", task=task, network=network, label_noise=0.5, train_faces=160)
     _, pixels, table, train, validation = recorder(config, faces, tmp_path)[:5]
     known = faces.table[column].notna()
     changed = np.flatnonzero((table[column] != faces.table[column]) & known)
@@ -67,7 +67,7 @@ def test_wrong_labels_are_among_those_that_train_and_nowhere_else(network, task,
 
 @pytest.mark.parametrize("network", ["gra_net", "hog"])
 def test_without_noise_the_labels_are_the_data_sets_and_test_faces_are_kept_out(network, faces, recorder, tmp_path):
-    config = configure("smoke", network=network, train_faces=160, fold=1)
+    config = configure("smoke", recipe="keras", network=network, train_faces=160, fold=1)
     given, _, table, train, validation = recorder(config, faces, tmp_path)[:5]
     parts = split(config, faces.table)
     assert given == config
@@ -81,7 +81,7 @@ def test_without_noise_the_labels_are_the_data_sets_and_test_faces_are_kept_out(
 def lopsided(faces):
     """The faces with labels made up, so that the test side has another commonest gender and another median age."""
     table = faces.table.assign(age=20.0, gender="female")
-    parts = split(configure("smoke", network="hog", train_faces=160), table)
+    parts = split(configure("smoke", recipe="keras", network="hog", train_faces=160), table)
     for rows, age, gender in (
         (parts.test, 70.0, "male"), (parts.validation, 90.0, "male"), (parts.train[::3], 33.0, "male"),
         (parts.test[::4], 20.0, "female"),
@@ -95,7 +95,7 @@ def lopsided(faces):
     [("gender", {"gender": "female"}), ("age_category", {"age": 20, "category": 2, "remainder": 0})],
 )
 def test_constants_are_those_of_the_training_faces_alone(task, constants, lopsided, tmp_path):
-    config = configure("smoke", task=task, network="hog", train_faces=160)
+    config = configure("smoke", recipe="keras", task=task, network="hog", train_faces=160)
     done = experiment.run(config, lopsided, tmp_path, progress="none")
     found = dict(done.record.constants)
     assert task == "gender" or found.pop("category_means")[2:4] == [20, 33]
@@ -182,7 +182,7 @@ def batches(config, epoch, pixels=SIDES):
 
 
 def test_every_epoch_and_every_seed_has_an_order_of_its_own_with_every_face_once():
-    config = configure("smoke", batch_size=100)
+    config = configure("smoke", recipe="keras", batch_size=100)
     orders = {(seed, epoch): batches(config.model_copy(update={"seed": seed}), epoch)[1]
               for seed in (0, 1) for epoch in (0, 1)}  # fmt: skip
     for order in orders.values():
@@ -193,7 +193,7 @@ def test_every_epoch_and_every_seed_has_an_order_of_its_own_with_every_face_once
 
 
 def test_half_of_the_faces_are_mirrored_others_in_every_epoch_step_and_seed():
-    config, flags = configure("smoke", batch_size=100), {}
+    config, flags = configure("smoke", recipe="keras", batch_size=100), {}
     for seed, epoch in ((0, 0), (0, 1), (1, 0)):
         pixels, rows = batches(config.model_copy(update={"seed": seed}), epoch)
         mirrored = pixels[:, 16, 8, 0] == 255
@@ -205,7 +205,7 @@ def test_half_of_the_faces_are_mirrored_others_in_every_epoch_step_and_seed():
 
 
 def test_without_augmentation_faces_train_as_they_are():
-    pixels, rows = batches(configure("smoke", batch_size=100, mirror="none", shift=0), 0)
+    pixels, rows = batches(configure("smoke", recipe="keras", batch_size=100, mirror="none", shift=0), 0)
     assert np.array_equal(pixels, SIDES[rows])
 
 
@@ -294,7 +294,7 @@ def test_of_two_equal_losses_the_first_is_kept(faces, monkeypatch, tmp_path):
 def test_the_strength_of_the_lowest_loss_is_kept(faces, monkeypatch, tmp_path):
     losses = iter([9, 3, 9, 1, 9, 2])
     monkeypatch.setattr(hog, "loss_of", lambda *_: float(next(losses)))
-    config = configure("smoke", network="hog", train_faces=160)
+    config = configure("smoke", recipe="keras", network="hog", train_faces=160)
     done = experiment.run(config, faces, tmp_path, progress="none")
     assert done.record.chosen_epoch == 2
     parts = split(config, faces.table)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from PIL import Image
-from test_visitors import HOSTILE, drawn, encoded, scene
+from test_reading import HOSTILE, drawn, encoded, scene
 
 from gralib import notebooks
 from gralib.data.decoding import LARGEST
