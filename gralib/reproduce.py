@@ -43,7 +43,7 @@ def asked(name: str) -> list[Asked]:
     if name not in protocol.rules:
         raise UserError(f"{name}: expected a claim ({', '.join(protocol.rules)}) or the name of a recorded run")
     if protocol.rules[name].primary is None:
-        raise UserError(f"{name}: expected a claim with runs; gra equations makes the calculations again")
+        raise UserError(f"{name}: expected a claim with runs; gra checks makes the calculations again")
     known = claims.known_runs(runs)
     rows = claims.judge_claim(protocol, protocol.rules[name], known)
     used = dict.fromkeys(run_id for row in rows for run_id in str(row.get("run_ids", "")).split())

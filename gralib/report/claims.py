@@ -58,7 +58,7 @@ def _page(book: Book, claim: Claim, order: str) -> str:
     parts = [f"**Claim.** {claim.claim}", said, _verdict(claim, rule, rows[0])]
     if rule.rule == "exact":
         parts += [_exact_figure(book, claim), _checks(claim, rows), _dates(book, claim, rule, order)]
-        parts += ["## Make it again", code("gra equations"), _notebook(book, claim)]
+        parts += ["## Make it again", code("gra checks"), _notebook(book, claim)]
     else:
         parts += [_dates(book, claim, rule, order), _difference(book, claim, rows), _parts(rows), _other(rows)]
         parts += [flips.section(book, claim.id), _again(book, claim, rule, rows), _notebook(book, claim)]

@@ -1,4 +1,4 @@
-"""The paper's figures made anew, drawn from the network as built: `gra equations` writes them, the pages show them."""
+"""The paper's figures made anew, drawn from the network as built: `gra checks` writes them, the pages show them."""
 
 from collections.abc import Callable
 from pathlib import Path
