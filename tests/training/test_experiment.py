@@ -320,7 +320,7 @@ def test_a_network_that_differs_from_its_configuration_is_refused(monkeypatch):
 
 def test_without_held_out_faces_everyone_trains_and_the_last_epoch_counts(faces, tmp_path):
     settings = {**TINY, "epochs": 2, "network": "separable"}
-    config = configure("smoke", recipe="keras", **settings, held_out=0.0, averaging=0.9)
+    config = configure("smoke", **settings, held_out=0.0, averaging=0.9)
     done = experiment.run(config, faces, store=tmp_path, progress="none")
     assert done.record.faces["validation"] == 0 and 150 <= done.record.faces["train"] <= 160, (
         "all but those of unknown gender"
