@@ -124,9 +124,14 @@ def importers(name: str) -> frozenset[str]:
     return frozenset(wanted)
 
 
+def dotted(module: dict) -> str:
+    """Return a module's name as it is imported."""
+    return "gralib." + module["name"].replace("/", ".")
+
+
 def tested(module: dict, limit: float) -> tuple[bool, str]:
     """Return whether a module's tests pass within `limit` seconds, and what they printed; tests that hang fail."""
-    output, touched = Path("output"), importers("gralib." + module["name"].replace("/", "."))
+    output, touched = Path("output"), importers(dotted(module))
     if module.get("keras"):
         load("keras", "skimage.feature")
     child = os.fork()
@@ -163,6 +168,7 @@ def attempt(module: dict, change, usual: float) -> dict:
     from cosmic_ray.mutating import use_mutation
     from cosmic_ray.plugins import get_operator
 
+    importers(dotted(module))  # before the change, after which a file need not parse
     operator = get_operator(change.operator_name)(**change.operator_args)
     with use_mutation(change.module_path, operator, change.occurrence) as (before, after):
         passed, _ = tested(module, SLOWEST * usual + 30)

@@ -1,10 +1,11 @@
 """The page of the recipe search: validation faces only, so none of it is a result."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from gralib.config import RunConfig, configure
 from gralib.evaluation import search
 from gralib.evaluation.measures import measures_of
+from gralib.metrics import METRICS
 from gralib.report import figures, gridfigures
 from gralib.report.evidence import Book, to
 from gralib.report.text import SURE, figure, fold, link, plural, table
@@ -13,6 +14,8 @@ from gralib.training.records import Run
 PAGE = "experiments/recipe.md"
 FIGURE = "figures/recipe-parts.svg"
 UNITS = {"gender": "points of accuracy", "age_category": "years of error"}
+SEEDS = 3
+COLUMNS = ("mean", "sd", "constant_predictor")
 SHOWN = ("dataset", "task", "preset", "recipe", "tuning", "seed", "fold", "held_out")
 """Settings that say nothing of a recipe's parts."""
 
@@ -23,7 +26,8 @@ def made(book: Book) -> tuple[str, str, str]:
     asked = set(search.configs())
     drawn = [run for run in mine if run.record.config in asked]
     rest = [run for run in mine if run.record.config not in asked]
-    parts = [WHAT, _chosen(), _drawn(book, drawn), _rest(book, rest)]
+    known = {run.record.config: run for run in mine}
+    parts = [WHAT, _chosen(), _drawn(book, drawn), _seeds(known), _without(known), _rest(book, rest)]
     said = f"{plural(len(mine), 'run')} judged by validation faces" if mine else "**not run**"
     return "A recipe somebody chose", "\n\n".join(filter(None, parts)), said
 
@@ -65,6 +69,38 @@ def _drawn(book: Book, runs: Sequence[Run]) -> str:
     headers = ("task", "part", "value", "beside", "better by", f"{SURE} interval", "runs")
     numbers = fold("The numbers, in points of accuracy for gender and years for ages", table(headers, rows))
     return "\n\n".join((title, figure(alt, to(PAGE, FIGURE)), numbers))
+
+
+def _seeds(known: Mapping[RunConfig, Run]) -> str:
+    """Return the scores of the recipe chosen over its seeds."""
+    asked = [search.final(task, seed) for task in search.DRAWN for seed in range(SEEDS)]
+    if not (found := [known[config] for config in asked if config in known]):
+        return ""
+    rows = []
+    for row in search.scores_of(found).to_dict(orient="records"):
+        levels = [_level(row[key], row["measure"]) for key in COLUMNS]
+        rows.append((row["task"].replace("_", " "), METRICS[row["measure"]].title, *levels, row["seeds"]))
+    said = "All training faces of the fold, judged by its validation faces; the spread is over seeds."
+    headers = ("task", "score", "mean", "standard deviation", "constant predictor", "seeds")
+    return f"## The recipe over seeds\n\n{said}\n\n" + table(headers, rows)
+
+
+def _level(value: float, measure: str) -> str:
+    return f"{value:.2f} years" if METRICS[measure].unit == "years" else f"{100 * value:.2f} %"
+
+
+def _without(known: Mapping[RunConfig, Run]) -> str:
+    """Return what each part of the recipe chosen is worth in it, by leaving it out."""
+    chosen = known.get(search.final("gender"))
+    others = {part: known[config] for part, config in search.knock_outs("gender").items() if config in known}
+    if not chosen or not others:
+        return ""
+    rows = [
+        (row["part"].replace("_", " "), f"{row['worth']:+.2f}", f"[{row['low']:+.2f}, {row['high']:+.2f}]")
+        for row in search.knocked_out(chosen, others).to_dict(orient="records")
+    ]
+    said = "Points of gender accuracy that a part is worth, face by face: one seed, so seeds add to it."
+    return f"## Without each part\n\n{said}\n\n" + table(("part", "worth", f"{SURE} interval"), rows)
 
 
 def _rest(book: Book, runs: Sequence[Run]) -> str:
