@@ -110,7 +110,7 @@ def forget(names: Set[str]) -> None:
 def importers(name: str) -> frozenset[str]:
     """Return a module of the project and all that import it, or what imports it."""
     imports = {}
-    for path in Path("gralib").rglob("*.py"):
+    for path in set(Path("gralib").rglob("*.py")) - {Path("gralib/__init__.py")}:  # it only names places
         nodes = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Import | ast.ImportFrom)]
         found = {alias.name for n in nodes if isinstance(n, ast.Import) for alias in n.names}
         for n in nodes:
