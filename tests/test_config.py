@@ -142,6 +142,19 @@ def test_the_ends_of_a_range_are_inside_and_what_lies_beyond_is_not(field, least
             configure("laptop", **others, **{field: value})
 
 
+def test_a_mask_halves_its_features_as_often_as_they_have_pixels_for():
+    assert configure("laptop", mask_depths=(4, 3, 2)).mask_depths == (4, 3, 2)
+    for deeper in ((5, 3, 2), (4, 4, 2), (4, 3, 3)):
+        with pytest.raises(UserError, match="mask_depths: expected at most 4, 3 and 2, got"):
+            configure("laptop", mask_depths=deeper)
+
+
+@pytest.mark.parametrize("network", ["residual", "levi_hassner", "savchenko", "separable", "hog"])
+def test_the_remainder_of_an_age_is_learned_by_gra_net_alone(network):
+    with pytest.raises(UserError, match=f"^network: expected gra_net for age_regression, got {network}$"):
+        configure("laptop", task="age_regression", network=network)
+
+
 def test_targets_are_mixed_but_for_remainders():
     assert all(configure("laptop", task=task, mixup=0.2).mixup == 0.2 for task in ("gender", "age_category"))
     with pytest.raises(UserError, match="mixup: expected 0 for age_regression"):
@@ -168,6 +181,20 @@ def test_the_address_knows_the_data_and_is_the_same_for_the_same():
 def test_a_setting_at_its_default_is_not_part_of_the_address():
     """So that a setting added later leaves old runs their names."""
     assert json.loads(configure("laptop", recipe="keras").canonical()) == {"version": 3, "width": 8, "epochs": 8}
+
+
+def test_the_defaults_are_a_contract():
+    """A setting at its default is not in the address, so another default would give old runs another meaning."""
+    assert RunConfig().model_dump() == {
+        "version": 3, "preset": "laptop", "recipe": "keras", "dataset": "utkface", "task": "gender",
+        "protocol": "grouped", "folds": 5, "fold": 0, "tuning": False, "age_range": None, "split_seed": 0,
+        "label_noise": 0, "noise": "symmetric", "train_faces": None, "held_out": 0.1, "network": "gra_net", "width": 32,
+        "attention": "mixed", "gate": "trainable", "upsampling": "bilinear", "groups": 1, "modules": (1, 1, 1),
+        "mask_depths": (2, 1, 1), "skips": True, "masks": "each", "age_width": 10, "epochs": 40, "batch_size": 64,
+        "learning_rate": 0.001, "warmup": 0, "gate_rate": 1, "weight_decay": 0, "label_smoothing": 0, "start": "glorot",
+        "batch_norm_momentum": 0.9, "averaging": 0, "precision": "float32", "mirror": "random", "shift": 2, "zoom": 0,
+        "cutout": 0, "mixup": 0, "mirrored_prediction": False, "seed": 0,
+    }  # fmt: skip
 
 
 def test_an_address_is_a_contract():

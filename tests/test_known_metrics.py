@@ -26,6 +26,15 @@ def test_scores_are_those_of_scikit_learn():
     assert metrics.one_off(CLASSES, ANSWERS)[inner].mean() == pytest.approx(expected)
 
 
+def test_errors_and_losses_are_better_smaller_and_years_are_years():
+    better_smaller = {"category_mae_years", "remainder_error_years", "group_mae_years_by_middles", "age_mae",
+                      "age_mae_hard", "rotation_loss", "shift_loss", "orientation_loss"}  # fmt: skip
+    assert {key for key, metric in metrics.METRICS.items() if metric.less_is_better} == better_smaller
+    assert {key for key, metric in metrics.METRICS.items() if metric.unit == "years"} == {
+        key for key, metric in metrics.METRICS.items() if metric.title.endswith("(years)")
+    }
+
+
 def test_constants_are_those_of_scikit_learns_dummies():
     even = np.append(AGES, 41.0)[:60]
     assert metrics.constant_age(even) == DummyRegressor(strategy="median").fit(even[:, None], even).predict([[0]])[0]

@@ -130,20 +130,23 @@ def test_the_label_floor_of_a_small_table():
         {
             "picture": [0, 0, 1, 1, 1, 2, 3, 3],
             "group": None,
-            "age": [20, 30, 5, 5, 8, 99, 40, np.nan],
+            "age": [20, 30, 5, 5, 6, 99, 40, np.nan],
             "gender": ["male", "female", "male", "male", "male", "male", "male", None],
         }
     )
     found = floor.label_floor(table).set_index("quantity")
     assert found["value"].round(6).to_dict() == {
         "pairs whose age differs": 0.75,  # 1 of 1 and 2 of 3
-        "difference of age in a pair, years": (10 + 0 + 3 + 3) / 4,
-        "least possible age MAE, years": (5 + 5 + 0 + 0 + 3) / 5,
+        "difference of age in a pair, years": (10 + 0 + 1 + 1) / 4,
+        "least possible age MAE, years": (5 + 5 + 0 + 0 + 1) / 5,
         "best possible gender accuracy": 0.8,
     }
     assert found["n"].tolist() == [4, 4, 5, 5]
     assert (found["photographs"] == 2).all()
     assert (found["low"] <= found["value"]).all() and (found["value"] <= found["high"]).all()
+    genders = floor.label_floor(table.assign(age=np.nan)).set_index("quantity")
+    assert genders.index.tolist() == ["best possible gender accuracy"], "of a set without ages, genders alone"
+    assert genders.loc["best possible gender accuracy", "value"] == 0.8
 
 
 def test_distances_of_like_and_of_unrelated_pairs_one_by_one(faces):

@@ -6,6 +6,7 @@ import hand
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import ttest_1samp
 
 from gralib.config import PROTOCOLS, configure
 from gralib.errors import UserError
@@ -13,7 +14,6 @@ from gralib.evaluation import claims, compare, contrasts, measures, orientation
 from gralib.evaluation.protocol import load
 from gralib.evaluation.rules import Condition
 from gralib.evaluation.studies import split_effect, studies
-from gralib.metrics import METRICS
 from gralib.training import probed
 
 PROTOCOL = load()
@@ -61,16 +61,6 @@ def test_the_likeliest_category_and_the_expected_age_are_two_rows():
     assert table["constant predictor"].unique() == [0], "the median of these faces is their age"
     expected = measures.join_ages(unsure, regression, "hard")["predicted"] - 24
     assert means["10-year categories, both, likeliest category"] == pytest.approx(expected.abs().mean())
-
-
-@pytest.mark.parametrize(
-    ("measure", "less"),
-    [("accuracy", False), ("balanced_accuracy", False), ("category_accuracy", False), ("group_accuracy", False),
-     ("group_one_off_accuracy", False), ("category_mae_years", True), ("remainder_error_years", True),
-     ("group_mae_years_by_middles", True), ("age_mae", True)],
-)  # fmt: skip
-def test_errors_are_better_smaller(measure, less):
-    assert METRICS[measure].less_is_better is less
 
 
 def studies_of(wrong_honest, wrong_random, faces=None):
@@ -245,6 +235,20 @@ def test_people_by_the_label_their_picture_has():
     assert table["verdict"].tolist()[:3] == ["contradicted", "contradicted", "supported"]
 
 
+def test_people_by_a_label_that_no_picture_has_are_refused_by_the_runs_name():
+    runs = runs_of("C21", {}, first(240), faces=FACES.assign(race="White"))
+    with pytest.raises(UserError, match=f"^{runs[0].record.run_id}: expected test faces with .*'Black'.*, got none$"):
+        rows_of("C21", runs)
+
+
+def test_no_worse_is_tested_against_the_margin_below_nothing():
+    more = np.array([1, -2, 3, 0, -1])
+    ours = runs_of("C17", {"groups": 4, "width": 12}, lambda seed: np.arange(300) < 200 + more[seed])
+    row = rows_of("C17", ours + runs_of("C17", {}, lambda seed: np.arange(300) < 200)).iloc[0]
+    assert row["value"] == pytest.approx(0.2 / 300)
+    assert row["p"] == pytest.approx(ttest_1samp(more / 300, -0.01).pvalue)
+
+
 def test_a_random_split_that_looks_better_flatters():
     for honest, random, value, verdict in ((120, 40, 4, "supported"), (40, 120, -4, "contradicted")):
         runs = []
@@ -330,8 +334,11 @@ def test_what_masks_save_is_the_trunks_loss_minus_ours(monkeypatch):
     assert table["value"].tolist() == pytest.approx([0, 0.1, -0.1]), "of both, of turns, of shifts"
     assert table["faces"].tolist() == [5 * 300] * 3, "face by face"
     assert table["verdict"].tolist() == ["contradicted", "supported", "contradicted"]
-    saved = orientation.saved([changed(30, 90)], [changed(90, 30)]).set_index(["kind", "step"])["saved"]
+    found = orientation.saved([changed(30, 90)], [changed(90, 30)]).set_index(["kind", "step"])
+    saved = found["saved"]
     assert (saved["turn", 15], saved["move", 3]) == (pytest.approx(0.1), pytest.approx(-0.1))
+    for kind in ("turn", "move"):
+        assert found.loc[(kind, 0)].tolist() == [0, 0, 0, ""], "of faces as they are nothing is lost or saved"
     del tables[trunk[3].record.run_id]
     assert set(rows_of("C8", [*ours, *trunk])["verdict"]) == {"not run"}
 
@@ -408,6 +415,21 @@ def test_parts_are_judged_at_the_look_of_the_primary_and_the_other_recipe_on_its
         (part, "tuned", tuple(range(10)), (0.5, 1.0)),
         (what, "keras", (0, 1, 2, 3, 4), (1.0,)),
     ]
+    asked.clear()
+    claims.judge_claim(PROTOCOL, PROTOCOL.rules["C14"], {})
+    assert asked[-1][1:] == ("tuned", tuple(range(82)), (1.0,)), "a part of its own seeds has one look, at all of them"
+
+
+def test_the_decision_table_is_written_as_it_is_decided(tmp_path, monkeypatch):
+    monkeypatch.setattr(claims, "rule_dates", dict)
+    faces = FACES.assign(race=np.resize(["White", "Black", "Asian", "Indian", "Others"], 300))
+    runs = runs_of("C10", {}, first(240), faces=faces)
+    found = pd.read_csv(claims.write(runs, tmp_path / "claims.csv"), keep_default_na=False, dtype=str)
+    expected = claims.decide(PROTOCOL, runs)
+    assert list(found) == claims.COLUMNS == list(expected)
+    assert found[["id", "verdict", "role"]].equals(expected[["id", "verdict", "role"]].astype(str))
+    row, wanted = (table[table["id"] == "C10"].iloc[0] for table in (found, expected))
+    assert (float(row["value"]), row["run_ids"]) == (pytest.approx(wanted["value"], rel=1e-5), wanted["run_ids"])
 
 
 def test_settings_in_words():

@@ -53,6 +53,11 @@ def test_runs_come_once_those_that_decide_most_first(protocol):
     assert max(Counter(runs).values()) == 1
     for claim in protocol.general.order:
         assert set(protocol.configs(claim)) <= set(runs)
+        rule = protocol.rules[claim]
+        asked = [run for c in rule.contrasts for seed in c.seeds or rule.seeds for side in sum(c.pairs, ())
+                 if not side.constant for run in protocol.runs_of(c, side, seed, rule.recipe)]  # fmt: skip
+        assert set(protocol.configs(claim)) == set(asked), f"{claim}: all that its verdict may need"
+    assert all(protocol.stage(number) for number in range(protocol.stages)), "no stage without runs"
     first = [run for claim in ("C4", "C15") for run in protocol.wave(claim, 0)]
     assert set(runs[: len(set(first))]) == set(first)
     late = [i for i, run in enumerate(runs) if 5 <= run.seed < 10 and run.dataset == "utkface"]
@@ -102,6 +107,7 @@ def change(path, value):
         ("claims.6.primary.margin", -0.1, "claims.6.primary.margin: Input should be greater than or equal to 0"),
         ("claims.3.primary.rule", "guess", "claims.3.primary.rule: Input should be 'superiority'"),
         ("claims.3.looks", [5], "C4: looks: expected to rise to 10, the seeds, got"),
+        ("claims.3.looks", [7, 5, 10], "C4: looks: expected to rise to 10, the seeds, got"),
         ("claims.3.seeds", [0, 0, 1, 2, 3, 4, 5, 6, 7, 8], "C4: seeds: expected each once"),
         ("claims.3.primary.pairs.0.0.gates", 1, "gates: expected a setting of a run, join, faces or constant"),
         ("claims.3.id", "C1", "claims: expected each id once"),

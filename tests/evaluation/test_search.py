@@ -38,6 +38,15 @@ def test_a_knock_out_takes_back_one_part():
     assert set(search.knock_outs("gender")) <= set(RECIPES["tuned"])
 
 
+def test_the_recipe_is_told_by_the_parts_that_differ_from_keras_defaults():
+    plain, tuned = configure("laptop", recipe="keras"), configure("laptop")
+    found = search.recipes()
+    assert list(found) == ["part", "keras", "tuned"]
+    assert found["part"].tolist() == [p for p in RECIPES["tuned"] if getattr(plain, p) != getattr(tuned, p)] != []
+    for part, keras, ours in found.itertuples(index=False):
+        assert (keras, ours) == (str(getattr(plain, part)), str(getattr(tuned, part)))
+
+
 def test_a_part_is_taken_back_to_keras_default_and_held_out_faces_are_no_part(monkeypatch):
     monkeypatch.setitem(
         RECIPES,

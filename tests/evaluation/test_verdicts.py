@@ -3,7 +3,9 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
+from conftest import ROOT
 from scipy.stats import ttest_1samp
 
 from gralib.evaluation import simulation, verdicts
@@ -110,6 +112,21 @@ def test_the_procedure_errs_as_seldom_as_it_says():
     assert expected.loc[2, "supported: better"] > 0.99
     assert expected.loc[0, "contradicted: no difference that matters"] > 0.6
     assert (table[list(simulation.WORDS)].sum(axis=1).round(9) == 1).all()
+
+
+def test_the_published_simulation_is_of_these_noises_and_plans():
+    stored = pd.read_csv(ROOT / "reports/tables/protocol-simulation.csv")
+    keys = ["noise", "seeds", "interval"]
+    intervals = stored[stored["simulation"] == "intervals"].set_index(keys)
+    again = simulation.coverage(2000).set_index(keys)
+    assert intervals.index.tolist() == again.index.tolist()
+    np.testing.assert_allclose(intervals["half width"], again["half width"], rtol=0.05)
+    np.testing.assert_allclose(intervals["coverage"], again["coverage"], atol=0.02)
+    judged = stored[stored["simulation"] == "procedure"].reset_index(drop=True)
+    again = simulation.procedure(2000)
+    assert judged[["noise", "looks"]].equals(again[["noise", "looks"]])
+    np.testing.assert_allclose(judged[list(simulation.WORDS)], again[list(simulation.WORDS)], atol=0.05)
+    np.testing.assert_allclose(judged["seeds used"], again["seeds used"], rtol=0.05)
 
 
 def test_the_simulation_judges_as_the_verdicts_do():

@@ -37,6 +37,8 @@ def test_size_and_growth():
                           "size_after": [1.0, 4.0, 2.0, 1.0], "size_before": [1.0, 1.0, 1.0, 1.0]})  # fmt: skip
     assert blocks.growth(table) == 0.5  # two doublings up, one down
     assert blocks.growth(table, "size_before") == 0
+    deeper = pd.DataFrame({"block": [f"stage1_module{m}" for m in (1, 2, 3)], "size_after": [1.0, 9.0, 8.0]})
+    assert blocks.growth(deeper) == 3, "from the first to the last of three"
     with pytest.raises(UserError, match="modules: expected at least 2 a stage"):
         blocks.growth(table.iloc[[0, 2]])
 
