@@ -405,6 +405,17 @@ def test_wikipedia_crops_whole_pictures_only(folder, crop, tmp_path):
     assert reasons(manifest)["fits the rule, picture not here"] == reasons(manifest)["not in wiki.mat"] == 1
 
 
+def test_wikipedia_crops_beside_the_table_come_before_others(tmp_path):
+    top = tmp_path / "wiki_crop"
+    for home in ("earlier", "later"):
+        (top / home / "01").mkdir(parents=True)
+        (top / home / "01" / "1_a.jpg").write_bytes(picture())
+    (top / "later" / "wiki.mat").write_bytes(wiki())
+    assert load("wikipedia", tmp_path).kept["path"].tolist() == ["wiki_crop/later/01/1_a.jpg"]
+    (top / "later" / "wiki.mat").rename(top / "earlier" / "wiki.mat")
+    assert load("wikipedia", tmp_path).kept["path"].tolist() == ["wiki_crop/earlier/01/1_a.jpg"]
+
+
 def test_the_age_on_the_first_of_july():
     from datetime import date
 
