@@ -8,6 +8,7 @@ import zipfile
 import zlib
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from scipy.io import savemat
@@ -18,7 +19,7 @@ from gralib.config import TASKS
 from gralib.data import copies
 from gralib.data.faces import decode, open_faces
 from gralib.data.formats import adience, afad, fgnet, load, utkface, wikipedia
-from gralib.data.manifest import account, summary
+from gralib.data.manifest import Row, account, summary
 from gralib.errors import UserError
 
 
@@ -149,8 +150,6 @@ def test_real_wiki_mat_accounts_for_every_row_without_pictures(shared):
 
 
 def test_real_afad_names(shared, tmp_path):
-    import pandas as pd
-
     names = pd.read_csv(shared / "splits/afad/coral_afad_test.csv")
     rows = [afad.read_path(f"AFAD-Full/{path}") for path in names["path"]]
     assert {row.status for row in rows} == {"kept"}
@@ -188,6 +187,25 @@ def test_afad_says_why_a_file_is_no_face_and_which_files_are_one_face():
     assert other.key != one.key and other.row.status == "excluded"
 
 
+def test_the_published_numbers_of_pictures():
+    formats = (utkface, afad, fgnet, adience, wikipedia)
+    assert [f.DATA["pictures"] for f in formats] == [23_708, 164_432, 1_002, 19_370, 62_328]
+
+
+def test_the_summary_of_a_manifest_by_hand():
+    rows = [Row("a", 3.0, None, "male", "g", "s", 0, crop="1 2 3 4"), Row("b", 40.0, "38-43", "female", "g", "t", 1),
+            Row("c", None, "38-43", None, "h", "t", 1)]  # fmt: skip
+    table = pd.DataFrame(rows, columns=list(Row._fields))
+    assert summary(table) == {
+        "pictures": 3, "subjects": 2, "groups": 2, "official folds": 2, "groups in two folds": 1, "ages": "3-40",
+        "cut out of larger pictures": 1, "with one of the eight age groups": 2, "with age group and gender": 1,
+        "male": 1, "female": 1,
+    }  # fmt: skip
+    assert summary(table.assign(subject=None, fold=None, age=None, crop=None)[:1]) == {
+        "pictures": 1, "groups": 1, "male": 1,
+    }  # fmt: skip
+
+
 def test_fgnet_crops_to_the_landmarks(tmp_path):
     """A face drawn at known places comes out in the middle; 67 points set the picture aside."""
     home = tmp_path / "FGNET"
@@ -212,10 +230,39 @@ def test_fgnet_crops_to_the_landmarks(tmp_path):
     assert face[:3].max() < 60
 
 
-@pytest.mark.parametrize("text", ["{ 1 2 3 }", "no braces", "{ nan " + "1 " * 135 + "}", "{ " + "1 2 " * 67 + "}"])
+@pytest.mark.parametrize(
+    "text",
+    ["{ 1 2 3 }", "no braces", "{ nan " + "1 " * 135 + "}", "{ 100000 " + "1 " * 135 + "}", "{ " + "1 2 " * 67 + "}"],
+)
 def test_fgnet_landmark_files_are_checked(text):
     with pytest.raises(UserError, match=r"x\.pts: expected 68 points, got \d+"):
         fgnet.read_points(text.encode(), "x.pts")
+
+
+def test_fgnet_landmark_files_in_the_folders_nearest_come_first():
+    names = ["001a02.pts", "other/001a02.pts", "a/b/points/001a02.pts", "a/points/001a02.pts"]
+    assert fgnet._nearest("a/b/001A02.JPG", names) == [names[2], names[3], names[0], names[1]]
+
+
+def test_fgnet_landmarks_of_twenty_pictures_are_judged_by_the_published_sizes():
+    known = list(fgnet.published().items())[:20]
+    shapes = {f"{name.upper()}.JPG": size for name, size in known}
+    assert fgnet._not_as_published(shapes) == set()
+    assert fgnet._not_as_published(dict(list(shapes.items())[:19])) is None
+    doubled = {path: (2 * size[0], 2 * size[1]) if i < 3 else size for i, (path, size) in enumerate(shapes.items())}
+    assert fgnet._not_as_published(doubled) == set(list(shapes)[:3])
+    cut = {path: (size[0], size[1] // 2) if i < 5 else size for i, (path, size) in enumerate(shapes.items())}
+    assert fgnet._not_as_published(cut) == set(list(shapes)[:5]), "three in four are enough"
+    path = list(shapes)[5]
+    assert fgnet._not_as_published(cut | {path: (shapes[path][0], 9)}) is None
+
+
+@pytest.mark.parametrize(("pictures", "outside", "everyone"), [(19, 1, False), (19, 2, True), (20, 2, False)])
+def test_fgnet_landmarks_outside_one_picture_in_twenty_set_all_aside(pictures, outside, everyone):
+    inside, out = (np.linspace((20.0, 20.0), (end, 80.0), 68) for end in (80, 120))
+    points = {f"{i}.jpg": out if i < outside else inside for i in range(pictures)}
+    found = fgnet._resized(points, dict.fromkeys(points, (100, 110)))
+    assert found == set(list(points)[: pictures if everyone else outside])
 
 
 FOLD = "user_id\toriginal_image\tface_id\tage\tgender\tx\n"
@@ -358,6 +405,17 @@ def test_wikipedia_crops_whole_pictures_only(folder, crop, tmp_path):
     assert reasons(manifest)["fits the rule, picture not here"] == reasons(manifest)["not in wiki.mat"] == 1
 
 
+def test_wikipedia_crops_beside_the_table_come_before_others(tmp_path):
+    top = tmp_path / "wiki_crop"
+    for home in ("earlier", "later"):
+        (top / home / "01").mkdir(parents=True)
+        (top / home / "01" / "1_a.jpg").write_bytes(picture())
+    (top / "later" / "wiki.mat").write_bytes(wiki())
+    assert load("wikipedia", tmp_path).kept["path"].tolist() == ["wiki_crop/later/01/1_a.jpg"]
+    (top / "later" / "wiki.mat").rename(top / "earlier" / "wiki.mat")
+    assert load("wikipedia", tmp_path).kept["path"].tolist() == ["wiki_crop/earlier/01/1_a.jpg"]
+
+
 def test_the_age_on_the_first_of_july():
     from datetime import date
 
@@ -475,3 +533,23 @@ def test_race_is_read_where_utkface_gives_it(name, race):
 def test_only_utkface_has_a_race(twin):
     name, folder = twin
     assert load(name, folder).kept["race"].notna().any() == (name == "utkface")
+
+
+def test_in_the_wild_nothing_but_pictures_with_labels_is_a_whole_photograph(tmp_path):
+    held = io.BytesIO()
+    Image.new("RGB", (90, 60)).save(held, "JPEG")
+    for name in ("20_0_0_20170112213500901.jpg", "30_1_0_20170112213500902.jpg", "portrait.jpg", "notes.txt"):
+        (tmp_path / name).write_bytes(held.getvalue())
+    assert load("utkface", tmp_path).rows.set_index("path")["reason"].to_dict() == {
+        "20_0_0_20170112213500901.jpg": utkface.WHOLE,
+        "30_1_0_20170112213500902.jpg": utkface.WHOLE,
+        "portrait.jpg": "name without age, gender, race and date",
+        "notes.txt": "not a picture",
+    }
+
+
+def test_names_that_agree_in_age_alone_are_no_copies(tmp_path):
+    names = [f"20_{gender}_0_2017011221350090{n}.jpg.chip.jpg" for gender, n in ((0, 1), (1, 1), (0, 2))]
+    for name in names:
+        (tmp_path / name).write_bytes(picture())
+    assert sorted(load("utkface", tmp_path).kept["path"]) == sorted(names)

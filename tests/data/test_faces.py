@@ -85,6 +85,7 @@ def test_damaged_files_are_set_aside_by_reason_and_the_good_ones_load(folder, tm
     assert reasons["name without age, gender, race and date"] == 1
     assert reasons["not a picture"] == 1
     assert faces.account.query("status == 'found'")["files"].item() == 7 == faces.account["files"].sum() / 2
+    assert faces.account.loc[faces.account["reason"] == "", "status"].tolist() == ["kept", "found"]
 
 
 def test_a_huge_header_is_set_aside_unread(tmp_path):
@@ -230,6 +231,17 @@ def test_the_quick_way_through_a_jpeg_gives_the_pixels_of_the_slow_one(monkeypat
     slow = decode(held.getvalue(), crop)
     assert isinstance(quick, np.ndarray) or quick == slow == "crop outside the picture"
     np.testing.assert_array_equal(quick, slow)
+
+
+@pytest.mark.parametrize("crop", ["100 0 150 800", "0 100 800 150", "300 300 364 364"])
+def test_a_crop_of_a_large_jpeg_is_decoded_as_finely_as_it_needs(crop):
+    """A narrow part of a photograph, which as a whole could be read reduced: pixels as from all of it."""
+    noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
+    held = io.BytesIO()
+    Image.fromarray(noise).resize((800, 800), Image.Resampling.BICUBIC).save(held, "JPEG", quality=90)
+    with Image.open(held) as picture:
+        fine = picture.resize((32, 32), Image.Resampling.BILINEAR, box=tuple(map(int, crop.split())))
+    np.testing.assert_array_equal(decode(held.getvalue(), crop), np.asarray(fine))
 
 
 def test_a_file_without_a_row_is_refused_by_name(folder):

@@ -83,6 +83,22 @@ def test_blank_pictures_are_like_those_of_nearly_their_colour_only():
     assert linked(np.concatenate([blank, photographs(1)])) == [0, 0, 1, 2, 3]
 
 
+def test_only_pictures_of_nearly_one_brightness_are_compared():
+    """Others would use up the `MATCHES` of a picture with one hash."""
+    pixels = np.clip(photographs(4)[:, None].astype(int) // 2 + np.arange(0, 120, 5)[:, None, None, None], 0, 255)
+    pixels = pixels.reshape(-1, 32, 32, 3).astype(np.uint8)
+    light = pixels.mean(axis=(1, 2, 3))
+    found = list(repeats._candidates(hashes(pixels), light, 12.0, np.zeros(len(pixels), np.int64)))
+    a, b = (np.concatenate([ends[side] for ends in found]) for side in (1, 2))
+    assert len(a) > 100 and np.abs(light[a] - light[b]).max() <= 12
+
+
+def test_more_bits_than_the_bands_find_are_refused():
+    for bits in (8, 9):
+        with pytest.raises(AssertionError, match="the bands find no pairs beyond"):
+            pairs(photographs(2), Rule(bits, 6.0))
+
+
 @pytest.mark.parametrize("kind", ["blank", "series"])
 def test_many_pictures_with_one_hash_stay_bounded(kind):
     rng = np.random.default_rng(0)

@@ -74,6 +74,8 @@ def test_too_few_groups_are_refused():
         split(config(), pd.DataFrame({"picture": [], "group": []}))
     with pytest.raises(UserError, match="expected at least 10 groups of faces, got 2"):
         split(config(), pd.DataFrame({"picture": [0, 1], "group": [None, None]}))
+    with pytest.raises(UserError, match="expected at least 10 groups of faces, got 9"):
+        split(config(), singles(9))
 
 
 @pytest.mark.parametrize(

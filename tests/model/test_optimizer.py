@@ -25,6 +25,12 @@ def test_the_same_numbers_as_keras_nadam(steps):
     assert any(np.abs(np.asarray(a) - s).max() > 1e-3 for a, s in zip(flat, start, strict=True))
 
 
+def test_nadam_comes_back_from_a_saved_network():
+    saved = keras.saving.serialize_keras_object(FlatNadam(0.02))
+    back = keras.saving.deserialize_keras_object(saved)
+    assert isinstance(back, FlatNadam) and float(back.learning_rate) == pytest.approx(0.02)
+
+
 def test_keeps_two_vectors_whatever_the_number_of_weights():
     optimizer = FlatNadam()
     optimizer.build([keras.Variable(np.zeros(3)), keras.Variable(np.zeros((2, 2)))])

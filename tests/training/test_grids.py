@@ -8,6 +8,7 @@ import time
 from functools import partial
 from types import SimpleNamespace
 
+import hand
 import numpy as np
 import pytest
 
@@ -30,6 +31,23 @@ def test_every_grid_varies_what_it_is_about_and_nothing_else():
         varied = {key for key in rows[0] if len({str(row[key]) for row in rows}) > 1}
         assert varied == same[name]
         assert len({str(row) for row in rows}) == len(rows)
+
+
+def test_every_grid_has_its_steps():
+    def steps(name, field):
+        return list(dict.fromkeys(getattr(config, field) for config in grids.configs_of(name, 1)))
+
+    assert steps("gate_ablation", "gate") == [0.0, 0.25, 0.5, 0.75, 1.0, "trainable"]
+    assert steps("attention_types", "attention") == ["mixed", "channel", "spatial"]
+    assert steps("label_noise", "label_noise") == [0.0, 0.1, 0.3, 0.5, 0.7]
+    assert steps("depth", "modules") == [(1, 1, 1), (2, 2, 2), (3, 3, 3)]
+    assert steps("age_decomposition", "age_width") == [5, 10, 20, 117]
+    assert steps("rivals", "network") == ["gra_net", "residual", "levi_hassner", "savchenko", "separable", "hog"]
+
+
+def test_several_grids_serve_a_set_without_genders():
+    assert {name for name in grids.GRIDS if grids.serves(name, "fgnet")} == {"label_noise", "age_decomposition"}
+    assert all(grids.serves(name, "utkface") for name in grids.GRIDS)
 
 
 def test_a_setting_asked_for_by_several_grids_is_one_run():
@@ -155,6 +173,22 @@ def test_a_run_that_fails_is_named_and_the_others_go_on(faces, drawn, tmp_path):
     assert [run.record.config for run in runs] == [good]
     assert len(problems) == 1
     assert "expected at least 512 training faces" in problems[0]
+
+
+TENS = [5, 15, 25, 35, 45, 55, 65, 75, 85, 115]
+
+
+@pytest.mark.parametrize(
+    ("task", "noise", "truth", "expected"),
+    [("gender", "symmetric", TENS, "mmmmmfmffm"), ("gender", "pairwise", [5, 5, 40] * 4, "mmmfffmfmfff"),
+     ("age_category", "symmetric", TENS, [5, 45, 25, 5, 45, 55, 65, 75, 115, 5]),
+     ("age_category", "pairwise", TENS, [5, 5, 25, 45, 45, 55, 65, 75, 95, 105])],
+)  # fmt: skip
+def test_the_wrong_labels_of_seed_0_are_those_stored(task, noise, truth, expected):
+    """A run with wrong labels trains on this draw: after another its record could not be made again."""
+    noisy = configure("smoke", task=task, label_noise=0.4, noise=noise, seed=0)
+    found = flip(noisy, hand.people(truth), np.arange(len(truth)))
+    assert (found["age"].tolist() if task == "age_category" else "".join(g[0] for g in found["gender"])) == expected
 
 
 def test_pairwise_noise_is_what_people_mistake(faces):

@@ -9,7 +9,7 @@ from conftest import ROOT
 from typer.testing import CliRunner
 
 from gralib.cli import app
-from gralib.config import TASKS
+from gralib.config import TASKS, RunConfig, configure
 from gralib.errors import UserError
 from gralib.evaluation import measures
 from gralib.evaluation.studies import split_effect, studies
@@ -96,6 +96,7 @@ DAMAGE = {
     "edited settings": damage_json(lambda r: r["config"].update(width=64)),
     "no predictions": lambda f: (f / "predictions.csv.bz2").unlink(),
     "empty history": lambda f: (f / "history.csv").write_text(""),
+    "no history inside": lambda f: records.add(f, "history.csv", b""),
 }
 
 
@@ -107,6 +108,14 @@ def test_a_damaged_record_is_named_and_left_out(filled, root, kind):
     assert [run.record.config.task for run in runs] == ["age_category", "age_regression"]
     assert len(problems) == 1
     assert str(folder) in problems[0]
+
+
+def test_a_failed_run_is_named_with_its_reason(tmp_path):
+    config = configure("smoke", width=2)
+    records.write_failure(tmp_path / "a-run", config, "the loss is no number")
+    text = (tmp_path / "a-run" / "failed.json").read_text()
+    assert text.endswith("}\n") and RunConfig(**json.loads(text)["config"]) == config
+    assert records.gather([tmp_path]) == ([], [f"{tmp_path}/a-run/failed.json: failed: the loss is no number"])
 
 
 def test_records_survive_the_round_trip_and_are_kept_once(filled, root):
