@@ -370,6 +370,27 @@ def test_augmentation_of_each_kind():
     assert 8 / 1.21 < slopes.min() < 7.5 and 8.5 < slopes.max() < 8 * 1.21
 
 
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, [2, 5, 4, 7, 116, 71, 137, 101]),
+        ({"mirror": "alternating", "shift": 0}, [2, 5, 4, 7, 122, 80, 71, 98]),
+        ({"cutout": 9}, [2, 5, 4, 7, 116, 102.319, 137.486, 101]),
+        ({"zoom": 0.2}, [2, 5, 4, 7, 117.757, 82, 136.132, 98.465]),
+        ({"mixup": 0.3}, [3.479, 4.507, 3.014, 7, 93.81, 103.545, 126.645, 101]),
+    ],
+    ids=["moved", "alternating", "cutout", "zoom", "mixup"],
+)
+def test_the_augmented_faces_of_seed_0_are_those_stored(changes, expected):
+    """Means of some faces of a step, and their row numbers: another draw would train other networks."""
+    y, x, number = np.mgrid[:32, :32, :8]
+    pixels = np.stack([(3 * x + 2 * y + 9 * number) % 256] * 3, axis=-1).transpose(2, 0, 1, 3).astype("uint8")
+    config = configure("smoke", recipe="keras", batch_size=4, seed=0, **changes)
+    faces, truth = augmentation.Batches(config, 3, pixels, np.arange(8), np.arange(8.0)[:, None])[1]
+    found = [*truth[:, 0], *faces[:, 4:20, :9].mean(axis=(1, 2, 3))]
+    assert found == pytest.approx(expected, abs=0.01)
+
+
 def test_alternating_mirrors_show_each_face_both_ways_in_two_epochs():
     config = configure("smoke", recipe="keras", mirror="alternating", shift=0, batch_size=50, seed=1)
     pixels = np.random.default_rng(0).integers(0, 256, (1000, 4, 4, 3)).astype("uint8")
