@@ -5,7 +5,6 @@ import json
 
 import hostile
 import mutants
-from disk import ROOM
 from inputs import CASES
 
 GOALS: dict[str, tuple[str, float]] = {
@@ -127,11 +126,12 @@ def disk(raw: dict) -> list[str]:
     """Say how commands end where nothing can be written."""
     if "left out" in raw:
         return ["Full disk and read-only folders", f"Left out: {raw['left out']}.", ""]
+    places = [place for place, made in raw.items() if isinstance(made, dict) and "ends" in made]
     rows = [[place, end["when"], end["status"], *((yes(end["one line"]), yes(end["earlier results intact"]),
              end["message"]) if end["status"] else ("", "", ""))]
-            for place in ROOM for end in raw[place]["ends"]]  # fmt: skip
+            for place in places for end in raw[place]["ends"]]  # fmt: skip
     after = [[place, yes(raw[place]["succeeds with space"]), yes(raw[place]["as ever"]), len(raw[place]["left behind"])]
-             for place in ROOM]  # fmt: skip
+             for place in places]  # fmt: skip
     return [
         "Full disk and read-only folders",
         "A small file system in memory lies under one folder at a time; it is read-only, or a filler leaves so much. "

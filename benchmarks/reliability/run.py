@@ -90,7 +90,7 @@ def figures(raw: dict) -> dict:
             found[f"killed_{key.replace(' ', '_')}"] = sum(len(study[key]) for study in made["studies"])
         found["killed_processes_left"] = made["processes left"]
     if (made := raw.get("disk")) and "left out" not in made:
-        places = [made[p] for p in disk.ROOM]
+        places = [place for place in made.values() if isinstance(place, dict) and "ends" in place]
         ends = [end for place in places for end in place["ends"] if end["status"]]
         found["disk_calls_without_room"] = len(ends)
         found["disk_refused_in_one_line"] = sum(end["status"] == 1 and end["one line"] for end in ends)
