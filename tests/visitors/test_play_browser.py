@@ -143,7 +143,7 @@ def picture(browser):
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(found))))
 
 
-@pytest.mark.xfail(reason="after eight keys the page and Python are a hundredth apart in certainty; cause not found yet")
+@pytest.mark.xfail(reason="after eight keys page and Python are a hundredth apart; cause not found yet")
 def test_keys_move_a_gate_and_the_page_shows_what_python_says(browser, networks):
     face = play.Face(*shipped.open_networks(networks), play.drawn(3))
     learned = {name: round(gamma, 2) for name, gamma in face.reader.networks["gender"].card.gates.items()}
