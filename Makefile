@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do $$p -c "
 CORES ?= 2
 BIN ?= .venv/bin
 ENV ?= .venv/ready
-LOCK = $(if $(filter jax,$(ENGINE)),build/jax.lock,requirements.lock)
+LOCK = $(if $(filter jax,$(BACKEND)),build/jax.lock,requirements.lock)
 SNAKEMAKE = snakemake $(if $(PROFILE),--profile $(PROFILE),--cores $(CORES)) --quiet host progress reason rules --nolock \
 	--rerun-incomplete --keep-going
 export PATH := $(abspath $(BIN)):$(PATH)
@@ -15,7 +15,7 @@ help:  ## explain the targets
 	@echo "CORES=$(CORES): runs side by side; 'make study CORES=8' has eight. SETTINGS='preset=laptop seed=1' changes the study."
 	@echo "PROFILE=profiles/slurm: every step a job of the cluster this is called on, instead of CORES processes here."
 
-env: .venv/ready  ## make the environment in .venv from requirements.lock (ENGINE=jax: without TensorFlow)
+env: .venv/ready  ## make the environment in .venv from requirements.lock (BACKEND=jax: without TensorFlow)
 
 build/jax.lock: requirements.lock
 	@mkdir -p build && awk '/^[a-z]/ {skip = /^tensorflow/} !skip' $< > $@

@@ -1,4 +1,4 @@
-"""The one corner that knows which engine Keras runs on: threads, determinism, and what to write into a record."""
+"""The one corner that knows which backend Keras runs on: threads, determinism, and what to write into a record."""
 
 import importlib.metadata
 import os
@@ -29,7 +29,7 @@ def start(threads: int | None = None) -> None:
 
     Raises:
         UserError: another number of threads before, something computed without this, a setting that came too late to
-            be changed, or no engine is installed.
+            be changed, or no backend is installed.
     """
     global _started
     if _started:

@@ -13,7 +13,6 @@ ACROSS = "reports/tables/across.csv"
 Dataset = Annotated[str, typer.Option(help="Only the runs of this data set.")]
 Root = Annotated[str, typer.Option(help="Folder or archive as downloaded. Default: data/NAME, else synthetic faces.")]
 Workers = Annotated[int, typer.Option(help="Runs side by side, one thread each.", min=1)]
-Pilot = Annotated[bool, typer.Option("--pilot", help="The pilot's runs, which measure the spread and count nowhere.")]
 
 
 @app.command("runs")
@@ -36,7 +35,7 @@ def runs_command(workers: Workers = 2) -> None:
 
 
 @app.command("run")
-def run_command(dataset: Dataset = "utkface", root: Root = "", workers: Workers = 2, pilot: Pilot = False) -> None:
+def run_command(dataset: Dataset = "utkface", root: Root = "", workers: Workers = 2) -> None:
     """Train what is left of the protocol's runs on one data set, stage by stage; stop it any time and call it again."""
     from gralib.data.faces import open_faces
     from gralib.data.formats import find_root
@@ -48,24 +47,25 @@ def run_command(dataset: Dataset = "utkface", root: Root = "", workers: Workers 
     faces = open_faces(dataset, place)
     if faces.synthetic:
         raise UserError(f"{place}: expected real faces, as drawn ones earn no verdict; name them with --root")
-    for number in range(1 if pilot else protocol.stages):
+    for number in range(protocol.stages):
         known = claims.known_runs(records.gather()[0])
-        asked = protocol.pilot_configs() if pilot else protocol.stage(number, claims.ended(protocol, known))
+        asked = protocol.stage(number, claims.ended(protocol, known))
         configs = [config for config in asked if config.dataset == dataset]
-        found, problems = batch.run_grid(configs, place, faces, workers)
+        found, problems = batch.run_grid(configs, place, faces, workers, then=probe)
         print(f"stage {number + 1}: {len(found)} of {len(configs)} runs finished", file=sys.stderr)
         if problems:
             raise UserError("; ".join(problems))
         for run in found:
-            _probe(protocol, run, faces)
+            probe(run, faces)
 
 
-def _probe(protocol, run, faces) -> None:
-    """Look into a trained network where a score asks for it and its weights are here."""
+def probe(run, faces) -> None:
+    """Look into a trained network where a score of the protocol asks for it and its weights are here."""
     from gralib.evaluation.outcomes import probe_of
+    from gralib.evaluation.protocol import load
     from gralib.training import inspection, perturb
 
-    wanted = protocol.scores_of(run.record.config) if (run.folder / "weights.npz").exists() else set()
+    wanted = load().scores_of(run.record.config) if (run.folder / "weights.npz").exists() else set()
     probes = {probe_of(score) for score in wanted}
     if "orientation" in probes:
         perturb.probe(run, faces)

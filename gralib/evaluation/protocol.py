@@ -40,7 +40,6 @@ class Protocol(Strict):
     """The whole file."""
 
     general: General
-    pilot: Extra
     others: tuple[Extra, ...]
     claims: tuple[Rule, ...]
 
@@ -148,10 +147,6 @@ class Protocol(Strict):
             e.model_copy(update={"conditions": (Condition(),)}) for e in self.others if Condition() in e.conditions
         ]
         return _once(run for extra in plain for run in self._extra(extra))
-
-    def pilot_configs(self) -> list[RunConfig]:
-        """Return the runs that measure the spread, on a split and seeds that no claim uses."""
-        return _once(self._extra(self.pilot))
 
 
 _RUNS: dict[str, RunConfig] = {}

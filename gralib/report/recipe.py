@@ -27,7 +27,8 @@ def made(book: Book) -> tuple[str, str, str]:
     drawn = [run for run in mine if run.record.config in asked]
     rest = [run for run in mine if run.record.config not in asked]
     known = {run.record.config: run for run in mine}
-    parts = [WHAT, _chosen(), _drawn(book, drawn), _seeds(known), _without(known), _rest(book, rest)]
+    parts = [WHAT, _chosen(), _drawn(book, drawn), _seeds(known), _without(known), _longer(known), _rates(known),
+             _rest(book, rest)]  # fmt: skip
     said = f"{plural(len(mine), 'run')} judged by validation faces" if mine else "**not run**"
     return "A recipe somebody chose", "\n\n".join(filter(None, parts)), said
 
@@ -76,16 +77,22 @@ def _seeds(known: Mapping[RunConfig, Run]) -> str:
     asked = [search.final(task, seed) for task in search.DRAWN for seed in range(SEEDS)]
     if not (found := [known[config] for config in asked if config in known]):
         return ""
+    said = "All training faces of the fold, judged by its validation faces; the spread is over seeds."
+    return f"## The recipe over seeds\n\n{said}\n\n" + _scores(found)
+
+
+def _scores(runs: Sequence[Run]) -> str:
+    """Return the table of scores by task and measure, with the spread over seeds where there are several."""
     rows = []
-    for row in search.scores_of(found).to_dict(orient="records"):
+    for row in search.scores_of(runs).to_dict(orient="records"):
         levels = [_level(row[key], row["measure"]) for key in COLUMNS]
         rows.append((row["task"].replace("_", " "), METRICS[row["measure"]].title, *levels, row["seeds"]))
-    said = "All training faces of the fold, judged by its validation faces; the spread is over seeds."
-    headers = ("task", "score", "mean", "standard deviation", "constant predictor", "seeds")
-    return f"## The recipe over seeds\n\n{said}\n\n" + table(headers, rows)
+    return table(("task", "score", "mean", "standard deviation", "constant predictor", "seeds"), rows)
 
 
 def _level(value: float, measure: str) -> str:
+    if value != value:
+        return "one seed"
     return f"{value:.2f} years" if METRICS[measure].unit == "years" else f"{100 * value:.2f} %"
 
 
@@ -101,6 +108,44 @@ def _without(known: Mapping[RunConfig, Run]) -> str:
     ]
     said = "Points of gender accuracy that a part is worth, face by face: one seed, so seeds add to it."
     return f"## Without each part\n\n{said}\n\n" + table(("part", "worth", f"{SURE} interval"), rows)
+
+
+def _longer(known: Mapping[RunConfig, Run]) -> str:
+    """Return the scores of a longer training beside the recipe's, same seed."""
+    asked = [c for task in search.DRAWN for c in (search.final(task), search.longer(task))]
+    if not all(config in known for config in asked):
+        return ""
+    usual, longer = ([known[c] for c in asked if c.epochs == epochs] for epochs in (asked[0].epochs, search.LONGER))
+    said = (
+        f"The recipe for {search.LONGER} epochs in place of {asked[0].epochs}, on the same faces with the same seed: what "
+        "a study that could afford it would gain."
+    )
+    headings = (f"{asked[0].epochs} epochs:", f"{search.LONGER} epochs:")
+    tables = [f"{heading}\n\n{_scores(runs)}" for heading, runs in zip(headings, (usual, longer), strict=True)]
+    return "\n\n".join(("## Would more epochs help?", said, *tables))
+
+
+def _rates(known: Mapping[RunConfig, Run]) -> str:
+    """Return the tries of the rate that every method gets."""
+    tries = {key: known[config] for key, config in search.rate_tries().items() if config in known}
+    if len(tries) < len(search.rate_tries()):
+        return ""
+    rows = [
+        (row["method"].replace("_", " "), row["rate"], f"{row['accuracy']:.2f} %", *_difference(row))
+        for row in search.rates(tries).to_dict(orient="records")
+    ]
+    said = (
+        "Every method that is compared has the recipe, and its rate out of the same values at the small budget, one seed. "
+        "Another rate than the recipe’s is taken where its interval beside it leaves zero out on the better side."
+    )
+    headers = ("method", "rate", "gender accuracy", "beside the recipe’s rate, points", f"{SURE} interval")
+    return f"## The same tries for every method\n\n{said}\n\n" + table(headers, rows)
+
+
+def _difference(row: Mapping[str, float]) -> tuple[str, str]:
+    if row["difference"] != row["difference"]:
+        return "", ""
+    return f"{row['difference']:+.2f}", f"[{row['low']:+.2f}, {row['high']:+.2f}]"
 
 
 def _rest(book: Book, runs: Sequence[Run]) -> str:

@@ -1,7 +1,7 @@
 """What is left of a grid, trained side by side; stop it any time and call it again."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from multiprocessing import active_children, get_context, parent_process
@@ -49,8 +49,9 @@ def left_in_words(configs: Sequence[RunConfig], done: dict[RunConfig, records.Ru
 
 
 def run_grid(
-    configs: Sequence[RunConfig], root: str | Path, faces: Faces, workers: int = 2, store: str | Path = records.STORE
-) -> tuple[list[records.Run], list[str]]:
+    configs: Sequence[RunConfig], root: str | Path, faces: Faces, workers: int = 2, store: str | Path = records.STORE,
+    then: Callable[[records.Run, Faces], None] | None = None,
+) -> tuple[list[records.Run], list[str]]:  # fmt: skip
     """Train what is left of a grid, `workers` runs at a time, each on one thread; stop it any time and call it again.
 
     Interrupted (Ctrl-C, SIGTERM) it ends within seconds: nothing that waits is begun, nothing is left running.
@@ -61,6 +62,7 @@ def run_grid(
         faces: the same, opened.
         workers: processes side by side.
         store: folder of the runs made here.
+        then: what a worker does with a run that it has just trained; a function of a module, as processes share it.
 
     Returns:
         The finished runs in the order of `configs`, and a line for each that failed.
@@ -71,7 +73,7 @@ def run_grid(
     if left:
         bar = tqdm(total=len(configs), initial=len(done), desc="runs", unit="run")
         with _workers(workers) as pool:
-            waiting: dict[Future, RunConfig] = {pool.submit(_one, config, root, store): config for config in left}
+            waiting: dict[Future, RunConfig] = {pool.submit(_one, config, root, store, then): config for config in left}
             for future in as_completed(waiting):
                 bar.update()
                 if error := future.exception():
@@ -114,9 +116,14 @@ def _obey() -> None:
     Thread(target=lambda: (parent_process().join(), os._exit(1)), daemon=True).start()  # type: ignore[union-attr]
 
 
-def _one(config: RunConfig, root: str | Path, store: str | Path) -> str:
+def _one(
+    config: RunConfig, root: str | Path, store: str | Path, then: Callable[[records.Run, Faces], None] | None
+) -> None:
     """Train one run in a worker; the pixels come from the cache."""
     from gralib.data.faces import open_faces
     from gralib.training.experiment import run
 
-    return run(config, open_faces(config.dataset, root, progress=False), store, progress="none").record.run_id
+    faces = open_faces(config.dataset, root, progress=False)
+    made = run(config, faces, store, progress="none")
+    if then:
+        then(made, faces)

@@ -71,12 +71,6 @@ def test_runs_of_one_compiled_network_follow_one_another(protocol):
         assert changes == len(set(shapes))
 
 
-def test_the_pilot_shares_no_run_with_a_claim(protocol):
-    assert protocol.pilot_configs()
-    assert not set(protocol.pilot_configs()) & set(protocol.all_configs())
-    assert len({run.fold for run in protocol.pilot_configs()}) == 5
-
-
 def test_a_claim_that_was_decided_gets_no_more_seeds(protocol):
     gone = set(protocol.stage(1)) - set(protocol.stage(1, {"C4": 5}))
     assert gone and gone <= set(protocol.wave("C4", 1))
@@ -315,13 +309,11 @@ def test_runs_are_trained_stage_by_stage_on_real_faces_alone(project, protocol, 
     assert "expected real faces" in str(refused.exception)
     asked = []
     monkeypatch.setattr("gralib.data.faces.open_faces", lambda *_: SimpleNamespace(synthetic=False))
-    monkeypatch.setattr(batch, "run_grid", lambda configs, *_: (asked.append(configs) or [], []))
+    monkeypatch.setattr(batch, "run_grid", lambda configs, *_, then: (asked.append((configs, then)) or [], []))
     assert gra("run", "--root", str(drawn)).exit_code == 0
-    assert asked == [[c for c in protocol.stage(n) if c.dataset == "utkface"] for n in range(protocol.stages)]
-    asked.clear()
-    gra("run", "--pilot", "--root", str(drawn))
-    assert asked == [protocol.pilot_configs()]
-    monkeypatch.setattr(batch, "run_grid", lambda *_: ([], ["one: broke"]))
+    stages = [[c for c in protocol.stage(n) if c.dataset == "utkface"] for n in range(protocol.stages)]
+    assert asked == [(configs, protocolcli.probe) for configs in stages]
+    monkeypatch.setattr(batch, "run_grid", lambda *_, then: ([], ["one: broke"]))
     assert "one: broke" in str(gra("run", "--root", str(drawn)).exception)
 
 
