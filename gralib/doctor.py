@@ -27,7 +27,7 @@ from gralib.errors import ROOT, UserError
 
 PYTHONS = ((3, 11), (3, 12), (3, 13))
 """Tried with requirements.lock, see reports/reliability.md."""
-ENGINES = ("tensorflow", "jax")
+BACKENDS = ("tensorflow", "jax")
 KERAS = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last", "dtype_policy": "float32"}
 """What runs compute with, whatever keras.json says."""
 GIB = 1 << 30
@@ -80,16 +80,16 @@ def packages() -> Finding:
 
 def engine_asked() -> str:
     """Return the backend that KERAS_BACKEND names, else the default."""
-    return os.environ.get("KERAS_BACKEND") or ENGINES[0]
+    return os.environ.get("KERAS_BACKEND") or BACKENDS[0]
 
 
 def backend() -> Finding:
     """Look whether the backend that runs would take is here."""
     name = engine_asked()
-    if name not in ENGINES:
+    if name not in BACKENDS:
         return problem("backend", f"KERAS_BACKEND={name}", "unset KERAS_BACKEND; or set it to jax")
     if not find_spec(name):
-        return problem("backend", f"{name} is not installed", "make env; or ENGINE=jax and KERAS_BACKEND=jax")
+        return problem("backend", f"{name} is not installed", "make env; or BACKEND=jax and KERAS_BACKEND=jax")
     devices = os.environ.get("GRA_DEVICES", "1")
     if devices != "1" and name != "jax":
         return problem("backend", f"{name}, GRA_DEVICES={devices}", "unset GRA_DEVICES; or KERAS_BACKEND=jax")
