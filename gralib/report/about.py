@@ -53,7 +53,7 @@ def write(book: Book) -> None:
         "methods": ("Methods", "earlier methods as the paper quotes them", _methods()),
         "provenance": ("Provenance", "where every number comes from", _provenance(book)),
         "checklist": ("Checklist", "the machine learning reproducibility checklist", _checklist(book)),
-        "changes": ("Changes", "what left the report, and why", _changes()),
+        "changes": ("What moved", "the first study's verdicts beside these, and what left the report", _changes(book)),
     }
     for name, (title, _, text) in made.items():
         book.pages[f"about/{name}.md"] = page(title, text)
@@ -131,8 +131,22 @@ def _contradictions() -> str:
     return table(("place", "what shows it"), [(item["place"], item["shown"]) for item in read("contradictions")])
 
 
-def _changes() -> str:
-    return table(("what left", "why"), [(item["what"], item["why"]) for item in read("changes")])
+def _changes(book: Book) -> str:
+    """Return claim by claim what the first study said, what this one says, and what was amiss; then what left."""
+    told = read("changes")
+    rows = []
+    for claim in book.ordered:
+        first = told["first"].get(claim.id, {"verdict": "not asked", "amiss": ""})
+        row = book.first(claim.id)
+        rows.append((link(claim.id, f"../claims/{claim.id}.md"), claim.claim, first["verdict"], f"**{row['verdict']}**",
+                     words.finding(row), first["amiss"]))  # fmt: skip
+    headers = ("claim", "the paper says", "first study", "now", "what was found now", "what was amiss in the first")
+    said = (
+        "The first study had three words, of which *not reproduced* meant losing and not knowing alike. Split, recipe, "
+        "rules and seeds are others now, so a verdict that moved says something of the first study too."
+    )
+    left = table(("what left", "why"), [(item["what"], item["why"]) for item in told["left"]])
+    return f"{said}\n\n{table(headers, rows)}\n## What left the report\n\n{left}"
 
 
 def _figures(book: Book) -> str:

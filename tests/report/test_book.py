@@ -84,7 +84,11 @@ def test_nothing_run_reads_not_run_and_calculations_stand(root):
     claim = (root / "build/report/claims/C4.md").read_text()
     assert "gra reproduce C4" in claim and "no run yet" in claim
     assert "Where it would flip" not in claim and "The difference" not in claim
-    assert "The 152 runs of the first round" in (root / "build/report/about/changes.md").read_text()
+    moved = (root / "build/report/about/changes.md").read_text()
+    assert "The 152 runs of the first round" in moved
+    line = next(line for line in moved.splitlines() if "C11.md" in line)
+    assert "| partly | **not run** |" in line and "Levi and Hassner" in line
+    assert "| not asked |" in next(line for line in moved.splitlines() if "C15.md" in line)
 
 
 def test_the_same_records_give_the_same_bytes_and_the_checkout_stays_clean(judged):

@@ -128,7 +128,7 @@ import os, sys, time
 from pathlib import Path
 from types import SimpleNamespace
 from gralib.training import batch, grids
-def slow(config, root, store):
+def slow(config, root, store, then):
     time.sleep(0.5)
     Path(store, config.run_id("x")).touch()
 if __name__ == "__main__":
