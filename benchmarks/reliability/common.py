@@ -67,6 +67,13 @@ def gra(root: Path, *words: object, **more: str) -> subprocess.CompletedProcess:
     return subprocess.run(command, env=environment(root, **more), cwd=root, capture_output=True, text=True)
 
 
+def otherwise(root: Path, variables: dict[str, str], *words: object, **more: str) -> subprocess.CompletedProcess:
+    """Run `gra` in a study root with variables that the library else holds; see otherwise.py."""
+    given = [f"{name}={value}" for name, value in variables.items()]
+    command = [sys.executable, str(HERE / "otherwise.py"), *given, "--", *map(str, words)]
+    return subprocess.run(command, env=environment(root, **more), cwd=root, capture_output=True, text=True)
+
+
 def good(done: subprocess.CompletedProcess) -> str:
     """Return what a command printed; end the program with its error where it failed."""
     if done.returncode:
