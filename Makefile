@@ -72,7 +72,7 @@ bench: $(ENV)  ## measure speed beside what people would use instead (two hours;
 scaling: $(ENV)  ## measure several devices in one training, and what the whole study would cost
 	@python benchmarks/scaling.py
 
-reliability: $(ENV)  ## kill it, fill the disk, feed it broken files, run it twice (two hours; stop it any time)
+reliability: $(ENV)  ## kill it, fill the disk, feed it broken files, run it twice (ten hours; stop it any time)
 	@python benchmarks/reliability/run.py
 
 mutants: $(ENV)  ## make one thing wrong at a time and see whether a test notices (an hour on two cores)

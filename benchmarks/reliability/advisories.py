@@ -67,7 +67,9 @@ def _inside(events: list[dict], version: Version) -> bool:
         known = _version(at)
         if kind == "introduced" and (at == "0" or (known and version >= known)):
             inside = True
-        elif (kind == "fixed" and known and version >= known) or (kind == "last_affected" and known and version > known):
+        elif (kind == "fixed" and known and version >= known) or (
+            kind == "last_affected" and known and version > known
+        ):
             inside = False
     return inside
 

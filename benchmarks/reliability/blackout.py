@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from common import BUILD, ROOT, digest, drawn, signature
+from common import BUILD, ROOT, drawn, left
 
 from gralib import errors
 from gralib.config import configure
@@ -95,15 +95,6 @@ def start(name: str, folder: Path) -> Path:
     return folder
 
 
-def state(root: Path) -> dict[str, str]:
-    """Return a hash of everything a writer left, times in records left out; parts and locks are no results."""
-    found = {f"{path.parent.name}/{name}": value for path in root.rglob("record.json")
-             for name, value in signature(path.parent).items()} if (root / "runs").exists() else {}  # fmt: skip
-    inside = [p for p in root.rglob("*") if p.is_file() and not any(x[0] == "." for x in p.relative_to(root).parts)]
-    whole = [p for p in inside if "runs" not in p.parts and not p.name.endswith(".part.npz")]
-    return found | {str(p.relative_to(root)): digest(p.read_bytes()) for p in whole}
-
-
 def lost(door: Door, before: Path, folder: Path, rng: np.random.Generator, events: int, expected: dict) -> str:
     """Lose the power once, call the writer again and return how that ended: 'as ever' or what is the matter."""
     from power import lose
@@ -115,7 +106,7 @@ def lost(door: Door, before: Path, folder: Path, rng: np.random.Generator, event
         door(folder / "left")
     except Exception as error:
         return f"before event {cut} of {events}: {type(error).__name__}: {error}"
-    found = state(folder / "left")
+    found = left(folder / "left")
     apart = sorted(name for name in {*found, *expected} if found.get(name) != expected.get(name))
     return f"before event {cut} of {events}: differs in {', '.join(apart[:3])}" if apart else "as ever"
 
@@ -129,7 +120,7 @@ def losses(name: str, door: Door, count: int, folder: Path) -> dict:
     before = start(name, folder / "before")
     shutil.copytree(before, folder / "whole")
     number = events(door, folder / "whole")
-    expected = state(folder / "whole")
+    expected = left(folder / "whole")
     for i in range(len(ends), count):
         ends.append(lost(door, before, folder / f"{i}", np.random.default_rng([SEED, i]), number, expected))
         shutil.rmtree(folder / f"{i}")

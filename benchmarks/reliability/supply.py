@@ -51,11 +51,11 @@ def valid(document: dict, tools: Path) -> str:
 def measure(tools: Path) -> dict:
     """Return whether all is the same twice, what the list of parts lacks, and what the Containerfile installed."""
     pins = locked()
-    document = release.parts_list((ROOT / "requirements.lock").read_text())
-    listed = {part["name"].lower(): part["version"] for part in document["components"]}
     with tempfile.TemporaryDirectory() as place:
         twice = [made(Path(place) / name) for name in ("one", "another")]
+        document = json.loads((Path(place) / "one" / release.PARTS).read_text())
         built = container.build(Path(place))
+    listed = {part["name"].lower(): part["version"] for part in document["components"]}
     here = {name: version for name, version in built.pop("installed").items() if name in pins}
     return {
         "twice": {name: twice[0][name] == twice[1][name] for name in twice[0]},
