@@ -145,7 +145,7 @@ def _hook(event: str, words: tuple[Any, ...]) -> None:
 
 def _synced(opened: int) -> None:
     if _disk is not None and _disk.on:
-        path = os.readlink(f"/proc/self/fd/{opened}")
+        path = str(Path(f"/proc/self/fd/{opened}").readlink())
         if _disk._inside(path) or path == _disk.root:
             _disk.synced_now(path)
     _sync(opened)

@@ -54,12 +54,20 @@ def test_a_version_is_in_a_range_or_not(tmp_path, events, hit):
     assert found["audited"] == 2 and found["until"] == "2026-03-04"
 
 
+YAML = """
+id: PYSEC-2
+modified: 2026-05-06T00:00:00Z
+affected:
+- package: {ecosystem: PyPI, name: thing}
+  versions: ['1.0', '2']
+"""
+
+
 def test_a_snapshot_may_be_an_archive_of_either_kind_and_what_was_withdrawn_is_no_finding(tmp_path):
     always = [{"introduced": "0"}]
     with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
         archive.writestr("a.json", json.dumps(advisory("thing", always, withdrawn="2026-01-01T00:00:00Z")))
-        archive.writestr("b.yaml", "id: PYSEC-2\nmodified: 2026-05-06T00:00:00Z\naffected:\n- package: {ecosystem: PyPI, "
-                                   "name: thing}\n  versions: ['1.0', '2']\n")  # fmt: skip
+        archive.writestr("b.yaml", YAML)
         archive.writestr("c.json", json.dumps(advisory("thing", always, "NPM-1") | {"affected": [
             {"package": {"ecosystem": "npm", "name": "thing"}, "versions": ["1.0"]}]}))  # fmt: skip
         archive.writestr("README.md", "advisories")

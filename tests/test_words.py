@@ -1,4 +1,4 @@
-"""What sentences say is what code and figures say: every number of README and notebooks has a source, every name exists."""
+"""What sentences say is what code and figures say: numbers of README and notebooks have a source, names exist."""
 
 import importlib
 import json
@@ -24,12 +24,14 @@ from gralib.training import grids, probed
 
 PAGES = ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "data/README.md", "reports/records/README.md")
 NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
-WORDS = "no one two three four five six seven eight nine ten eleven twelve".split()
-REFERENCES = r"(?:[Ss]ections?|Fig\.|Eq\.|contribution) \d[\d.]*(?:(?:,| and| to) \d[\d.]*)*|; 7\.1\)|\(7\.1\)|\bC\d+\b|\b(?:19|20)\d\d\b"
+WORDS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+REFERENCES = r"(?:[Ss]ections?|Fig\.|Eq\.|contribution) \d[\d.]*(?:(?:,| and| to) \d[\d.]*)*"
+    r"|; 7\.1\)|\(7\.1\)|\bC\d+\b|\b(?:19|20)\d\d\b"
 """Where the paper or a claim is meant, or a year."""
 MATHEMATICS = (
     r"(?:γ|gamma|\bK) ?(?:=|is|near|frozen at) ?(?:0|1/2|½|1)(?!\d)|[\[(][01](?:, | [+−-] )[1K][\])]|\(1 [+−] \w\)"
-    r"|\b1×1\b|\b3×3\b|\(1-\\gamma\)|\\gamma=[01](?!\d)|between -?[01] and 1\b|gate (?:of |held at |\*?)[01](?!\d)|adds 1 "
+    r"|\b1×1\b|\b3×3\b|\(1-\\gamma\)|\\gamma=[01](?!\d)"
+    r"|between -?[01] and 1\b|gate (?:of |held at |\*?)[01](?!\d)|adds 1 "
 )
 """What equations (1 to 6) and kernels are made of."""
 
@@ -72,6 +74,7 @@ def shares(values):
     return f"{', '.join(most)} and {last} %"
 
 
+GROUPS = len(ages.GROUP_NAMES)
 SIDES = f"{SIZE}×{SIZE}"
 FOLDS_OF_PERSONS = configure("laptop", task="age_category", **{**PROTOCOLS["fgnet"], "dataset": "fgnet"}).folds
 FACTS = {
@@ -83,14 +86,15 @@ FACTS = {
         "as NFS 4 does",
     ],
     "adience.ipynb": lambda: [
-        f"one of {word(len(ages.GROUP_NAMES))} age groups", f"one of {word(len(ages.GROUP_NAMES))} age *groups*",
+        f"one of {word(GROUPS)} age groups", f"one of {word(GROUPS)} age *groups*", f"one of {word(GROUPS)} classes",
         f"Adience has {real()['adience'][0]:,} faces from 168 Flickr users", "nobody is 21 to 24", "adults of 25 to 32",
-        "few above 60", "The five official folds", "runs fold 0", "30-odd albums", f"one of {word(len(ages.GROUP_NAMES))} classes",
+        "few above 60", "The five official folds", "runs fold 0", "30-odd albums",
     ],
     "afad.ipynb": lambda: ["between 15 and 40", "AFAD has 164,432 pictures", "ages 15 to 40 and a few above"],
     "age_decomposition.ipynb": lambda: [
         "Categories are {}, {} and {} years wide".format(*grids.WIDTHS),
-        f"better than *{RunConfig.model_fields['age_width'].default}-year categories", "one number between 0 and 1 for all ages",
+        f"better than *{RunConfig.model_fields['age_width'].default}-year categories",
+        "one number between 0 and 1 for all ages",
     ],
     "attention_types.ipynb": lambda: [f"The paper offers {word(len(grids.ATTENTIONS))} ways"],
     "depth.ipynb": lambda: [
@@ -98,8 +102,8 @@ FACTS = {
         f"better than *{grids.DEPTHS[0]} module a stage",
     ],
     "fgnet.ipynb": lambda: [
-        f"FG-NET has {real()['fgnet'][0]:,} photographs of {persons()} people", "from babies to 69", "175 are greyscale",
-        f"hangs on {persons()} persons", f"{persons()} trainings", f"{word(FOLDS_OF_PERSONS)} folds of",
+        f"FG-NET has {real()['fgnet'][0]:,} photographs of {persons()} people", "from babies to 69",
+        "175 are greyscale", f"hangs on {persons()} persons", f"{persons()} trainings", f"{word(FOLDS_OF_PERSONS)} folds of",
         "The few faces above 40", f"{real()['fgnet'][0]:,} faces are few", f"{persons()} of them",
     ],
     "gate_ablation.ipynb": lambda: ["frozen at 0, 1/4, 1/2, 3/4 and 1, and trainable"],
@@ -110,7 +114,8 @@ FACTS = {
     "model_tour.ipynb": lambda: [
         f"the network has {round(counted()[0] / 1e6)} million trainable parameters", "The paper says 33 million",
         f"The published size is width {PRESETS['paper']['width']}", f"exactly {word(len(counted()[1]))} fewer",
-        f"it left the {word(len(counted()[1]))} gates out", f"{word(len(counted()[1]))} stages with one attention block each",
+        f"it left the {word(len(counted()[1]))} gates out",
+        f"{word(len(counted()[1]))} stages with one attention block each",
         "Pixels 0 to 255", "from 16 to 4 positions a side", f"and {word(len(GENDERS))} outputs", "with K near 0",
         "F only where γ is 1",
     ],
@@ -124,12 +129,14 @@ FACTS = {
     ],
     "utkface.ipynb": lambda: [f"UTKFace has {real()['utkface'][0]:,} pictures", "ages 1 to 116", "Adults of 20 to 40"],
     "wikipedia.ipynb": lambda: [
-        f"lists {real()['wikipedia'][0]:,} pictures", "from -74 to 1996 years", "2,643 rows have no gender", "in 18,016 no face",
-        "in 4,096 there is a second", "age 0 to 100, gender known, face score above 1", f"keeps {real()['wikipedia'][1]:,}",
+        f"lists {real()['wikipedia'][0]:,} pictures", "from -74 to 1996 years", "2,643 rows have no gender",
+        "in 18,016 no face",
+        "in 4,096 there is a second", "age 0 to 100, gender known, face score above 1",
+        f"keeps {real()['wikipedia'][1]:,}",
         '"20,284 celebrities"',
     ],
 }  # fmt: skip
-"""Sentences with numbers, by file; what code or a figure tells is read there, the rest was counted on the real files."""
+"""Sentences with numbers, by file: what code or a figure tells is read there, the rest was counted on real files."""
 SHARED = (SIDES, f"{LEVEL:.0%}".replace("%", " % interval"))
 """The same in all notebooks."""
 

@@ -1,8 +1,8 @@
 """Known vulnerabilities of the locked packages, from a snapshot of advisories that somebody hands over as a file.
 
 python advisories.py FILE prints them. The file is of the Open Source Vulnerability format (osv.dev): a .json or .jsonl,
-a folder or a .zip of .json or .yaml, such as OSV's `all.zip` of PyPI or a download of PyPA's advisory database. Looked at
-too: pip-audit asks a service and has no such door; osv-scanner is no Python package.
+a folder or a .zip of .json or .yaml, such as OSV's `all.zip` of PyPI or a download of PyPA's advisory database. Looked
+at too: pip-audit asks a service and has no such door; osv-scanner is no Python package.
 """
 
 import hashlib
@@ -67,9 +67,7 @@ def _inside(events: list[dict], version: Version) -> bool:
         known = _version(at)
         if kind == "introduced" and (at == "0" or (known and version >= known)):
             inside = True
-        elif (kind == "fixed" and known and version >= known) or (
-            kind == "last_affected" and known and version > known
-        ):
+        elif known and (version >= known if kind == "fixed" else kind == "last_affected" and version > known):
             inside = False
     return inside
 

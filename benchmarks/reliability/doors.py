@@ -113,7 +113,7 @@ def killed(before: Path, root: Path, door: Door, moments: Moments, rng: np.rando
 
 
 def tried(name: str, door: Door, kills: int, pictures: Path) -> dict:
-    """Kill a command so many times, each time calling it again to its end; kept after each, so that it can be stopped."""
+    """Kill a command so many times and call it again to its end; kept after each, so that it can be stopped."""
     place = BUILD / "doors" / name.split(",")[0]
     kept = place / "so-far.json"
     found = json.loads(kept.read_text()) if kept.exists() else {"kills": [], "missed": 0}

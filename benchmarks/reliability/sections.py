@@ -1,4 +1,4 @@
-"""Sections of the page: kills of every command, lost power, hostile inputs and uploads, one store, words, band, supply."""
+"""Sections of the page: killed commands, lost power, hostile inputs, uploads, one store, words, band, supply."""
 
 import hostile
 from markdown import table, yes
@@ -28,7 +28,8 @@ def blackout(raw: dict) -> list[str]:
     ends = [end for d in raw["writers"].values() for end in d["otherwise"]]
     return [
         "Power lost",
-        "A writer's calls (create, sync, rename, remove) are recorded until the power goes before one of them; then the "
+        "A writer's calls (create, sync, rename, remove) are recorded until the power goes before one of them; then "
+        "the "
         "folder is put together again as POSIX promises it: a file that was not synced is empty, cut short, zeros or "
         "whole by chance, and a folder has the names of its last sync and by chance some changes after it "
         "(`tests/power.py`). The same is asked for again and must leave the same bits.",
@@ -49,9 +50,11 @@ def bad_data(raw: dict) -> list[str]:
     ends = {f"{kind}, {end}": count for kind, d in kinds.items() for end, count in d["ends"].items()}
     return [
         "Bad data",
-        f"Damaged inputs (seed {hostile.SEED}): trees and archives of the five layouts; a finished run's files, half of "
+        f"Damaged inputs (seed {hostile.SEED}): trees and archives of the five layouts; a finished run's files, half "
+        "of "
         "them with checksums that agree; the protocol; exported networks, as written, packed or sealed anew; decoded "
-        "faces in the cache. Each was read with every row accounted for, or as it was written, made anew, or refused in "
+        "faces in the cache. Each was read with every row accounted for, or as it was written, made anew, or refused "
+        "in "
         f"one line; none ended otherwise. An input may take {hostile.SLOWEST_S} s, the process {hostile.PEAK_MIB} MiB.",
         "",
         *table(["kind", "inputs", "slowest, s", "peak of the process, MiB"], rows),
@@ -63,10 +66,12 @@ def uploads(raw: dict) -> list[str]:
     """Say how damaged uploads ended."""
     return [
         "Uploads",
-        f"{raw['inputs']} damaged JPEG, PNG and WebP pictures of drawn faces, under names such as scripts and paths, given "
+        f"{raw['inputs']} damaged JPEG, PNG and WebP pictures of drawn faces, under names such as scripts and paths, "
+        "given "
         "to the page of `make play` or to `gra predict` (whole, largest and all faces): each was read, or named with a "
         f"reason, and nothing else. The slowest took {raw['slowest_s']} s of {hostile.SLOWEST_S} allowed, the process "
-        f"{raw['peak_mib']} MiB at its peak of {hostile.UPLOAD_PEAK_MIB}. That the page answers this machine alone, refuses "
+        f"{raw['peak_mib']} MiB at its peak of {hostile.UPLOAD_PEAK_MIB}. That the page answers this machine alone, "
+        "refuses "
         "a foreign Host header and serves nothing outside its folder is a test (`tests/visitors/test_play_browser.py`).",
         "",
         *_ends(raw["ends"]),
@@ -115,9 +120,12 @@ def band(raw: dict) -> list[str]:
                      f"{max(score['errors'] for score in scores):.2f}"])  # fmt: skip
     return [
         "On another processor",
-        f"`gra reproduce` calls a run made again identical, within the band, or different: a score may move by {BAND:g} "
-        "standard errors of the difference, paired by test face. Measured here on gender and age category of drawn faces, "
-        f"{raw['seeds']} seeds, 8 epochs: one processor told to use fewer instructions (the variable stands in the run's "
+        f"`gra reproduce` calls a run made again identical, within the band, or different: a score may move by "
+        f"{BAND:g} "
+        "standard errors of the difference, paired by test face. Measured here on gender and age category of drawn "
+        "faces, "
+        f"{raw['seeds']} seeds, 8 epochs: one processor told to use fewer instructions (the variable stands in the "
+        "run's "
         "record), two threads, and JAX, each beside the same run on one thread of TensorFlow.",
         "",
         *table(["variant", "variables in the record", "runs", "identical", "greatest move of a share",
@@ -144,9 +152,11 @@ def supply(raw: dict) -> list[str]:
     return [
         "What is handed on",
         "Two fresh clones each made a wheel (`make wheel`) and a release archive (`make release`). The steps of "
-        f"`Containerfile` were run in a fresh folder and a fresh environment: {built['steps']} steps, {built['locked']} "
+        f"`Containerfile` were run in a fresh folder and a fresh environment: {built['steps']} steps, "
+        f"{built['locked']} "
         f"locked packages installed, {len(built['otherwise'])} in another version. The list of parts (CycloneDX) has "
-        f"{parts['listed']} packages, {'as locked' if parts['as locked'] else '**not as locked**'}; against its schema: "
+        f"{parts['listed']} packages, {'as locked' if parts['as locked'] else '**not as locked**'}; against its "
+        "schema: "
         f"{parts['against the schema'] or 'nothing'}.",
         "",
         *table(["made twice", "the same bytes"], [[name, yes(same)] for name, same in raw["twice"].items()]),

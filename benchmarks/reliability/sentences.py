@@ -77,7 +77,8 @@ OTHERS = [
     Broken("notebooks/label_noise.ipynb", r"50 and 70 %", "50 and 60 %", f"{NUMBERS}[label_noise.ipynb]"),
     Broken("notebooks/orientation.ipynb", r"15 degrees", "15 pixels", f"{NUMBERS}[orientation.ipynb]"),
     Broken("notebooks/recipe.ipynb", r"a rate of 0\.001", "a rate of 0.01", f"{NUMBERS}[recipe.ipynb]"),
-    Broken("notebooks/age_decomposition.ipynb", r"20 years wide", "20 months wide", f"{NUMBERS}[age_decomposition.ipynb]"),
+    Broken("notebooks/age_decomposition.ipynb", r"20 years wide", "20 months wide",
+           f"{NUMBERS}[age_decomposition.ipynb]"),
 ]  # fmt: skip
 
 

@@ -4,7 +4,6 @@ python shared.py STORE SEED is one of them: it asks for the same runs as the oth
 """
 
 import itertools
-import json
 import os
 import shutil
 import signal
@@ -21,7 +20,7 @@ from gralib.config import RunConfig, configure
 from gralib.training import records
 
 AHEAD = 8
-"""Runs of which a process takes the next one by chance: so several want the same one, and several are trained at once."""
+"""Runs of which a process takes the next by chance: so several want the same one, and several are trained at once."""
 LIVES = (20.0, 120.0)
 """Seconds that a process lives, drawn by chance."""
 SAMPLE = 6
@@ -54,7 +53,7 @@ def begun(root: Path, pictures: Path, number: int) -> subprocess.Popen:
 
 
 def watch(root: Path, pictures: Path, processes: int, seconds: float, seen: dict[str, set]) -> tuple[int, list[int]]:
-    """Let processes work for so long, killing and starting them anew; return kills, and statuses of those that ended."""
+    """Let processes work, kill and start them anew; return kills, and the statuses of those that ended otherwise."""
     rng, numbers, ended = np.random.default_rng(3), itertools.count(), []
     alive: dict[subprocess.Popen, float] = {}
     kills, end = 0, time.monotonic() + seconds

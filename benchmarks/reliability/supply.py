@@ -13,6 +13,13 @@ from packages import locked
 
 from gralib.report import release
 
+VALID = """
+import sys
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+print(JsonStrictValidator(SchemaVersion.V1_6).validate_str(sys.stdin.read()) or "")
+"""
+
 
 def clone(folder: Path) -> Path:
     """Return a fresh clone of the last commit."""
@@ -41,9 +48,7 @@ def made(folder: Path) -> dict[str, str]:
 
 def valid(document: dict, tools: Path) -> str:
     """Return what CycloneDX's own schema says against a list of parts; nothing where it is valid."""
-    code = ("import sys; from cyclonedx.validation.json import JsonStrictValidator as V; "
-            "from cyclonedx.schema import SchemaVersion as S; print(V(S.V1_6).validate_str(sys.stdin.read()) or '')")  # fmt: skip
-    done = subprocess.run([sys.executable, "-c", code], input=json.dumps(document), capture_output=True, text=True,
+    done = subprocess.run([sys.executable, "-c", VALID], input=json.dumps(document), capture_output=True, text=True,
                           env={**os.environ, "PYTHONPATH": str(tools)})  # fmt: skip
     return done.stdout.strip() or done.stderr.strip()[-300:]
 
