@@ -25,8 +25,10 @@ from gralib.training import grids, probed
 PAGES = ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "data/README.md", "reports/records/README.md")
 NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
 WORDS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
-REFERENCES = r"(?:[Ss]ections?|Fig\.|Eq\.|contribution) \d[\d.]*(?:(?:,| and| to) \d[\d.]*)*"
+REFERENCES = (
+    r"(?:[Ss]ections?|Fig\.|Eq\.|contribution) \d[\d.]*(?:(?:,| and| to) \d[\d.]*)*"
     r"|; 7\.1\)|\(7\.1\)|\bC\d+\b|\b(?:19|20)\d\d\b"
+)
 """Where the paper or a claim is meant, or a year."""
 MATHEMATICS = (
     r"(?:γ|gamma|\bK) ?(?:=|is|near|frozen at) ?(?:0|1/2|½|1)(?!\d)|[\[(][01](?:, | [+−-] )[1K][\])]|\(1 [+−] \w\)"
