@@ -105,7 +105,8 @@ FACTS = {
     ],
     "fgnet.ipynb": lambda: [
         f"FG-NET has {real()['fgnet'][0]:,} photographs of {persons()} people", "from babies to 69",
-        "175 are greyscale", f"hangs on {persons()} persons", f"{persons()} trainings", f"{word(FOLDS_OF_PERSONS)} folds of",
+        "175 are greyscale", f"hangs on {persons()} persons", f"{persons()} trainings",
+        f"{word(FOLDS_OF_PERSONS)} folds of",
         "The few faces above 40", f"{real()['fgnet'][0]:,} faces are few", f"{persons()} of them",
     ],
     "gate_ablation.ipynb": lambda: ["frozen at 0, 1/4, 1/2, 3/4 and 1, and trainable"],
