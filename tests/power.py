@@ -130,8 +130,8 @@ def _done(tree: dict[str, Any], kind: str, words: list[str]) -> None:
             tree[target + path[len(source) :]] = tree.pop(path)
         if number:
             tree[target] = int(number)
-        elif not inside:  # a folder whose first name was never on the disk
-            tree[target] = None
+        else:  # perhaps a folder whose first name was never on the disk
+            tree.setdefault(target, None)
 
 
 _disk: Disk | None = None

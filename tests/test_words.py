@@ -212,6 +212,14 @@ def test_a_page_of_measurements_says_what_was_measured(name):
     assert done.stdout.split() == (ROOT / f"reports/about/{name}.md").read_text().split()
 
 
+def test_figures_of_reliability_are_those_of_what_was_tried():
+    said = "import json, run; print(json.dumps(run.figures(json.loads(run.REPORT.read_text())['raw'])))"
+    words = [sys.executable, "-c", said]
+    done = subprocess.run(words, cwd=ROOT / "benchmarks/reliability", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-500:]
+    assert json.loads(done.stdout) == json.loads((ROOT / "reports/reliability.json").read_text())["figures"]
+
+
 def test_the_card_of_the_shipped_networks_says_what_was_measured(tmp_path):
     from gralib.visitors import modelcard, shipped
 

@@ -170,7 +170,9 @@ def counts(raw: dict) -> dict:
     if made := raw.get("shared"):
         found |= {f"shared_store_{key}": made[key] for key in ("processes", "minutes", "kills", "runs")}
         found["shared_store_runs_twice"] = len(made["written twice"])
-        found["shared_store_records_otherwise"] = len(made["problems"]) + len(made["otherwise than alone"])
+        found["shared_store_records_otherwise"] = len(
+            [*made["problems"], *made["otherwise than alone"], *made["ended by themselves"]]
+        )
     return found
 
 

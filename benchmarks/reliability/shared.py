@@ -21,7 +21,7 @@ from gralib.training import records
 
 AHEAD = 8
 """Runs of which a process takes the next by chance: so several want the same one, and several are trained at once."""
-LIVES = (20.0, 120.0)
+LIVES = (30.0, 150.0)
 """Seconds that a process lives, drawn by chance."""
 SAMPLE = 6
 """Runs that are trained again, alone, and compared."""
