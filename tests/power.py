@@ -1,7 +1,7 @@
 """A disk that loses power: a writer's calls are recorded, and the disk is put together again from what was synced.
 
 What survives is what POSIX promises and no more. A file that was not synced is empty, cut short, full of zeros or
-whole, by chance; the names in a folder are those of its last sync and, by chance, of some changes after it.
+whole, by chance; the names in a folder are those of its last sync and, by chance, of some or all changes after it.
 """
 
 import os
@@ -86,11 +86,13 @@ class Disk:
         for place, (kind, path, *_) in enumerate(self.events):
             if kind == "sync":
                 until[path] = place
-        chances = {folder: last + rng.integers(0, 6) for folder, last in until.items()}
+        whole = rng.random() < 0.5  # the file system had written down all names, as a journal does, and no content
+        chances = {folder: last + (len(self.events) if whole else rng.integers(0, 6)) for folder, last in until.items()}
         tree: dict[str, bytes | int | None] = dict(self.before)
         for place, (kind, *words) in enumerate(self.events):
             folder = str(Path(words[1] if kind == "move" else words[0]).parent)
-            if kind == "sync" or place > chances.setdefault(folder, rng.integers(0, len(self.events) + 1)):
+            chances.setdefault(folder, len(self.events) if whole else rng.integers(0, len(self.events) + 1))
+            if kind == "sync" or place > chances[folder]:
                 continue
             _done(tree, kind, words)
         there = {path: self._content(found, rng) for path, found in tree.items()}

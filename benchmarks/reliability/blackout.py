@@ -29,6 +29,8 @@ SHARES = {
 }  # fmt: skip
 """Of 100 losses, how many go to which writer."""
 CONFIG = configure("smoke", task="gender", network="separable", width=2, epochs=3, train_faces=96, batch_size=32)
+AFTER = 0.3
+"""Share of the losses that come just after the writer has returned."""
 Door = Callable[[Path], object]
 
 
@@ -99,7 +101,7 @@ def lost(door: Door, before: Path, folder: Path, rng: np.random.Generator, event
     """Lose the power once, call the writer again and return how that ended: 'as ever' or what is the matter."""
     from power import lose
 
-    cut = int(rng.integers(0, events))
+    cut = events if rng.random() < AFTER else int(rng.integers(0, events))
     shutil.copytree(before, folder / "root")
     lose(door, folder / "root", cut, folder / "left", rng)
     try:
