@@ -91,7 +91,7 @@ class Disk:
         tree: dict[str, bytes | int | None] = dict(self.before)
         for place, (kind, *words) in enumerate(self.events):
             folder = str(Path(words[1] if kind == "move" else words[0]).parent)
-            chances.setdefault(folder, len(self.events) if whole else rng.integers(0, len(self.events) + 1))
+            chances.setdefault(folder, len(self.events) if whole else rng.integers(-1, len(self.events)))
             if kind == "sync" or place > chances[folder]:
                 continue
             _done(tree, kind, words)
