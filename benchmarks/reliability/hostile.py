@@ -35,25 +35,32 @@ def lot(kind: str, inputs: int, first: int) -> dict:
         one = {
             "records": lambda: fuzz_kept.of_records(fuzz_kept.record_of_the_project()),
             "protocol": lambda: fuzz_kept.of_protocol(ROOT / "reports" / "protocol.yaml"),
-            "networks": lambda: fuzz_kept.of_networks(network(folder)),
+            "networks": lambda: fuzz_kept.of_networks(Path(os.environ["GRA_TINY"])),
             "pixels": lambda: fuzz_kept.of_pixels(folder / "sound"),
             "uploads": lambda: fuzz_kept.of_uploads(ROOT / "gralib" / "visitors" / "networks"),
         }[kind]()
         return fuzz_kept.kept(one, folder / "tried", inputs, SEED, first)
 
 
-def network(folder: Path) -> Path:
-    """Return a small exported network with gates."""
-    place = Path(os.environ["GRA_TINY"])
-    if not place.exists():
-        import tiny
+def train(place: Path) -> None:
+    """Export a small trained network with gates, in a process of its own: training takes more memory than reading."""
+    import tiny
 
-        from gralib import backend
-        from gralib.export import export
+    from gralib import backend
+    from gralib.export import export
 
-        backend.start(1)
-        export(tiny.train("gender", folder / "tiny"), place, gates=True)
-    return place
+    backend.start(1)
+    with tempfile.TemporaryDirectory() as folder:
+        export(tiny.train("gender", Path(folder)), place, gates=True)
+
+
+def child(env: dict[str, str], *words: object) -> str:
+    """Return what this program prints, called with words; ends the program with its error where it fails."""
+    command = [sys.executable, __file__, *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, env=env)
+    if done.returncode:
+        sys.exit(f"hostile {' '.join(command[2:])}: status {done.returncode}\n{done.stderr[-2000:]}")
+    return done.stdout.splitlines()[-1]
 
 
 def tried(kind: str, inputs: int, build: Path) -> dict:
@@ -64,16 +71,14 @@ def tried(kind: str, inputs: int, build: Path) -> dict:
     folder.mkdir(parents=True, exist_ok=True)
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "tests"))),
            "GRA_TINY": str(folder / "tiny.onnx"), "TF_CPP_MIN_LOG_LEVEL": "3"}  # fmt: skip
+    if kind == "networks" and not (folder / "tiny.onnx").exists():
+        child(env, "train")
     lots = []
     for first in range(0, inputs, LOT):
         count = min(LOT, inputs - first)
         kept = folder / f"{kind}-{first}-{count}.json"
         if not kept.exists():
-            words = [sys.executable, __file__, kind, str(count), str(first)]
-            done = subprocess.run(words, capture_output=True, text=True, env=env)
-            if done.returncode:
-                sys.exit(f"hostile: {kind} from {first}: status {done.returncode}\n{done.stderr[-2000:]}")
-            write_text(kept, done.stdout.splitlines()[-1])
+            write_text(kept, child(env, kind, count, first))
         lots.append(json.loads(kept.read_text()))
     ends: Counter = Counter()
     for one in lots:
@@ -88,4 +93,7 @@ def measure(inputs: int, build: Path) -> dict:
 
 
 if __name__ == "__main__":
-    print(json.dumps(lot(sys.argv[1], int(sys.argv[2]), int((sys.argv[3:] or ["0"])[0]))))
+    if sys.argv[1] == "train":
+        print(train(Path(os.environ["GRA_TINY"])))
+    else:
+        print(json.dumps(lot(sys.argv[1], int(sys.argv[2]), int((sys.argv[3:] or ["0"])[0]))))
