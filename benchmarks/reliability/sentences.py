@@ -1,7 +1,8 @@
 """Words against numbers: sentences of report, notebooks and README are made false one by one; a named test must fail.
 
 In a clone of the last commit. The pages of the report are compared by one test with what publishing writes: it is run
-once with all their sentences broken, and must name every page. All other sentences have a run of a test each.
+once with all their sentences broken, and must name every page. The others are broken in rounds, of a file one at a time,
+and the test of each must fail: those of README and notebooks are asked by file.
 """
 
 import os
@@ -97,16 +98,28 @@ def broken(text: str, how: Broken) -> str:
     return changed
 
 
-def tried(clone: Path, test: str) -> tuple[bool, str]:
-    """Run a test in the clone and return whether it failed as a test does, and what it said."""
-    env = {**os.environ, "PYTHONPATH": str(clone), "KERAS_BACKEND": "none"}
-    if "scaling" in test:  # its page counts layers
-        env.pop("KERAS_BACKEND")
-    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", test]
+def failing(clone: Path, tests: list[str]) -> tuple[set[str], str]:
+    """Run tests in the clone and return those that failed, and what was said; ends the program where one did not run."""
+    env = {**os.environ, "PYTHONPATH": str(clone)}
+    if not any("scaling" in test for test in tests):  # its page counts layers
+        env["KERAS_BACKEND"] = "none"
+    words = [sys.executable, "-m", "pytest", "-q", "-rf", "-p", "no:cacheprovider", *tests]
     done = subprocess.run(words, cwd=clone, env=env, capture_output=True, text=True)
-    if done.returncode not in (0, 1) or " skipped" in done.stdout:
-        sys.exit(f"sentences: {test} did not run:\n{done.stdout[-2000:]}{done.stderr[-1000:]}")
-    return done.returncode == 1, done.stdout
+    failed = {test for test in tests if re.search(rf"^FAILED {re.escape(test)}( |$)", done.stdout, re.MULTILINE)}
+    if done.returncode not in (0, 1) or " skipped" in done.stdout or bool(failed) != bool(done.returncode):
+        sys.exit(f"sentences: {', '.join(tests)} did not run:\n{done.stdout[-2000:]}{done.stderr[-1000:]}")
+    return failed, done.stdout
+
+
+def rounds(sentences: list[Broken]) -> list[list[Broken]]:
+    """Return the sentences in rounds, of each file one at a time: a test that fails is about its file's."""
+    found: list[list[Broken]] = []
+    for one in sentences:
+        free = next((r for r in found if one.file not in {other.file for other in r}), None)
+        if free is None:
+            found.append(free := [])
+        free.append(one)
+    return found
 
 
 def write(clone: Path, how: Broken) -> str:
@@ -129,16 +142,17 @@ def measure() -> dict:
     with tempfile.TemporaryDirectory() as folder:
         clone = Path(folder) / "clone"
         subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
-        for test in sorted({how.test for how in OTHERS} | {BOOK}):
-            if tried(clone, test)[0]:
-                sys.exit(f"sentences: {test} fails before anything is broken")
-        for how in OTHERS:
-            before = write(clone, how)
-            rows.append([*how, tried(clone, how.test)[0]])
-            (clone / how.file).write_text(before)
+        if bad := failing(clone, sorted({how.test for how in OTHERS} | {BOOK}))[0]:
+            sys.exit(f"sentences: {', '.join(bad)}: fails before anything is broken")
+        for some in rounds(OTHERS):
+            before = {how.file: write(clone, how) for how in some}
+            failed, _ = failing(clone, sorted({how.test for how in some}))
+            rows += [[*how, how.test in failed] for how in some]
+            for file, text in before.items():
+                (clone / file).write_text(text)
         for how in PAGES:
             write(clone, how)
         git(clone, "commit", "-qam", "broken")
-        failed, said = tried(clone, BOOK)
-        rows += [[*how, failed and f"M {how.file}" in said] for how in PAGES]
+        failed, said = failing(clone, [BOOK])
+        rows += [[*how, bool(failed) and f"M {how.file}" in said] for how in PAGES]
     return {"sentences": rows}
