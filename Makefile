@@ -47,6 +47,10 @@ book: $(ENV)  ## build the book from all records, committed ones and those made 
 release: book  ## pack book, tables, records, lock and list of parts into one archive for a repository of data
 	@python -m gralib.report.release
 
+wheel: $(ENV)  ## pack the library as a wheel into build/dist, the same bytes whoever does it
+	@rm -rf build/lib build/bdist.* && SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) python -m pip wheel --quiet \
+		--disable-pip-version-check --no-deps --no-build-isolation --no-index -w build/dist .
+
 test: $(ENV)  ## check style and types, run the tests
 	ruff check .
 	ruff format --check .
@@ -68,7 +72,7 @@ bench: $(ENV)  ## measure speed beside what people would use instead (two hours;
 scaling: $(ENV)  ## measure several devices in one training, and what the whole study would cost
 	@python benchmarks/scaling.py
 
-reliability: $(ENV)  ## kill it, fill the disk, feed it broken files, run it twice (two hours; stop it any time)
+reliability: $(ENV)  ## kill it, fill the disk, feed it broken files, run it twice (ten hours; stop it any time)
 	@python benchmarks/reliability/run.py
 
 mutants: $(ENV)  ## make one thing wrong at a time and see whether a test notices (an hour on two cores)
@@ -88,4 +92,4 @@ lock:  ## write requirements.lock anew from pyproject.toml (needs uv); one versi
 clean:  ## remove what the study made here, trained weights included (reports/ stays)
 	rm -rf build runs cache data/synthetic .snakemake
 
-.PHONY: help env study grids book release test golden test-cluster bench scaling reliability mutants lab play lock clean
+.PHONY: help env study grids book release wheel test golden test-cluster bench scaling reliability mutants lab play lock clean

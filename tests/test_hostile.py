@@ -8,8 +8,10 @@ import zipfile
 import zlib
 
 import fuzz
+import fuzz_kept
 import numpy as np
 import pytest
+from conftest import ROOT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -21,13 +23,44 @@ from gralib.data.formats import adience, afad, fgnet, load, utkface, wikipedia
 from gralib.errors import FailedTraining, UserError
 from gralib.report import figures
 from gralib.training import checkpoint, experiment, fit, records
+from gralib.visitors import shipped
 
 quick = settings(max_examples=200, deadline=2000, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
 
 def test_hundreds_of_broken_trees_end_in_rows_or_one_line(tmp_path):
-    ended = fuzz.hostile(tmp_path, 250, seed=1)
-    assert ended["read"] > 100 and ended["refused in one line"] > 10
+    ends = fuzz.hostile(tmp_path, 250, seed=1)["ends"]
+    read = sum(count for end, count in ends.items() if end.endswith(": read"))
+    assert read > 100 and 250 - read > 10
+
+
+def network_of(tiny_run, folder):
+    from gralib.export import export
+
+    return export(tiny_run("gender"), folder / "sound.onnx", gates=True)
+
+
+KEPT = {
+    "records": lambda folder, tiny_run: fuzz_kept.of_records(fuzz_kept.record_of_the_project()),
+    "protocol": lambda folder, tiny_run: fuzz_kept.of_protocol(ROOT / "reports/protocol.yaml"),
+    "networks": lambda folder, tiny_run: fuzz_kept.of_networks(network_of(tiny_run, folder)),
+    "pixels": lambda folder, tiny_run: fuzz_kept.of_pixels(folder / "sound"),
+}
+
+
+@pytest.mark.parametrize("kind", KEPT)
+def test_what_we_wrote_is_read_as_it_was_made_anew_or_refused_when_damaged(kind, tiny_run, tmp_path):
+    ends = fuzz_kept.kept(KEPT[kind](tmp_path, tiny_run), tmp_path / "tried", 40, seed=1)["ends"]
+    assert sum(ends.values()) == 40
+    assert sum(count for end, count in ends.items() if not end.endswith(": read")) > 20
+
+
+def test_an_upload_is_taken_or_named(networks, tmp_path, monkeypatch):
+    monkeypatch.setattr(shipped, "FOLDER", networks)
+    monkeypatch.setattr("gralib.visitors.photos.find", lambda picture, faces="all": [])  # the detector takes its time
+    ends = fuzz_kept.kept(fuzz_kept.of_uploads(networks), tmp_path, 60, seed=1)["ends"]
+    shipped.open_networks.cache_clear()
+    assert set(ends) == {"page: taken", "page: refused", "predict: taken", "predict: refused"}
 
 
 @quick

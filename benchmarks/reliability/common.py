@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from gralib.evaluation.measures import outputs_of, scores_of
+from gralib.report.notebooks import cleaned
 from gralib.surroundings import CODE
 from gralib.training.records import PREDICTIONS, Run
 
@@ -67,6 +68,13 @@ def gra(root: Path, *words: object, **more: str) -> subprocess.CompletedProcess:
     return subprocess.run(command, env=environment(root, **more), cwd=root, capture_output=True, text=True)
 
 
+def otherwise(root: Path, variables: dict[str, str], *words: object, **more: str) -> subprocess.CompletedProcess:
+    """Run `gra` in a study root with variables that the library else holds; see otherwise.py."""
+    given = [f"{name}={value}" for name, value in variables.items()]
+    command = [sys.executable, str(HERE / "otherwise.py"), *given, "--", *map(str, words)]
+    return subprocess.run(command, env=environment(root, **more), cwd=root, capture_output=True, text=True)
+
+
 def good(done: subprocess.CompletedProcess) -> str:
     """Return what a command printed; end the program with its error where it failed."""
     if done.returncode:
@@ -98,6 +106,19 @@ def signature(run: Path) -> dict[str, str]:
 def signatures(root: Path) -> dict[str, dict[str, str]]:
     """Return the signature of every finished run of a study root by name."""
     return {path.parent.name: signature(path.parent) for path in sorted(root.glob("runs/*/record.json"))}
+
+
+def left(root: Path) -> dict[str, str]:
+    """Return a hash of all that a command left below a folder, times in records left out; parts are no results."""
+    runs = {f"{name}/{file}": value for name, files in signatures(root).items() for file, value in files.items()}
+    inside = [p for p in root.rglob("*") if p.is_file() and not any(x[0] == "." for x in p.relative_to(root).parts)]
+    others = [p for p in inside if root / "runs" not in p.parents and not p.name.endswith(".part.npz")]
+    return runs | {str(p.relative_to(root)): digest(_content(p)) for p in others}
+
+
+def _content(path: Path) -> bytes:
+    """Return a file's bytes, an executed notebook without when and where."""
+    return cleaned(path).encode() if path.suffix == ".ipynb" else path.read_bytes()
 
 
 def tables(root: Path) -> dict[str, str]:

@@ -1,15 +1,17 @@
-"""The packages: licences of all that are locked; age and known vulnerabilities of those the project asks for itself."""
+"""The packages: licences of all that are locked, and the age of those the project asks for itself."""
 
 import csv
 import io
-import json
-import os
 import re
 import subprocess
 import sys
+import tempfile
 import tomllib
+import zipfile
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import PackageNotFoundError, metadata
+from email import message_from_string
+from email.message import Message
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from common import ROOT
@@ -34,23 +36,55 @@ def direct() -> list[str]:
     return sorted(Requirement(x).name for x in project["dependencies"] + project["optional-dependencies"]["dev"])
 
 
-def licence(name: str) -> str:
-    """Return the licence an installed package states: its expression, else its classifiers, else its text's start."""
-    try:
-        found = metadata(name)
-    except PackageNotFoundError:
-        return "not installed on this system"
+def licence(found: Message, texts: list[str]) -> str:
+    """Return the licence a package states: its expression, else its classifiers, else the start of a text of it."""
     if found["License-Expression"]:
         return found["License-Expression"]
     known = [c.split(" :: ")[-1] for c in found.get_all("Classifier") or () if c.startswith("License ::")]
     known = [c for c in known if c != "OSI Approved"]
-    text = (found["License"] or "").strip().split("\n")[0]
-    return "; ".join(known) or text[:SHORT] or "not stated in the package's metadata"
+    first = next((line.strip(" #*") for text in [found["License"] or "", *texts] for line in text.splitlines() if
+                  line.strip(" #*") and not line.strip().lower().startswith("copyright")), "")  # fmt: skip
+    return "; ".join(known) or first[:SHORT] or "not stated"
+
+
+def installed(name: str) -> str | None:
+    """Return the licence of an installed package, None where it is not installed."""
+    try:
+        found = distribution(name)
+    except PackageNotFoundError:
+        return None
+    texts = [path.read_binary().decode(errors="replace") for path in found.files or () if _of_licence(path.name)]
+    return licence(found.metadata, texts)  # type: ignore[arg-type]
+
+
+def fetched(pins: dict[str, str]) -> dict[str, str]:
+    """Return the licences of packages that other systems and Pythons need, from their wheels."""
+    words = ["--no-deps", "--only-binary", ":all:", "--platform", "win_amd64", "--python-version", "3.12", "--quiet"]
+    known = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, version in pins.items():
+            command = [sys.executable, "-m", "pip", "download", *words, "-d", folder, f"{name}=={version}"]
+            subprocess.run(command, capture_output=True)
+        for path in Path(folder).glob("*.whl"):
+            with zipfile.ZipFile(path) as wheel:
+                inside = [n for n in wheel.namelist() if ".dist-info/" in n]
+                texts = [wheel.read(n).decode(errors="replace") for n in inside if _of_licence(Path(n).name)]
+                head = next(wheel.read(n).decode() for n in inside if n.endswith("/METADATA"))
+            found = message_from_string(head)
+            known[found["Name"].lower()] = licence(found, texts)
+    return known
+
+
+def _of_licence(name: str) -> bool:
+    return name.upper().startswith(("LICENSE", "LICENCE", "COPYING")) and not name.endswith((".py", ".pyc"))
 
 
 def licences() -> dict[str, int]:
     """Write reports/licences.csv and return how many packages state each licence."""
-    rows = [(name, version, licence(name)) for name, version in sorted(locked().items())]
+    pins = locked()
+    known = {name: installed(name) for name in pins}
+    known |= fetched({name: pins[name] for name, said in known.items() if said is None})
+    rows = [(name, version, known[name] or "not to be had here") for name, version in sorted(pins.items())]
     held = io.StringIO()
     csv.writer(held, lineterminator="\n").writerows([("name", "version", "licence"), *rows])
     write_text(ROOT / "reports" / "licences.csv", held.getvalue())
@@ -84,25 +118,6 @@ def ages(tools: Path) -> dict[str, str]:
     return found
 
 
-def audit(tools: Path) -> dict:
-    """Return what pip-audit says of the direct dependencies in their locked versions."""
-    pins = locked()
-    file = tools.with_name("direct.txt")
-    write_text(file, "".join(f"{name}=={pins[name.lower()]}\n" for name in direct()))
-    command = [sys.executable, "-m", "pip_audit", "-r", str(file), "--no-deps", "--disable-pip", "-s", "pypi",
-               "-f", "json", "--progress-spinner", "off"]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(tools)})
-    try:
-        rows = json.loads(done.stdout)["dependencies"]
-    except ValueError:
-        error = (done.stderr.strip().splitlines() or ["no answer"])[-1].split(":")[0]
-        return {"audited": 0, "not audited": len(direct()), "why": f"pip-audit ended with {error}"}
-    skipped = [row for row in rows if "skip_reason" in row]
-    bad = {row["name"]: [v["id"] for v in row["vulns"]] for row in rows if row.get("vulns")}
-    why = skipped[0]["skip_reason"] if skipped else ""
-    return {"audited": len(rows) - len(skipped), "not audited": len(skipped), "why": why, "vulnerable": bad}
-
-
 def measure(tools: Path) -> dict:
-    """Return licences, ages and known vulnerabilities."""
-    return {"locked": len(locked()), "licences": licences(), "latest release": ages(tools), "audit": audit(tools)}
+    """Return licences and ages."""
+    return {"locked": len(locked()), "licences": licences(), "latest release": ages(tools)}

@@ -6,7 +6,7 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from common import BUILD, CORES, GRA, distance, drawn, environment, good, gra, signatures, study_root
+from common import BUILD, CORES, GRA, distance, drawn, environment, good, gra, otherwise, signatures, study_root
 
 SUBJECTS = 120
 ENGINES: dict[str, dict[str, str]] = {"tensorflow": {}, "jax": {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}}
@@ -61,11 +61,11 @@ def measure() -> dict:
 
     def job(engine: str, name: str, *more: object, **env: str) -> None:
         root = roots[engine, name] = study_root(place / f"{engine}-{name.replace(' ', '-')}")
-        call = {**ENGINES[engine], **env}
+        call = words(faces, *SMALL, "--progress", "none", *more)
         if name == "interrupted":
-            jobs.append(lambda: interrupted(root, faces, call))
+            jobs.append(lambda: interrupted(root, faces, ENGINES[engine]))
         else:
-            jobs.append(lambda: good(gra(root, *words(faces, *SMALL, "--progress", "none", *more), **call)))
+            jobs.append(lambda: good(otherwise(root, env, *call, **ENGINES[engine])))
 
     for engine in ENGINES:
         for name in ("once", "again", "interrupted"):

@@ -109,6 +109,8 @@ def open_faces(dataset: str, root: str | Path = "", cache: str | Path = "cache",
 def _opened(dataset: str, folder: Path) -> Faces:
     """Return what the cache holds in `folder`. Raises cache.Damaged if that is not what was once written."""
     meta = store.checked(folder, *FILES)
+    if meta.get("rule") != str(repeats.RULE) or not isinstance(meta.get("synthetic"), bool):
+        raise store.Damaged(f"{store.META} is damaged")
     table = pd.read_csv(folder / "table.csv", dtype=DTYPES, keep_default_na=False, na_values=[""])
     pairs = pd.read_csv(folder / "pairs.csv", dtype=repeats.COLUMNS)
     counts = pd.read_csv(folder / "account.csv", keep_default_na=False)

@@ -189,9 +189,9 @@ def load(path: str | Path = PLACE) -> Protocol:
     file = from_root(path)
     try:
         return Protocol.model_validate(parse(file.read_text()))
-    except (OSError, yaml.YAMLError) as error:
-        raise UserError(f"{file}: expected the protocol; {' '.join(str(error).split())}") from None
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
         raise UserError(f"{file}: {place}: {first['msg'].removeprefix('Value error, ')}") from None
+    except (OSError, ValueError, yaml.YAMLError) as error:  # a date that no calendar has is a ValueError
+        raise UserError(f"{file}: expected the protocol; {' '.join(str(error).split())}") from None

@@ -4,6 +4,7 @@ Book, pages, tables, records, exported networks, lock, parts list (CycloneDX) an
 same bytes from the same files.
 """
 
+import csv
 import gzip
 import io
 import json
@@ -22,9 +23,9 @@ WHOLE = ("build/book", "reports", "book", "networks", "notebooks")
 SINGLE = ("README.md", "LICENSE", "CITATION.cff", "codemeta.json", "requirements.lock", "pyproject.toml", PARTS)
 
 
-def parts_list(lock: str) -> dict:
-    """Return the packages of a lock file as a CycloneDX document: name, version, hashes of what may be installed."""
-    parts = []
+def parts_list(lock: str, licences: dict[str, str] | None = None) -> dict:
+    """Return the packages of a lock file as a CycloneDX document: name, version, licence, hashes of what may be had."""
+    parts: list[dict] = []
     for block in re.split(r"\n(?=[a-zA-Z0-9])", lock):
         if found := re.match(r"([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^\s;]+)", block):
             name, version = found.groups()
@@ -34,6 +35,8 @@ def parts_list(lock: str) -> dict:
                 "bom-ref": f"{name.lower()}@{version}",
                 "hashes": [{"alg": "SHA-256", "content": digest} for digest in digests],
             })  # fmt: skip
+            if licence := (licences or {}).get(name.lower()):
+                parts[-1]["licenses"] = [{"license": {"name": licence}}]
     return {"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1, "components": parts}
 
 
@@ -57,7 +60,9 @@ def pack() -> Path:
     if not from_root("build/book/index.html").is_file():
         raise UserError("build/book/index.html: not found; make book builds it")
     lock = from_root("requirements.lock").read_text()
-    write_text(from_root(PARTS), json.dumps(parts_list(lock), indent=1) + "\n")
+    with from_root("reports/licences.csv").open(encoding="utf-8", newline="") as file:
+        licences = {row["name"]: row["licence"] for row in csv.DictReader(file)}
+    write_text(from_root(PARTS), json.dumps(parts_list(lock, licences), indent=1) + "\n")
     held = io.BytesIO()
     with tarfile.open(fileobj=held, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for inside in files():

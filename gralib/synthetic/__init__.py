@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from gralib.errors import writing
+from gralib.files import make_folder, put
 from gralib.labels import MARKER
 from gralib.synthetic.layouts import FEWEST_SUBJECTS, LAYOUTS
 
@@ -49,13 +50,14 @@ def write(
     part = folder.with_name(f".{folder.name}.{uuid4().hex}.part")
     try:
         with writing(folder):
-            part.mkdir(parents=True)
+            make_folder(part.parent)
+            part.mkdir()
             draw(part, subjects, seed)
             files = 1 + sum(path.is_file() for path in part.rglob("*"))
             note = NOTE.format(layout=layout, seed=seed, subjects=subjects, files=files)
             (part / MARKER).write_text(note, encoding="utf-8")
         try:
-            part.replace(folder)
+            put(part, folder)
         except OSError:
             if not (folder / MARKER).exists() or (folder / MARKER).read_text(encoding="utf-8") != note:
                 raise  # else another process drew the same faces meanwhile

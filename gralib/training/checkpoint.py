@@ -10,6 +10,7 @@ from keras import ops
 
 from gralib.data.archives import DAMAGED
 from gralib.errors import UserError, writing
+from gralib.files import make_folder, put
 
 
 def state(model: keras.Model) -> list[keras.Variable]:
@@ -38,9 +39,9 @@ def save(path: Path, variables, history: list[dict] | None = None) -> None:
     arrays = {f"a{i}": ops.convert_to_numpy(v) for i, v in enumerate(variables)}
     try:
         with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             np.savez(part, history=np.array(json.dumps(history or [])), **arrays)
-            part.replace(path)
+            put(part, path)
     except UserError:
         part.unlink(missing_ok=True)
         raise

@@ -25,6 +25,10 @@ def claim(path):
     path.write_text(json.dumps({**meta, "files": {name: "0" * 64 for name in meta["files"]}}))
 
 
+def change(path, **said):
+    path.write_text(json.dumps({**json.loads(path.read_text()), **said}))
+
+
 FAULTS = {
     "inverted": ("pixels.npy", invert),
     "zeroed": ("pixels.npy", lambda path: path.write_bytes(bytes(path.stat().st_size))),
@@ -41,6 +45,9 @@ FAULTS = {
     "meta of another kind": ("meta.json", lambda path: path.write_text("[1]")),
     "meta without files": ("meta.json", lambda path: path.write_text('{"rule": "x", "synthetic": true}')),
     "meta of other files": ("meta.json", claim),
+    "meta of another rule": ("meta.json", lambda path: change(path, rule="(9, 9)")),
+    "meta without rule": ("meta.json", lambda path: path.write_text(path.read_text().replace('"rule"', '"rulf"'))),
+    "meta that leaves open who drew": ("meta.json", lambda path: change(path, synthetic=None)),
 }
 
 

@@ -3,6 +3,9 @@
 import io
 import json
 import re
+import struct
+import subprocess
+import sys
 import tarfile
 import zipfile
 import zlib
@@ -16,7 +19,7 @@ from typer.testing import CliRunner
 
 from gralib import cli, synthetic
 from gralib.config import TASKS
-from gralib.data import copies
+from gralib.data import copies, matlab
 from gralib.data.faces import decode, open_faces
 from gralib.data.formats import adience, afad, fgnet, load, utkface, wikipedia
 from gralib.data.manifest import Row, account, summary
@@ -358,6 +361,51 @@ def test_a_matlab_file_without_the_struct():
     savemat(held, {"imdb": 1})
     with pytest.raises(UserError, match=r"wiki\.mat: .*the struct is missing"):
         wikipedia.read_mat(held.getvalue(), "wiki.mat")
+
+
+@pytest.mark.parametrize("value", [0, 200, 0xFFFFFFFF])
+def test_no_number_in_a_wiki_mat_leads_the_reader_out_of_its_tables(value):
+    """scipy indexes by what a file says, unchecked: a process of its own would die here."""
+    code = (
+        "import sys; from gralib.data.formats.wikipedia import read_mat; from gralib.errors import UserError\n"
+        "data, value = sys.stdin.buffer.read(), int(sys.argv[1]).to_bytes(4, 'little')\n"
+        "for at in range(128, len(data), 4):\n"
+        "    try: read_mat(data[:at] + value + data[at + 4:], 'wiki.mat')\n"
+        "    except UserError as error: assert str(error).startswith('wiki.mat: expected'), error\n"
+    )
+    words = [sys.executable, "-c", code, str(value)]
+    done = subprocess.run(words, input=wiki(), capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr[-500:]
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    (lambda d: d[:124] + b"\0\2IM" + d[128:], "no header of a MATLAB 5 file"),
+    (lambda d: d[:126] + b"XX" + d[128:], "no header"),
+    (lambda d: d[:100], "no header"),
+    (lambda d: d[:132] + (2**31).to_bytes(4, "little") + d[136:], "instead of a matrix"),
+    (lambda d: d[:144] + bytes([5]) + d[145:], "a matrix of class 5"),
+    (lambda d: d + b"\x0f\0\0\0\x04\0\0\0abcd", "Error -3"),
+])  # fmt: skip
+def test_what_is_no_sound_matlab_file_is_said(change, said):
+    data = wiki()
+    matlab.check(data)
+    with pytest.raises((ValueError, zlib.error, struct.error), match=said):
+        matlab.check(change(data))
+
+
+def test_compressed_and_nested_variables_are_looked_through():
+    held = io.BytesIO()
+    savemat(held, {"a": np.array([[1 + 2j, 3]]), "b": np.array([["x", "long text"]], object)}, do_compression=True)
+    matlab.check(held.getvalue())
+    deep = np.array([[1.0]])
+    for _ in range(matlab.DEEPEST + 1):
+        cell = np.empty((1, 1), object)
+        cell[0, 0] = deep
+        deep = cell
+    held = io.BytesIO()
+    savemat(held, {"deep": deep})
+    with pytest.raises(ValueError, match="instead of a matrix"):
+        matlab.check(held.getvalue())
 
 
 def test_wikipedias_rule_at_its_edges(tmp_path):

@@ -119,6 +119,17 @@ def test_a_wrong_protocol_is_refused_on_one_line(path, value, message, tmp_path)
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize("data", [
+    b"date: 2026-13-45\n", b"claims: \xff\xfe\n", b"claims: [\n", b"- 1\n", b"", b"\0",
+    b"a: !!python/object:os.system x\n",
+])  # fmt: skip
+def test_a_damaged_protocol_is_refused_on_one_line(data, tmp_path):
+    (tmp_path / "protocol.yaml").write_bytes(data)
+    with pytest.raises(UserError, match=r"protocol\.yaml: ") as error:
+        load(tmp_path / "protocol.yaml")
+    assert len(str(error.value).splitlines()) == 1
+
+
 def test_a_missing_protocol_is_named(tmp_path):
     with pytest.raises(UserError, match="expected the protocol"):
         load(tmp_path / "none.yaml")

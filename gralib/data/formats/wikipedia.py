@@ -16,6 +16,7 @@ from datetime import date
 import numpy as np
 from scipy.io import loadmat
 
+from gralib.data import matlab
 from gralib.data.copies import original
 from gralib.data.manifest import COPY, Manifest, Row, excluded
 from gralib.data.shapes import sizes, some, square
@@ -163,6 +164,7 @@ def read_mat(data: bytes, name: str) -> dict[str, list]:
     """
     expected = f"{name}: expected a MATLAB file with a struct 'wiki' of {', '.join(FIELDS)}"
     try:
+        matlab.check(data)
         wiki = loadmat(io.BytesIO(data), variable_names=["wiki"])["wiki"][0, 0]
         columns = {field: wiki[field].ravel() for field in FIELDS}
     except KeyError:

@@ -1,0 +1,12 @@
+"""Tables and values of the page."""
+
+
+def table(head: list, rows: list[list]) -> list[str]:
+    """Return a Markdown table and an empty line."""
+    lines = [head, ["---"] * len(head), *rows]
+    return [*("| " + " | ".join(str(x).replace("|", "\\|") for x in line) + " |" for line in lines), ""]
+
+
+def yes(value) -> str:
+    """Return a value as a reader wants it."""
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else f"{value:.4g}"
