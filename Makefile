@@ -74,8 +74,8 @@ reliability: $(ENV)  ## kill it, fill the disk, feed it broken files, run it twi
 mutants: $(ENV)  ## make one thing wrong at a time and see whether a test notices (an hour on two cores)
 	@python benchmarks/reliability/run.py mutants
 
-lab: $(ENV)  ## open JupyterLab on the notebooks
-	jupyter lab --notebook-dir notebooks
+lab: $(ENV)  ## open JupyterLab on the notebooks, the first of them in front
+	jupyter lab --notebook-dir notebooks --LabApp.default_url=/lab/tree/start.ipynb
 
 play: $(ENV)  ## open the page to play with: a face, its masks, a slider for every gate (this machine alone)
 	@python -m gralib.visitors.playserver

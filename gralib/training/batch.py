@@ -1,7 +1,7 @@
 """What is left of a grid, trained side by side; stop it any time and call it again."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from multiprocessing import active_children, get_context, parent_process
@@ -49,8 +49,9 @@ def left_in_words(configs: Sequence[RunConfig], done: dict[RunConfig, records.Ru
 
 
 def run_grid(
-    configs: Sequence[RunConfig], root: str | Path, faces: Faces, workers: int = 2, store: str | Path = records.STORE
-) -> tuple[list[records.Run], list[str]]:
+    configs: Sequence[RunConfig], root: str | Path, faces: Faces, workers: int = 2, store: str | Path = records.STORE,
+    each: Callable[[list[records.Run]], None] | None = None,
+) -> tuple[list[records.Run], list[str]]:  # fmt: skip
     """Train what is left of a grid, `workers` runs at a time, each on one thread; stop it any time and call it again.
 
     Interrupted (Ctrl-C, SIGTERM) it ends within seconds: nothing that waits is begun, nothing is left running.
@@ -61,6 +62,7 @@ def run_grid(
         faces: the same, opened.
         workers: processes side by side.
         store: folder of the runs made here.
+        each: is given the runs finished so far, whenever one has.
 
     Returns:
         The finished runs in the order of `configs`, and a line for each that failed.
@@ -76,6 +78,8 @@ def run_grid(
                 bar.update()
                 if error := future.exception():
                     problems.append(f"{waiting[future].run_id(faces.fingerprint)}: {error}")
+                elif each:
+                    each(list(finished(configs, faces, store).values()))
         bar.close()
         done = finished(configs, faces, store)
     return [done[config] for config in configs if config in done], problems

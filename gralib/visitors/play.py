@@ -64,17 +64,17 @@ class Face:
     def panels(self) -> list[np.ndarray]:
         """Return the face, and each mask over it, (h, w, 3) uint8; all masks on one scale, see `SCALE`."""
         face = Image.fromarray(self.shown).resize((SIZE * ENLARGED,) * 2, Image.Resampling.NEAREST)
-        return [np.asarray(face), *(_over(face, mask) for mask in self.masks().values())]
+        return [np.asarray(face), *(over(face, mask) for mask in self.masks().values())]
 
     def picture(self, across: int = 2) -> np.ndarray:
         """Return the panels as a picture (h, w, 3) uint8, `across` of them in a row."""
         panels = self.panels()
         panels += [np.zeros_like(panels[0])] * (-len(panels) % across)
-        rows = [_joined(panels[i : i + across], 1) for i in range(0, len(panels), across)]
-        return _joined(rows, 0)
+        rows = [joined(panels[i : i + across], 1) for i in range(0, len(panels), across)]
+        return joined(rows, 0)
 
 
-def _joined(parts: list[np.ndarray], axis: int) -> np.ndarray:
+def joined(parts: list[np.ndarray], axis: int) -> np.ndarray:
     """Return pictures side by side (axis 1) or one below the other (axis 0), a grey line between."""
     shape = list(parts[0].shape)
     shape[axis] = ENLARGED
@@ -82,7 +82,7 @@ def _joined(parts: list[np.ndarray], axis: int) -> np.ndarray:
     return np.concatenate([part for picture in parts for part in (picture, line)][:-1], axis=axis)
 
 
-def _over(face: Image.Image, mask: np.ndarray) -> np.ndarray:
+def over(face: Image.Image, mask: np.ndarray) -> np.ndarray:
     """Return a mask (h, w) laid over a face: what it lets through turns yellow, what it holds back blue."""
     grey = np.asarray(face.convert("L"), dtype=np.float64)[..., None]
     whole = np.asarray(Image.fromarray(mask.astype("float32")).resize(face.size, Image.Resampling.BILINEAR))[..., None]
