@@ -15,6 +15,10 @@ class UserError(Exception):
     def __init__(self, text: str):
         super().__init__(" ".join(text.splitlines()))
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what a notebook shows of it: the one line (IPython looks for this name)."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class FailedTraining(UserError):
     """A training that cannot be brought to its end; its run is marked as failed."""
