@@ -165,7 +165,7 @@ def grid_runs(tmp_path_factory):
 def test_gate_ablation_trains_its_grid(tmp_path, monkeypatch, drawn, grid_runs):
     tiny = {"data_root": str(drawn), "epochs": 1, "width": 2, "train_faces": 128, "store": str(grid_runs)}
     done = execute("gate_ablation", tmp_path, monkeypatch, **tiny)
-    assert "6 runs, 0 done; minutes left: nan" in stream(done)
+    assert "6 runs, 0 done, 6 left: none finished yet" in stream(done)
     assert result(done, "\nproblems") == "[]"
     assert len(list(grid_runs.glob("*/record.json"))) == 6
     for setting in ("gate 0 (naive attention)", "gate 1/4", "gate 1 (trunk alone)", "trainable gate"):
@@ -184,7 +184,7 @@ def test_a_grid_of_finished_runs_is_read_back(name, tmp_path, monkeypatch, drawn
         made_up(tmp_path / "runs", config, skill=0.3)
     parameters = {"data_root": str(drawn), "epochs": 3, "seeds": 2, "store": str(tmp_path / "runs")}
     done = execute(name, tmp_path, monkeypatch, **parameters)
-    assert f"{len(configs)} runs, {len(configs)} done; minutes left: 0" in stream(done)
+    assert f"{len(configs)} runs, {len(configs)} done, 0 left: about 0 minutes" in stream(done)
     scores = html(done, "precision=3)")
     assert scores.count("synthetic") == len(grids.GRIDS[name].settings)
     differences = html(done, "precision=4)")

@@ -8,6 +8,7 @@ from typing import Any
 from gralib.errors import ROOT, from_root
 from gralib.evaluation.claims import Claim
 from gralib.files import write_text
+from gralib.progress import MARK
 from gralib.report.answers import committed, kept
 from gralib.report.evidence import Book, Row
 from gralib.report.text import estimate, link, page, table
@@ -99,7 +100,8 @@ def _plain(outputs: list[Any]) -> list[Any]:
     kept = []
     for output in outputs:
         data = output.get("data", {})
-        if WIDGET in data or (output.output_type == "stream" and output.name == "stderr"):
+        bar = MARK in output.get("metadata", {})
+        if bar or WIDGET in data or (output.output_type == "stream" and output.name == "stderr"):
             continue
         output.metadata = {} if "metadata" in output else None
         for holder, key in [(output, "text")] + [(data, key) for key in data if key.startswith("text/")]:

@@ -10,10 +10,10 @@ from signal import SIG_IGN, SIGINT, SIGTERM, signal
 from threading import Thread, current_thread, main_thread
 
 import numpy as np
-from tqdm import tqdm
 
 from gralib.config import RunConfig
 from gralib.data.faces import Faces
+from gralib.progress import Bar, called
 from gralib.training import records
 
 
@@ -71,16 +71,16 @@ def run_grid(
     left = [config for config in configs if config not in done]
     problems: list[str] = []
     if left:
-        bar = tqdm(total=len(configs), initial=len(done), desc="runs", unit="run")
-        with _workers(workers) as pool:
+        begun = Bar(total=len(configs), initial=len(done), desc="runs", unit="run")
+        with begun as bar, _workers(workers) as pool:
             waiting: dict[Future, RunConfig] = {pool.submit(_one, config, root, store): config for config in left}
             for future in as_completed(waiting):
+                bar.set_postfix_str(f"last {called(waiting[future])}", refresh=False)
                 bar.update()
                 if error := future.exception():
                     problems.append(f"{waiting[future].run_id(faces.fingerprint)}: {error}")
                 elif each:
                     each(list(finished(configs, faces, store).values()))
-        bar.close()
         done = finished(configs, faces, store)
     return [done[config] for config in configs if config in done], problems
 

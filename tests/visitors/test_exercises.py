@@ -14,7 +14,8 @@ from gralib.visitors.exercises import EXERCISES, check
 
 NOTEBOOKS = sorted(p for p in (ROOT / "notebooks").glob("*.ipynb") if p.stem != "play")
 FOLDED = re.compile(
-    r"\*\*([a-z]+-\d)\.\*\* (.+?)\n\n<details><summary>Solution</summary>\n\n(.*?)```python\n(.*?)```\n\n</details>", re.S
+    r"\*\*([a-z]+-\d)\.\*\* (.+?)\n\n<details><summary>Solution</summary>\n\n(.*?)```python\n(.*?)```\n\n</details>",
+    re.S,
 )
 
 
