@@ -184,5 +184,5 @@ def _told(path: Path) -> tuple[str, str, str]:
     title = text.splitlines()[0].removeprefix("# ")
     said = text.partition("**The question.**")[2].strip().split("\n\n")[0]
     sentences = re.split(r"(?<=[.?])\s+", said)
-    asked = [sentence for sentence in (title, *sentences) if sentence.endswith("?")]
+    asked = [sentence for sentence in (*sentences, title) if sentence.endswith("?")]
     return title, (asked or sentences)[0], text

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import ipywidgets as widgets
 import numpy as np
 from matplotlib.figure import Figure
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from gralib.data.decoding import SIZE
 from gralib.report import figures
@@ -40,7 +40,10 @@ def rows(face: play.Face, gammas: tuple[float, ...] = (0, 0.5, 1)) -> np.ndarray
     drawn = []
     for gamma in gammas:
         row = Image.fromarray(picture(face, gamma))
-        ImageDraw.Draw(row).text((6, 4), f"gamma = {gamma:g}: {play.sentence(face.answers())}", (255, 220, 0))
+        said = f"gamma = {gamma:g}: {play.sentence(face.answers())}"
+        ImageDraw.Draw(row).text(
+            (8, 6), said, "yellow", ImageFont.load_default(16), stroke_width=2, stroke_fill="black"
+        )
         drawn.append(np.asarray(row))
     return play.joined(drawn, 0)
 
