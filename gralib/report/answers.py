@@ -44,7 +44,8 @@ def block(claim: Claim, rule: Rule, row: Row) -> str:
 
 
 def _rule(rule: Rule) -> str:
-    return f"{rule.estimand} The claim is {words.rule_in_words(rule)}."
+    seeds = f" On {words.looks_in_words(rule)}." if rule.primary else ""
+    return f"{rule.estimand} The claim is {words.rule_in_words(rule)}.{seeds}"
 
 
 def verdict(claim: Claim, row: Row) -> str:

@@ -66,12 +66,10 @@ def _page(book: Book, claim: Claim, order: str) -> str:
 
 
 def _dates(book: Book, claim: Claim, rule: Rule, order: str) -> str:
-    """Return seeds and recipe of the rule, and its commit and date beside the first run's."""
+    """Return recipe, commit and date of the rule beside the first run's date."""
     date, row = book.dates.get(claim.id), book.first(claim.id)
     commit = f"`{date.commit[:SHORT]}`, {date.date}" if date and date.date else "not committed, or no history here"
-    rows: list[tuple[str, str]] = []
-    if rule.primary:
-        rows = [("seeds", words.looks_in_words(rule)), ("recipe", f"`{rule.recipe}`")]
+    rows = [("recipe", f"`{rule.recipe}`")] if rule.primary else []
     rows += [("rule committed", commit), ("first run finished", row["first_run"] or "no run yet")]
     rows += [("in order", order.partition(": ")[2].partition("; amended")[0])] if row["first_run"] else []
     rows += [("not planned", rule.why)] if rule.why else []
