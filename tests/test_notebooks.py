@@ -223,6 +223,8 @@ def test_gate_ablation_trains_its_grid(tmp_path, monkeypatch, drawn, grid_runs):
     assert "synthetic" in html(done, "precision=3)")
     assert figures_of(done) == 5
     assert first_output(done, 'first_picture(["C4", "C15"], drawings.gate_effect);')
+    live = next(c for c in done.cells if "Live(" in c.source)
+    assert "6 runs finished so far" in [o.get("data", {}).get("text/plain") for o in live.outputs]
     assert html(done, "precision=4)").count("no verdict: synthetic faces") == 5
     said_of(done, *ANSWERS["gate_ablation"])
     assert open_exercises(done) == 3

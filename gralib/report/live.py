@@ -1,6 +1,7 @@
 """Points that appear while a grid trains: one a finished run, in a picture that is drawn anew when another has."""
 
 import io
+from base64 import b64encode
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from matplotlib.figure import Figure
 
 from gralib.evaluation import compare
 from gralib.report import gridfigures
+from gralib.report.text import plural
 from gralib.training import grids
 from gralib.training.records import Run
 
@@ -39,29 +41,29 @@ class Live:
         from IPython.display import display
 
         self._name, self._label, self._asked = name, label, (dataset, preset, fields)
-        self._display = display(self._picture(runs), display_id=True)
+        self._display = display(self._shown(runs), raw=True, display_id=True)
 
     def __call__(self, runs: Sequence[Run]) -> None:
         """Show these runs in place of those shown before."""
         if self._display:  # none outside a notebook
-            self._display.update(self._picture(runs))
+            self._display.update(self._shown(runs), raw=True)
 
-    def _picture(self, runs: Sequence[Run]) -> Any:
-        from IPython.display import Image
-
+    def _shown(self, runs: Sequence[Run]) -> dict[str, str]:
+        """Return the picture, and what it shows for those who see none."""
         figure, data = self.draw(runs), io.BytesIO()
         figure.savefig(data, format="png")
         plt.close(figure)
-        return Image(data.getvalue(), format="png", alt="The scores of the runs finished so far, a point a run.")
+        picture = b64encode(data.getvalue()).decode()
+        return {"image/png": picture, "text/plain": f"{plural(len(runs), 'run')} finished so far"}
 
     def draw(self, runs: Sequence[Run]) -> Figure:
         """Return the figure of some runs; a setting of which no run is finished has an empty row."""
         dataset, preset, fields = self._asked
         grid = grids.GRIDS[self._name]
         found = compare.sides(self._name, runs, dataset, preset, **fields)
-        scores = {compare.describe(setting): () for setting in grid.settings}
+        scores: dict[str, tuple[float, ...]] = {compare.describe(setting): () for setting in grid.settings}
         scores |= {setting: tuple(side.values.mean(axis=1)) for setting, side in found.items()}
-        ax = gridfigures.points(scores, grid.measure, grid.title, f"{self._label}; {len(runs)} runs finished so far")
+        ax = gridfigures.points(scores, grid.measure, grid.title, f"{self._label}; {plural(len(runs), 'run')} so far")
         figure = ax.get_figure()
         assert isinstance(figure, Figure)
         return figure

@@ -113,7 +113,7 @@ def test_a_point_appears_for_every_finished_run():
         points = {label.get_text(): line.get_xdata().tolist() for label, line in
                   zip(ax.get_yticklabels(), ax.lines, strict=True)}  # fmt: skip
         assert len(points) == rows and sum(map(len, points.values())) == len(runs)
-        assert f"{len(runs)} runs finished so far" in ax.texts[0].get_text()
+        assert f"by hand; {len(runs)} run" in ax.texts[0].get_text()
         plt.close(figure)
     assert points["gate 0 (naive attention)"] == [50, 50] and points["trainable gate"] == [100]
 
