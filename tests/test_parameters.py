@@ -84,7 +84,8 @@ def test_a_cell_says_that_changed_parameters_do_not_count_until_they_are_loaded(
     lab(SET_UP)
     assert lab(later) == "trained 0\n"
     assert lab(PARAMETERS.replace("0", "2")) == ""
-    told = "epochs changed from 0 to 2 since the cell that loads the parameters ran: run that cell and those below it again."
+    told = "epochs changed from 0 to 2 since the cell that loads the parameters ran: "
+    told += "run that cell and those below it again."
     assert lab(later) == f"{told}\ntrained 0\n"
     assert lab(later) == f"{told}\ntrained 0\n"
     assert "run those cells again" in lab(SET_UP)
