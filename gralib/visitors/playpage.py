@@ -11,7 +11,7 @@ STYLE = """<style>
 .gra-play { flex-flow: row wrap !important; gap: 1rem 2rem; align-items: flex-start; }
 .gra-play img { width: min(29rem, 92vw); height: auto; } .gra-answer { font-size: 1.2rem; margin: .4rem 0; }
 .gra-said { width: min(29rem, 92vw); line-height: 1.4; margin-bottom: .4rem; white-space: normal; }
-.gra-controls { width: min(36rem, 92vw); }
+.gra-controls { width: min(36rem, 92vw); } .gra-controls .widget-html-content { overflow-wrap: anywhere; }
 @media (prefers-color-scheme: dark) { body[data-voila="voila"] {
  --jp-layout-color0: #111; --jp-layout-color1: #181818; --jp-layout-color2: #333; --jp-border-color1: #777;
  --jp-content-font-color0: #fff; --jp-content-font-color1: #eee; --jp-ui-font-color1: #eee;
@@ -66,6 +66,7 @@ class Page:
         files = self.upload.value
         if not files:
             return
+        self.said.value = "Looking for a face; the first time this takes some seconds."
         lines = [f"Of {len(files)} pictures the first {play.MOST} were looked at."] if len(files) > play.MOST else []
         for file in files[: play.MOST]:
             found = play.own(bytes(file["content"]))

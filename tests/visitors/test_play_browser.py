@@ -181,6 +181,7 @@ def test_keys_move_a_gate_and_the_page_shows_what_python_says(browser, networks)
 
 def test_hostile_uploads_end_in_sentences_and_the_page_goes_on(browser, tmp_path):
     files = {"12 MiB of text.jpg": b"text" * (3 << 20), "10000 px.png": huge(), "<i>page.jpg": b"<html>"}
+    files |= {"0" * 240 + ".jpg": b"a name that no window holds in one line"}
     files |= {f"empty {number}.jpg": b"" for number in range(8)}
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
