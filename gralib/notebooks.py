@@ -10,6 +10,8 @@ from gralib.errors import UserError, from_root
 
 INJECTED = "# Parameters"
 """First line of the cell that papermill puts in."""
+RAN = ("collapsed", "execution", "scrolled", "trusted")
+"""What Jupyter writes of a cell that was run or looked at."""
 _checked: dict[str, Any] = {}
 """The parameters as the notebook's set-up cell last read them."""
 
@@ -87,6 +89,23 @@ def refuse_unknown(given, declared) -> None:
     unknown = sorted(set(given) - set(declared))
     if unknown:
         raise UserError(f"{', '.join(unknown)}: unknown parameter; the parameters are {', '.join(declared)}")
+
+
+def without_outputs(model: dict[str, Any], **_: Any) -> None:
+    """Take out of a notebook what running it put in, before Jupyter saves it: a hook that `make lab` names.
+
+    Notebooks are stored without outputs, so reading one leaves the checkout as it was.
+
+    Args:
+        model: as Jupyter's contents manager saves it; changed in place.
+    """
+    if model["type"] != "notebook" or not model.get("content"):
+        return
+    model["content"]["metadata"]["language_info"] = {"name": "python"}
+    for cell in model["content"]["cells"]:
+        cell["metadata"] = {key: value for key, value in cell["metadata"].items() if key not in RAN}
+        if cell["cell_type"] == "code":
+            cell["outputs"], cell["execution_count"] = [], None
 
 
 def execute(notebook: str | Path, parameters: dict[str, Any], out: str | Path) -> Path:
