@@ -56,7 +56,7 @@ def lab(client):
         (PARAMETERS + "\nepoch = 2", f"UserError: epoch: unknown parameter; {KNOWN}"),
         (PARAMETERS.replace("epochs: int = 0", "epohcs: int = 3"), f"UserError: epohcs: unknown parameter; {KNOWN}"),
         (PARAMETERS.replace("epochs: int = 0", "epoch = Epochs = 3"), "UserError: Epochs, epoch: unknown parameter"),
-        (PARAMETERS.replace("epochs: int = 0", "epochs: int"), "UserError: epochs: expected a value in the parameters cell"),
+        (PARAMETERS.replace("epochs: int = 0", "epochs: int"), "UserError: epochs: expected a value in the"),
     ],
 )
 def test_a_typo_in_the_parameters_is_refused_until_it_is_mended(lab, typed, said):
