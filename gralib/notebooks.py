@@ -71,11 +71,16 @@ def _changed(now: dict[str, Any]) -> str:
 
 
 def _say_what_changed(info: Any) -> None:
-    """Say before a cell is run that a parameter has changed since the set-up cell read it; IPython calls this."""
+    """Say before a cell is run that a parameter has changed since the set-up cell read it; IPython calls this.
+
+    Of the parameters cell itself it says which names nobody declares.
+    """
     from IPython.core.getipython import get_ipython
 
-    sets_up = f"{check_parameters.__name__}(" in info.raw_cell or _is_parameters(info.raw_cell, _checked)
-    if not sets_up and (changed := _changed(get_ipython().user_ns)):
+    if _is_parameters(info.raw_cell, _checked):
+        if unknown := [name for name, _ in _names(info.raw_cell) if name not in _checked]:
+            print(_unknown(unknown, _checked))
+    elif f"{check_parameters.__name__}(" not in info.raw_cell and (changed := _changed(get_ipython().user_ns)):
         print(f"{changed} since the cell that loads the parameters ran: run that cell and those below it again.")
 
 
@@ -86,9 +91,12 @@ def given(**values: Any) -> dict[str, Any]:
 
 def refuse_unknown(given, declared) -> None:
     """Raise UserError if a name of `given` is not among `declared`."""
-    unknown = sorted(set(given) - set(declared))
-    if unknown:
-        raise UserError(f"{', '.join(unknown)}: unknown parameter; the parameters are {', '.join(declared)}")
+    if unknown := sorted(set(given) - set(declared)):
+        raise UserError(_unknown(unknown, declared))
+
+
+def _unknown(names: Iterable[str], declared: Iterable[str]) -> str:
+    return f"{', '.join(names)}: unknown parameter; the parameters are {', '.join(declared)}"
 
 
 def without_outputs(model: dict[str, Any], **_: Any) -> None:

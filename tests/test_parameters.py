@@ -65,6 +65,9 @@ def test_a_typo_in_the_parameters_is_refused_until_it_is_mended(lab, typed, said
         assert lab(SET_UP).startswith(said), f"time {again + 1}"
         assert lab(SET_UP).startswith(said), "the set-up cell alone, run again, does not let it pass"
     assert lab(PARAMETERS) == lab(SET_UP) == lab("used") == ""
+    unknown = [name for name in ("epoch", "epohcs", "Epochs") if name in typed.replace("epochs", "")]
+    told = lab(typed)
+    assert told.endswith(f"unknown parameter; {KNOWN}\n") if unknown else told == "", "said where it is typed"
 
 
 def test_what_others_assign_is_theirs(lab):
