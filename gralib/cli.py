@@ -154,8 +154,10 @@ def keep_command(
 @app.command("export")
 def export_command(
     run: Annotated[str, typer.Argument(help="Name of a finished run made here, as 'gra run' printed it.")],
-    out: Annotated[Path | None, typer.Option(
-        help="File to write. Default: network.onnx beside the weights.", metavar="PATH", parser=expanded)] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="File to write. Default: network.onnx beside the weights.", metavar="PATH", parser=expanded),
+    ] = None,
     gates: Annotated[bool, typer.Option("--gates", help="Make the gates inputs, and the masks outputs.")] = False,
 ) -> None:
     """Write a trained network as ONNX, for gralib.predict and other readers without Keras."""

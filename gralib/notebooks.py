@@ -10,6 +10,8 @@ from gralib.errors import UserError, from_root
 
 INJECTED = "# Parameters"
 """First line of the cell that papermill puts in."""
+RAN = ("collapsed", "execution", "scrolled", "trusted")
+"""What Jupyter writes of a cell that was run or looked at."""
 _checked: dict[str, Any] = {}
 """The parameters as the notebook's set-up cell last read them."""
 
@@ -69,11 +71,16 @@ def _changed(now: dict[str, Any]) -> str:
 
 
 def _say_what_changed(info: Any) -> None:
-    """Say before a cell is run that a parameter has changed since the set-up cell read it; IPython calls this."""
+    """Say before a cell is run that a parameter has changed since the set-up cell read it; IPython calls this.
+
+    Of the parameters cell itself it says which names nobody declares.
+    """
     from IPython.core.getipython import get_ipython
 
-    sets_up = f"{check_parameters.__name__}(" in info.raw_cell or _is_parameters(info.raw_cell, _checked)
-    if not sets_up and (changed := _changed(get_ipython().user_ns)):
+    if _is_parameters(info.raw_cell, _checked):
+        if unknown := [name for name, _ in _names(info.raw_cell) if name not in _checked]:
+            print(_unknown(unknown, _checked))
+    elif f"{check_parameters.__name__}(" not in info.raw_cell and (changed := _changed(get_ipython().user_ns)):
         print(f"{changed} since the cell that loads the parameters ran: run that cell and those below it again.")
 
 
@@ -84,9 +91,29 @@ def given(**values: Any) -> dict[str, Any]:
 
 def refuse_unknown(given, declared) -> None:
     """Raise UserError if a name of `given` is not among `declared`."""
-    unknown = sorted(set(given) - set(declared))
-    if unknown:
-        raise UserError(f"{', '.join(unknown)}: unknown parameter; the parameters are {', '.join(declared)}")
+    if unknown := sorted(set(given) - set(declared)):
+        raise UserError(_unknown(unknown, declared))
+
+
+def _unknown(names: Iterable[str], declared: Iterable[str]) -> str:
+    return f"{', '.join(names)}: unknown parameter; the parameters are {', '.join(declared)}"
+
+
+def without_outputs(model: dict[str, Any], **_: Any) -> None:
+    """Take out of a notebook what running it put in, before Jupyter saves it: a hook that `make lab` names.
+
+    Notebooks are stored without outputs, so reading one leaves the checkout as it was.
+
+    Args:
+        model: as Jupyter's contents manager saves it; changed in place.
+    """
+    if model["type"] != "notebook" or not model.get("content"):
+        return
+    model["content"]["metadata"]["language_info"] = {"name": "python"}
+    for cell in model["content"]["cells"]:
+        cell["metadata"] = {key: value for key, value in cell["metadata"].items() if key not in RAN}
+        if cell["cell_type"] == "code":
+            cell["outputs"], cell["execution_count"] = [], None
 
 
 def execute(notebook: str | Path, parameters: dict[str, Any], out: str | Path) -> Path:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import sys
 
 import nbformat
@@ -66,10 +67,24 @@ def test_no_measured_number_stands_in_the_prose(stored):
             assert not re.search(r"\d+\.\d+ ?(%|years)", cell.source)
 
 
+def files_in(folder):
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def seen_by_git(names):
+    """Return those of the files that git would list as new if they were in the checkout."""
+    asked = ["git", "check-ignore", "--no-index", "--stdin"]
+    ignored = subprocess.run(asked, cwd=ROOT, input="\n".join(names), capture_output=True, text=True).stdout
+    return set(names) - set(ignored.splitlines())
+
+
 def execute(name, tmp_path, monkeypatch, **parameters):
     monkeypatch.setenv("GRA_ROOT", str(tmp_path))
+    before = files_in(tmp_path)
     page = notebooks.execute(ROOT / "notebooks" / f"{name}.ipynb", parameters, tmp_path / "out")
     assert {p.name for p in tmp_path.glob("*out*")} == {"out.ipynb"}, "nothing half-written is left"
+    if (ROOT / ".git").exists():
+        assert seen_by_git(files_in(tmp_path) - before - {"out.ipynb"}) == set(), "reading leaves the checkout clean"
     return nbformat.read(page.with_suffix(".ipynb"), as_version=4)
 
 

@@ -55,8 +55,8 @@ def lab(client):
     [
         (PARAMETERS + "\nepoch = 2", f"UserError: epoch: unknown parameter; {KNOWN}"),
         (PARAMETERS.replace("epochs: int = 0", "epohcs: int = 3"), f"UserError: epohcs: unknown parameter; {KNOWN}"),
-        (PARAMETERS.replace("epochs: int = 0", "epoch = Epochs = 3"), "UserError: epoch, Epochs: unknown parameter"),
-        (PARAMETERS.replace("epochs: int = 0", "epochs: int"), "epochs: expected a value in the parameters cell"),
+        (PARAMETERS.replace("epochs: int = 0", "epoch = Epochs = 3"), "UserError: Epochs, epoch: unknown parameter"),
+        (PARAMETERS.replace("epochs: int = 0", "epochs: int"), "UserError: epochs: expected a value in the"),
     ],
 )
 def test_a_typo_in_the_parameters_is_refused_until_it_is_mended(lab, typed, said):
@@ -65,6 +65,9 @@ def test_a_typo_in_the_parameters_is_refused_until_it_is_mended(lab, typed, said
         assert lab(SET_UP).startswith(said), f"time {again + 1}"
         assert lab(SET_UP).startswith(said), "the set-up cell alone, run again, does not let it pass"
     assert lab(PARAMETERS) == lab(SET_UP) == lab("used") == ""
+    unknown = [name for name in ("epoch", "epohcs", "Epochs") if name in typed.replace("epochs", "")]
+    told = lab(typed)
+    assert told.endswith(f"unknown parameter; {KNOWN}\n") if unknown else told == "", "said where it is typed"
 
 
 def test_what_others_assign_is_theirs(lab):
@@ -84,7 +87,8 @@ def test_a_cell_says_that_changed_parameters_do_not_count_until_they_are_loaded(
     lab(SET_UP)
     assert lab(later) == "trained 0\n"
     assert lab(PARAMETERS.replace("0", "2")) == ""
-    told = "epochs changed from 0 to 2 since the cell that loads the parameters ran: run that cell and those below it again."
+    told = "epochs changed from 0 to 2 since the cell that loads the parameters ran: "
+    told += "run that cell and those below it again."
     assert lab(later) == f"{told}\ntrained 0\n"
     assert lab(later) == f"{told}\ntrained 0\n"
     assert "run those cells again" in lab(SET_UP)
@@ -117,7 +121,8 @@ def test_papermill_and_a_browser_are_told_the_same(tmp_path):
     sources = [PARAMETERS, SET_UP, "epochs = 5", "print(used)"]
     cells = [nbformat.v4.new_code_cell(source) for source in sources]
     cells[0].metadata["tags"] = ["parameters"]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "story.ipynb")
+    metadata = {"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), tmp_path / "story.ipynb")
     done = nbformat.read(notebooks.execute(tmp_path / "story.ipynb", {"epochs": 4}, tmp_path / "out"), as_version=4)
     assert [o.text for o in done.cells[-1].outputs] == [
         "epochs changed from 4 to 5 since the cell that loads the parameters ran: run that cell and those below it "

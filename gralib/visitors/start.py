@@ -8,11 +8,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
-from gralib.data.decoding import SIZE
 from gralib.report import figures
 from gralib.report.questions import gated
 from gralib.training.perturb import change
-from gralib.visitors import play, shipped
+from gralib.visitors import kinds, play, shipped
 
 FIRST = 0.5
 """Where the slider starts: residual attention, up to a factor of two."""
@@ -25,14 +24,16 @@ def let_through(face: play.Face, gamma: float) -> dict[str, np.ndarray]:
         By name of the block (h, w): the mean over channels of gamma + (1 - gamma) K.
     """
     face.gates = dict.fromkeys(face.reader.networks["gender"].card.gates, gamma)
-    return {name: gated(mask, gamma) for name, mask in face.masks().items()}
+    return {name: gated(mask.mean(axis=-1), gamma) for name, mask in face.masks().items()}
 
 
 def picture(face: play.Face, gamma: float) -> np.ndarray:
     """Return the face, and over it what each block lets through, in a row (h, w, 3) uint8; all on one scale."""
-    shares = let_through(face, gamma)
-    whole = Image.fromarray(face.shown).resize((SIZE * play.ENLARGED,) * 2, Image.Resampling.NEAREST)
-    return play.joined([np.asarray(whole), *(play.over(whole, share) for share in shares.values())], 1)
+    low, high = kinds.SCALES["mixed"]
+    shares = [np.clip((share - low) / (high - low), 0, 1) for share in let_through(face, gamma).values()]
+    whole = face.enlarged(play.ENLARGED)
+    grey = whole.convert("L").convert("RGB")
+    return play.sheet([whole, *(play.over(grey, share) for share in shares)], 1 + len(shares))
 
 
 def rows(face: play.Face, gammas: tuple[float, ...] = (0, 0.5, 1)) -> np.ndarray:
@@ -45,7 +46,7 @@ def rows(face: play.Face, gammas: tuple[float, ...] = (0, 0.5, 1)) -> np.ndarray
             (8, 6), said, "yellow", ImageFont.load_default(16), stroke_width=2, stroke_fill="black"
         )
         drawn.append(np.asarray(row))
-    return play.joined(drawn, 0)
+    return np.vstack(drawn)
 
 
 @dataclass
