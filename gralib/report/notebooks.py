@@ -154,7 +154,7 @@ def route(
         place: gives where the link to a notebook leads.
         named: gives how a claim is called.
     """
-    lines = []
+    lines: list[tuple[str, ...]] = []
     for name, (time, needs) in ROUTE.items():
         title, question, text = _told(kept(f"notebooks/{name}.ipynb"))
         mine = [c.id for c in stated if name == c.grid or re.search(rf"\b{c.id}\b", text)]

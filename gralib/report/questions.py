@@ -64,7 +64,7 @@ def stacked(mask: float = 0.5, most: int = 9) -> Axes:
     blocks = np.arange(most + 1)
     for gamma, colour in zip((1.0, 0.75, 0.5, 0.25, 0.0), sns.color_palette("viridis", 6)[::-1], strict=False):
         left = 100 * gated(mask, gamma) ** blocks
-        notes = {1: " (no mask)", 0: " (naive: the mask in full)"}
+        notes = {1.0: " (no mask)", 0.0: " (naive: the mask in full)"}
         ax.plot(blocks, left, "o-", ms=4, color=colour, label=f"γ = {gamma:g}{notes.get(gamma, '')}")
     ax.set(xlabel="attention blocks passed", ylabel="of the feature left, %", ylim=(-3, 104))
     ax.legend(frameon=False, fontsize=10, loc="upper right", bbox_to_anchor=(1, 0.93))

@@ -111,7 +111,7 @@ EXERCISES = {
     ),
     "fgnet-1": Exercise(lambda: 1 - (1 / 5) ** 2, "One minus the chance that both others test as well."),
     "fgnet-2": Exercise(
-        lambda: tuple(int(fgnet.NAME.fullmatch("009A16a.JPG")[part]) for part in ("subject", "age")),
+        lambda: _shows("009A16a.JPG"),
         "Subject before the A, age after it; a letter tells pictures of one age apart.",
     ),
     "fgnet-3": Exercise(
@@ -154,6 +154,13 @@ def _joined(join: Callable[..., np.ndarray]) -> float:
     probability, remainder = np.zeros((2, 1, ages.category_count(10)))
     probability[0, [3, 4]], remainder[0, [3, 4]] = (0.75, 0.25), (0.2, 0.8)
     return float(join(probability, remainder)[0])
+
+
+def _shows(name: str) -> tuple[int, int]:
+    """Return person and age of a picture of FG-NET."""
+    found = fgnet.NAME.fullmatch(name)
+    assert found
+    return int(found["subject"]), int(found["age"])
 
 
 def _day(year: int, month: int, day: int) -> int:

@@ -91,6 +91,6 @@ def turned(number: int = 3) -> Figure:
     face = play.drawn(number)[None]
     steps = {"turn": (-45, -15, 0, 15, 45), "move": (-8, -3, 0, 3, 8)}
     units = {"turn": "{:+d} degrees", "move": "{:+d} pixels"}
-    shown = [change(face, kind, step)[0] for kind, some in steps.items() for step in some]
+    shown = np.concatenate([change(face, kind, step) for kind, some in steps.items() for step in some])
     captions = [units[kind].format(step) if step else "as it is" for kind, some in steps.items() for step in some]
     return figures.faces(shown, captions, "Turned and moved", "a drawn face, nothing is read", columns=5)
