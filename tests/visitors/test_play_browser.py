@@ -20,7 +20,7 @@ from PIL import Image
 from test_reading import huge
 
 from gralib.data.decoding import LARGEST
-from gralib.visitors import play, shipped
+from gralib.visitors import play, playpage, shipped
 
 pytest.importorskip("voila")
 connect = pytest.importorskip("websockets.sync.client").connect
@@ -207,5 +207,7 @@ def test_the_page_fits_every_window(browser, tmp_path, width, dark):
     time.sleep(0.5)
     browser.screenshot(Path(os.environ.get("GRA_SCREENSHOTS", tmp_path)) / f"play-{width}{'-dark' * dark}.png")
     assert browser.value("document.documentElement.scrollWidth") <= width
-    box = browser.value("JSON.stringify(document.querySelector('.gra-play img').getBoundingClientRect())")
-    assert json.loads(box)["right"] <= width and json.loads(box)["width"] > 300
+    boxes = "[...document.querySelectorAll('.gra-play img')].map(i => [i.title, i.getBoundingClientRect()])"
+    (said, face), (told, kinds) = json.loads(browser.value(f"JSON.stringify({boxes})"))
+    assert (said, told) == (playpage.PICTURE, playpage.KINDS), "what they show is said too"
+    assert all(box["right"] <= width and box["width"] > 300 for box in (face, kinds))
