@@ -6,6 +6,8 @@ ENV ?= .venv/ready
 LOCK = $(if $(filter jax,$(BACKEND)),build/jax.lock,requirements.lock)
 SNAKEMAKE = snakemake $(if $(PROFILE),--profile $(PROFILE),--cores $(CORES)) --quiet host progress reason rules --nolock \
 	--rerun-incomplete --keep-going
+LAB = --ContentsManager.pre_save_hook=gralib.notebooks.without_outputs \
+	--ServerApp.tornado_settings="{'websocket_max_message_size': 537919488}"
 export PATH := $(abspath $(BIN)):$(PATH)
 
 help:  ## explain the targets
@@ -78,8 +80,8 @@ reliability: $(ENV)  ## kill it, fill the disk, feed it broken files, run it twi
 mutants: $(ENV)  ## make one thing wrong at a time and see whether a test notices (an hour on two cores)
 	@python benchmarks/reliability/run.py mutants
 
-lab: $(ENV)  ## open JupyterLab on the notebooks
-	jupyter lab --notebook-dir notebooks
+lab: $(ENV)  ## open JupyterLab on the notebooks, the first of them in front
+	jupyter lab --notebook-dir notebooks --LabApp.default_url=/lab/tree/start.ipynb $(LAB)
 
 play: $(ENV)  ## open the page to play with: a face, its masks, a slider for every gate (this machine alone)
 	@python -m gralib.visitors.playserver

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from gralib.model.attention import GatedAttention, MaskActivation
     from gralib.model.network import gra_net
     from gralib.report import figures, gridfigures
+    from gralib.report.answers import answer, first_picture
+    from gralib.report.live import Live
     from gralib.training import batch, grids
     from gralib.training.batch import run_grid
     from gralib.training.experiment import masks_of, run, run_folds
@@ -28,6 +30,7 @@ PLACES = {
     "data.audit": ["contradictions", "leakage"], "data.faces": ["open_faces"], "data.formats": ["find_root"],
     "data.splits": ["split"],
     "report.figures": ["figures"], "report.gridfigures": ["gridfigures"],
+    "report.answers": ["answer", "first_picture"], "report.live": ["Live"],
     "model.attention": ["GatedAttention", "MaskActivation"], "model.network": ["gra_net"],
     "training.grids": ["grids"], "training.batch": ["batch", "run_grid"],
     "training.experiment": ["masks_of", "run", "run_folds"], "predict": ["predict"],
@@ -35,9 +38,9 @@ PLACES = {
 """The modules behind the names; a module can be a name itself."""
 
 __all__ = [
-    "GatedAttention", "MaskActivation", "RunConfig", "Study", "batch", "claims", "compare", "configure",
-    "configure_tasks", "contradictions", "figures", "find_root", "gra_net", "gridfigures", "grids", "leakage",
-    "masks_of", "open_faces", "predict", "run", "run_folds", "run_grid", "split",
+    "GatedAttention", "Live", "MaskActivation", "RunConfig", "Study", "answer", "batch", "claims", "compare",
+    "configure", "configure_tasks", "contradictions", "figures", "find_root", "first_picture", "gra_net", "gridfigures",
+    "grids", "leakage", "masks_of", "open_faces", "predict", "run", "run_folds", "run_grid", "split",
 ]  # fmt: skip
 
 

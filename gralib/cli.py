@@ -2,6 +2,7 @@
 
 import os
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ import typer
 
 from gralib import words
 from gralib.datacli import app as data
-from gralib.errors import UserError
+from gralib.errors import UserError, expanded
 from gralib.protocolcli import app as protocol
 from gralib.visitors import cli as visitors
 
@@ -28,6 +29,8 @@ app.add_typer(protocol, name="protocol")
 app.command("predict")(visitors.predict)
 app.command("networks")(visitors.networks)
 
+STOPPED = 130
+"""Exit status after Ctrl-C, by convention; typer's too."""
 Root = Annotated[str, typer.Option(help="Folder or archive as downloaded. Default: data/NAME, else synthetic faces.")]
 
 
@@ -151,7 +154,10 @@ def keep_command(
 @app.command("export")
 def export_command(
     run: Annotated[str, typer.Argument(help="Name of a finished run made here, as 'gra run' printed it.")],
-    out: Annotated[Path | None, typer.Option(help="File to write. Default: network.onnx beside the weights.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="File to write. Default: network.onnx beside the weights.", metavar="PATH", parser=expanded),
+    ] = None,
     gates: Annotated[bool, typer.Option("--gates", help="Make the gates inputs, and the masks outputs.")] = False,
 ) -> None:
     """Write a trained network as ONNX, for gralib.predict and other readers without Keras."""
@@ -252,18 +258,35 @@ def main() -> None:
     said = [word for word in sys.argv[1:] if word != "--debug"]
     os.environ["MPLBACKEND"] = "agg"  # figures go to files, no window opens
     try:
-        app(args=said)
+        status = app(args=said, standalone_mode=False)
     except Exception as error:
         if "--debug" in sys.argv:
             raise
-        sys.exit(f"gra: {_line(error)}")
+        line = _line(error)
+        sys.exit(line if "\n" in line else f"gra: {line}")  # help has several
+    if status == STOPPED:
+        print("gra: stopped; call it again to go on", file=sys.stderr)
+    sys.exit(status)
 
 
 def _line(error: Exception) -> str:
     """Return an error as one line that says what to do."""
     if isinstance(error, UserError):
         return str(error)
+    if hasattr(error, "format_message"):  # typer's, of a word it does not take; of a group without one the help
+        return _of_a_word(error, sys.argv)
     if isinstance(error, OSError):
         return f"{error.filename or 'file'}: {error.strerror or error}"
     said = " ".join(str(error).split())
     return f"{type(error).__name__}: {said[:300]}; nobody foresaw this: call it again with --debug to see where"
+
+
+def _of_a_word(error: Any, said: list[str]) -> str:
+    """Return what typer says of a word of the command; of the value of an option also what came."""
+    text, names = error.format_message(), getattr(getattr(error, "param", None), "opts", ())
+    parts = [part for word in said for part in word.split("=", 1)]
+    came = [value for name, value in pairwise(parts) if name in names]
+    if not came or "Input should be " not in text:
+        return text.rstrip(".")
+    expected = text.rpartition("Input should be ")[2].partition(",")[0]
+    return f"{names[0]}: expected {expected}, got {came[-1]!r}"

@@ -15,6 +15,10 @@ class UserError(Exception):
     def __init__(self, text: str):
         super().__init__(" ".join(text.splitlines()))
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what a notebook shows of it: the one line (IPython looks for this name)."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class FailedTraining(UserError):
     """A training that cannot be brought to its end; its run is marked as failed."""
@@ -29,12 +33,17 @@ def writing(path: str | Path) -> Iterator[None]:
         raise UserError(f"{path}: could not be written: {error.strerror or error}") from None
 
 
+def expanded(path: str | Path) -> Path:
+    """Return `path` with `~` as the home it stands for."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise UserError(f"{path}: expected a path; no such home") from None
+
+
 def from_root(path: str | Path) -> Path:
     """Return `path` with `~` as the home it stands for, and a relative one taken from the project's root.
 
     Notebooks run in a folder of their own, so nothing is taken from the folder a process is in.
     """
-    try:
-        return ROOT / Path(path).expanduser()
-    except RuntimeError:
-        raise UserError(f"{path}: expected a path; no such home") from None
+    return ROOT / expanded(path)

@@ -1,6 +1,7 @@
-"""Notebooks: run in batch by papermill, with parameters that are checked."""
+"""Notebooks: run in batch by papermill, with parameters that are checked, there and in a browser."""
 
 import ast
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -9,26 +10,78 @@ from gralib.errors import UserError, from_root
 
 INJECTED = "# Parameters"
 """First line of the cell that papermill puts in."""
+RAN = ("collapsed", "execution", "scrolled", "trusted")
+"""What Jupyter writes of a cell that was run or looked at."""
+_checked: dict[str, Any] = {}
+"""The parameters as the notebook's set-up cell last read them."""
 
 
-def check_parameters(**declared: Any) -> None:
-    """Fail if papermill put in a parameter that the notebook does not declare (papermill itself only warns).
+def check_parameters(*declared: str) -> None:
+    """Refuse a parameter that the notebook does not declare, and watch those it does.
 
-    Call it below the parameters cell with every parameter by name.
+    Call it below the parameters cell with the name of every parameter. From then on a cell that is run while a
+    parameter is no longer what it was here says so. The same in a browser and under papermill, which itself only warns
+    of unknown names.
 
     Raises:
-        UserError: an unknown parameter, with the right names.
+        UserError: a name that is set in the parameters cell, or by papermill, and not declared; or one never set.
     """
     from IPython.core.getipython import get_ipython
 
     shell = get_ipython()
-    cells = shell.user_ns.get("In", []) if shell else []
-    given: set[str] = set()
-    for cell in cells:
-        if cell.startswith(INJECTED):
-            nodes = ast.walk(ast.parse(cell))
-            given |= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    refuse_unknown(given, declared)
+    if shell is None:  # no notebook
+        return
+    refuse_unknown(_given(shell.history_manager.input_hist_parsed, declared), declared)
+    if missing := [name for name in declared if name not in shell.user_ns]:
+        raise UserError(f"{', '.join(missing)}: expected a value in the parameters cell, got none")
+    if changed := _changed(shell.user_ns):
+        print(f"{changed}. What was computed below goes by the old value: run those cells again.")
+    _checked.clear()
+    _checked.update({name: shell.user_ns[name] for name in declared})
+    shell.events.register("pre_run_cell", _say_what_changed)  # IPython registers a function once
+
+
+def _given(cells: Sequence[str], declared: Iterable[str]) -> list[str]:
+    """Return the names that the latest parameters cell sets, and the latest that papermill put in."""
+    own = next((cell for cell in reversed(cells) if _is_parameters(cell, declared)), "")
+    put_in = next((cell for cell in reversed(cells) if cell.startswith(INJECTED)), "")
+    return [name for cell in (own, put_in) for name, _ in _names(cell)]
+
+
+def _is_parameters(cell: str, declared: Iterable[str]) -> bool:
+    """Tell whether a cell is the parameters cell: it sets a declared name with its type, as in `seed: int = 0`."""
+    return any(typed and name in declared for name, typed in _names(cell))
+
+
+def _names(cell: str) -> list[tuple[str, bool]]:
+    """Return the names that a cell's own lines assign, each with whether it is typed."""
+    try:
+        lines = ast.parse(cell).body
+    except SyntaxError:
+        return []
+    targets = [(target, False) for line in lines if isinstance(line, ast.Assign) for target in line.targets]
+    targets += [(line.target, True) for line in lines if isinstance(line, ast.AnnAssign)]
+    return [(target.id, typed) for target, typed in targets if isinstance(target, ast.Name)]
+
+
+def _changed(now: dict[str, Any]) -> str:
+    """Return which parameters are no longer as the set-up cell read them, in words; nothing if all are."""
+    pairs = {name: (repr(old), repr(now.get(name))) for name, old in _checked.items()}
+    return ", ".join(f"{name} changed from {old} to {new}" for name, (old, new) in pairs.items() if old != new)
+
+
+def _say_what_changed(info: Any) -> None:
+    """Say before a cell is run that a parameter has changed since the set-up cell read it; IPython calls this.
+
+    Of the parameters cell itself it says which names nobody declares.
+    """
+    from IPython.core.getipython import get_ipython
+
+    if _is_parameters(info.raw_cell, _checked):
+        if unknown := [name for name, _ in _names(info.raw_cell) if name not in _checked]:
+            print(_unknown(unknown, _checked))
+    elif f"{check_parameters.__name__}(" not in info.raw_cell and (changed := _changed(get_ipython().user_ns)):
+        print(f"{changed} since the cell that loads the parameters ran: run that cell and those below it again.")
 
 
 def given(**values: Any) -> dict[str, Any]:
@@ -38,9 +91,29 @@ def given(**values: Any) -> dict[str, Any]:
 
 def refuse_unknown(given, declared) -> None:
     """Raise UserError if a name of `given` is not among `declared`."""
-    unknown = sorted(set(given) - set(declared))
-    if unknown:
-        raise UserError(f"{', '.join(unknown)}: unknown parameter; the parameters are {', '.join(declared)}")
+    if unknown := sorted(set(given) - set(declared)):
+        raise UserError(_unknown(unknown, declared))
+
+
+def _unknown(names: Iterable[str], declared: Iterable[str]) -> str:
+    return f"{', '.join(names)}: unknown parameter; the parameters are {', '.join(declared)}"
+
+
+def without_outputs(model: dict[str, Any], **_: Any) -> None:
+    """Take out of a notebook what running it put in, before Jupyter saves it: a hook that `make lab` names.
+
+    Notebooks are stored without outputs, so reading one leaves the checkout as it was.
+
+    Args:
+        model: as Jupyter's contents manager saves it; changed in place.
+    """
+    if model["type"] != "notebook" or not model.get("content"):
+        return
+    model["content"]["metadata"]["language_info"] = {"name": "python"}
+    for cell in model["content"]["cells"]:
+        cell["metadata"] = {key: value for key, value in cell["metadata"].items() if key not in RAN}
+        if cell["cell_type"] == "code":
+            cell["outputs"], cell["execution_count"] = [], None
 
 
 def execute(notebook: str | Path, parameters: dict[str, Any], out: str | Path) -> Path:

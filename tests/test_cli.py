@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from conftest import ROOT
+from PIL import Image
 
 from gralib.training import grids
 
@@ -105,6 +106,18 @@ def test_data_check_accounts_for_every_file(drawn, tmp_path):
         (["notebook", "utkface", "-p", "seed=1", "-p", "seed=2"], "seed: expected one value, got two"),
         (["data", "check", "utkface", "--root", "~nobody-of-that-name/x"], "x: expected a path; no such home"),
         (["keep", "nothing"], "nothing: no finished run of that name"),
+        (["grid", "depth", "--workers", "0"], "--workers: expected greater than or equal to 1, got '0'"),
+        (["run", "--task", "gender", "--folds=many"], "--folds: expected a valid integer, got 'many'"),
+        (["run", "--dataest", "utkface"], "No such option: --dataest (Possible options: --dataset, --task)"),
+        (["grid"], "Missing argument 'NAME...'"),
+        (["run"], "Missing option '--task'"),
+        (["grids", "depth"], "No such command 'grids'. Did you mean 'grid'?"),
+        (["protocol", "run", "--dataset", "utkfaces"], "dataset: expected one of adience, afad, fgnet, utkface"),
+        (["data", "synthesize", "--subjects", "5", "--out", "x"], "subjects: expected at least 11, got 5"),
+        (["records", "import", "nowhere"], "nowhere: expected a folder of runs, such as runs/"),
+        (["reproduce", "c4"], "c4: expected a claim (C1, C2, "),
+        (["predict", "~/nobody.jpg"], "/nobody.jpg: expected a photograph, got no such file"),
+        (["predict", "x.jpg", "--draw", "~nobody-of-that-name/x"], "x: expected a path; no such home"),
     ],
 )
 def test_a_mistake_ends_in_one_line(words, message):
@@ -136,7 +149,7 @@ def test_what_nobody_foresaw_is_one_line_too_and_its_place_is_shown_when_asked_f
 
 
 def test_figures_are_drawn_whatever_windows_the_environment_asks_for():
-    code = "from gralib import cli; cli.app = lambda args: __import__('gralib.report.figures'); cli.main()"
+    code = "from gralib import cli; cli.app = lambda **_: __import__('gralib.report.figures') and None; cli.main()"
     env = {**os.environ, "MPLBACKEND": "foo"}
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True)
     assert (result.returncode, result.stderr) == (0, "")
@@ -227,3 +240,34 @@ def test_two_that_draw_the_same_faces_at_once_both_find_them(tmp_path, monkeypat
     assert (place / "SYNTHETIC.txt").exists()
     assert [p.name for p in place.parent.iterdir()] == ["utkface"], "nothing unfinished is left"
     assert formats.load("utkface", place).source.synthetic
+
+
+@pytest.mark.parametrize("words", [[], ["data"], ["records"], ["protocol"]])
+def test_a_group_without_a_command_shows_its_help(words):
+    result = gra(*words)
+    assert result.returncode == 1 and not result.stdout
+    assert result.stderr.startswith("Usage: ") and "Commands:" in result.stderr
+
+
+def test_a_home_stands_for_itself_in_every_path(networks, tmp_path):
+    Image.new("RGB", (64, 64), (200, 160, 140)).save(tmp_path / "me.png")
+    words = ["predict", "~/me.png", "--faces", "whole", "--networks", "~/networks", "--draw", "~/out/drawn.png"]
+    (tmp_path / "networks").symlink_to(networks)
+    result = gra(*words, HOME=str(tmp_path))
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith(f"{tmp_path}/me.png, face 1: age ")
+    assert (tmp_path / "out/drawn.png").exists() and not list(ROOT.glob("~*"))
+    elsewhere = gra("predict", "~/me.png", "--faces", "whole", HOME=str(tmp_path), GRA_NETWORKS="~/networks")
+    assert elsewhere.stdout == result.stdout
+    imported = gra("records", "import", "~/networks", HOME=str(tmp_path))
+    assert "~/networks: expected a folder of runs" in imported.stderr
+
+
+def test_what_is_stopped_says_so_in_one_line(tmp_path):
+    code = "from gralib import cli, datacli; from gralib.data import download\n" \
+           "def how_to(name): raise KeyboardInterrupt\n" \
+           "download.how_to = how_to; cli.main()"  # fmt: skip
+    result = subprocess.run(
+        [sys.executable, "-c", code, "data", "how-to", "utkface"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert (result.returncode, result.stderr) == (130, "gra: stopped; call it again to go on\n")

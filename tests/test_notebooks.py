@@ -2,9 +2,11 @@
 
 import json
 import re
+import subprocess
 import sys
 
 import nbformat
+import pandas as pd
 import papermill
 import pytest
 from conftest import ROOT
@@ -14,7 +16,8 @@ from gralib import notebooks, synthetic
 from gralib.config import TASKS, TITLES, configure_tasks
 from gralib.data.faces import open_faces
 from gralib.errors import UserError
-from gralib.report.notebooks import SHOWS_FACES
+from gralib.report import answers
+from gralib.report.notebooks import ROUTE, SHOWS_FACES
 from gralib.training import grids
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -64,10 +67,24 @@ def test_no_measured_number_stands_in_the_prose(stored):
             assert not re.search(r"\d+\.\d+ ?(%|years)", cell.source)
 
 
+def files_in(folder):
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def seen_by_git(names):
+    """Return those of the files that git would list as new if they were in the checkout."""
+    asked = ["git", "check-ignore", "--no-index", "--stdin"]
+    ignored = subprocess.run(asked, cwd=ROOT, input="\n".join(names), capture_output=True, text=True).stdout
+    return set(names) - set(ignored.splitlines())
+
+
 def execute(name, tmp_path, monkeypatch, **parameters):
     monkeypatch.setenv("GRA_ROOT", str(tmp_path))
+    before = files_in(tmp_path)
     page = notebooks.execute(ROOT / "notebooks" / f"{name}.ipynb", parameters, tmp_path / "out")
     assert {p.name for p in tmp_path.glob("*out*")} == {"out.ipynb"}, "nothing half-written is left"
+    if (ROOT / ".git").exists():
+        assert seen_by_git(files_in(tmp_path) - before - {"out.ipynb"}) == set(), "reading leaves the checkout clean"
     return nbformat.read(page.with_suffix(".ipynb"), as_version=4)
 
 
@@ -92,6 +109,39 @@ def figures_of(notebook):
     return sum("image/png" in o.get("data", {}) for c in notebook.cells for o in c.get("outputs", []))
 
 
+def said_of(notebook, *claims):
+    """Assert that the answer's cell says of claims what their pages say, word for word."""
+    cell = next(c for c in notebook.cells if c.cell_type == "code" and "answer(" in c.source)
+    (output,) = cell.outputs
+    shown = output.data["text/markdown"]
+    for claim in claims:
+        page = (ROOT / f"reports/claims/{claim}.md").read_text()
+        block = page.partition("**Claim.**")[2].split("\n\n")[:4]
+        assert block[-1].startswith("**What stays open.** ") and "\n\n".join(block).strip() in shown
+    assert shown.count("**Verdict.**") == len(claims)
+
+
+def open_exercises(notebook):
+    """Return how many exercises the last cell says are open."""
+    return "".join(o.get("text", "") for o in notebook.cells[-1].outputs).count("put your answer in place of None.")
+
+
+def test_start_moves_a_gate_and_shows_the_route(tmp_path, monkeypatch, networks):
+    monkeypatch.setenv("GRA_NETWORKS", str(networks))
+    done = execute("start", tmp_path, monkeypatch)
+    assert any("application/vnd.jupyter.widget-view+json" in o.get("data", {}) for c in done.cells
+               for o in c.get("outputs", []))  # fmt: skip
+    assert figures_of(done) == 1
+    (route,) = next(c for c in done.cells if c.source.endswith("Markdown(committed_route())")).outputs
+    lines = route.data["text/markdown"].splitlines()[2:]
+    assert re.findall(r"\((\w+)\.ipynb\)", "".join(lines)) == list(ROUTE)
+    assert set(ROUTE) == {path.stem for path in NOTEBOOKS}
+    verdicts = pd.read_csv(ROOT / "reports/tables/claims.csv").groupby("id")["verdict"].first()
+    named = re.findall(r"\b(C\d+) \*\*(.+?)\*\*", "".join(lines))
+    assert dict(named) == {claim: verdicts[claim] for claim, _ in named} and len(named) > 20
+    assert open_exercises(done) == 3
+
+
 def test_model_tour_adds_up_to_33_019_013(tmp_path, monkeypatch):
     done = execute("model_tour", tmp_path, monkeypatch)
     assert result(done, "pd.Series(counted)").split() == [
@@ -102,7 +152,11 @@ def test_model_tour_adds_up_to_33_019_013(tmp_path, monkeypatch):
     assert result(done, 'masks["mixed"]).max())') == "0.0"
     assert "gate 0    0.0\ngate 1    0.0" in result(done, 'name="difference")')
     assert result(done, "gate_values(model)") == "{'stage1_module1': 0.5, 'stage2_module1': 0.5, 'stage3_module1': 0.5}"
-    assert figures_of(done) == 2
+    assert figures_of(done) == 5
+    *_, by_hand, by_layer, _ = result(done, "pd.Series(steps).astype(float).round(4)").splitlines()
+    assert by_hand.split()[-1] == by_layer.split()[-1]
+    said_of(done, "C1", "C2", "C3")
+    assert open_exercises(done) == 3
 
 
 @pytest.mark.xdist_group("recipe")
@@ -111,7 +165,10 @@ def test_the_recipe_is_searched_and_judged_without_test_faces(tmp_path, monkeypa
     tiny = {"width": 2, "epochs": 1, "train_faces": 200, "draws": 4, "seeds": 1, "methods": 1, "workers": 1}
     done = execute("recipe", tmp_path, monkeypatch, **tiny)
     assert "sit out" in result(done, ".assign(data=kind)").splitlines()[3]
-    assert figures_of(done) == 1
+    assert figures_of(done) == 2
+    (chosen,) = next(c for c in done.cells if c.source.endswith("Markdown(recipe.chosen())")).outputs
+    assert chosen.data["text/markdown"].strip() in (ROOT / "reports/experiments/recipe.md").read_text()
+    assert open_exercises(done) == 3
     scores = result(done, "search.scores_of([by_config[config] for config in final]).assign(data=kind)")
     assert "category_mae_years" in scores and "synthetic faces" in scores
     assert result(done, "for key, config in tries.items()}).assign(data=kind)").count("gra_net") == 3
@@ -128,6 +185,12 @@ STORIES = {
 }
 
 
+ANSWERS = {
+    "utkface": ("C10", "C12", "C21"), "fgnet": ("C14", "C9"), "afad": ("C13",), "wikipedia": ("C13",),
+    "adience": ("C10",), "gate_ablation": ("C4", "C15"), "attention_types": ("C5", "C19"), "label_noise": ("C6",),
+    "depth": ("C7", "C16"), "age_decomposition": ("C9",), "rivals": ("C11",), "orientation": ("C8",),
+}  # fmt: skip
+"""The claims that a notebook answers at its end."""
 TRAIN = ("utkface", "adience")
 """Stories that train; the cells of the others that do are the same, and read finished runs back."""
 
@@ -150,6 +213,8 @@ def test_a_story_runs_from_top_to_bottom(name, tmp_path, monkeypatch, made_up):
     assert scores.count("synthetic") >= len(TASKS[name])
     assert html(done, "contradictions(faces.table))").count("<td>0</td>") >= 2, "our split shares nothing"
     assert figures_of(done) == pictures
+    said_of(done, *ANSWERS[name])
+    assert open_exercises(done) == 3
     found = sorted(p.name for p in (tmp_path / "build/faces").iterdir())
     assert found == [f"synthetic-{name}-{picture}.png" for picture in kept]
     assert len(list((tmp_path / "runs").glob("*/record.json"))) == len(TASKS[name])
@@ -165,16 +230,31 @@ def grid_runs(tmp_path_factory):
 def test_gate_ablation_trains_its_grid(tmp_path, monkeypatch, drawn, grid_runs):
     tiny = {"data_root": str(drawn), "epochs": 1, "width": 2, "train_faces": 128, "store": str(grid_runs)}
     done = execute("gate_ablation", tmp_path, monkeypatch, **tiny)
-    assert "6 runs, 0 done; minutes left: nan" in stream(done)
+    assert "6 runs, 0 done, 6 left: none finished yet" in stream(done)
     assert result(done, "\nproblems") == "[]"
     assert len(list(grid_runs.glob("*/record.json"))) == 6
     for setting in ("gate 0 (naive attention)", "gate 1/4", "gate 1 (trunk alone)", "trainable gate"):
         assert f">{setting}<" in html(done, "precision=3)")
     assert "synthetic" in html(done, "precision=3)")
-    assert figures_of(done) == 3
+    assert figures_of(done) == 5
+    assert first_output(done, 'first_picture(["C4", "C15"], drawings.gate_effect);')
+    live = next(c for c in done.cells if "Live(" in c.source)
+    assert "6 runs finished so far" in [o.get("data", {}).get("text/plain") for o in live.outputs]
+    assert html(done, "precision=4)").count("no verdict: synthetic faces") == 5
+    said_of(done, *ANSWERS["gate_ablation"])
+    assert open_exercises(done) == 3
 
 
-GRIDS = {"attention_types": 1, "label_noise": 1, "depth": 1, "age_decomposition": 1, "rivals": 1}
+def first_output(notebook, ending):
+    """Tell whether the cell with that end shows a picture, and says that the claims' runs are still to come if so."""
+    outputs = next(c for c in notebook.cells if c.cell_type == "code" and c.source.endswith(ending)).outputs
+    said = [o.data["text/markdown"] for o in outputs if "text/markdown" in o.get("data", {})]
+    known = bool(answers.committed().first("C4")["value"] == answers.committed().first("C4")["value"])
+    assert [word for text in said for word in re.findall("not run yet", text)] == ([] if known else ["not run yet"])
+    return any("image/png" in o.get("data", {}) for o in outputs)
+
+
+GRIDS = {"attention_types": 3, "label_noise": 3, "depth": 3, "age_decomposition": 3, "rivals": 3}
 
 
 @pytest.mark.parametrize("name", GRIDS)
@@ -184,12 +264,15 @@ def test_a_grid_of_finished_runs_is_read_back(name, tmp_path, monkeypatch, drawn
         made_up(tmp_path / "runs", config, skill=0.3)
     parameters = {"data_root": str(drawn), "epochs": 3, "seeds": 2, "store": str(tmp_path / "runs")}
     done = execute(name, tmp_path, monkeypatch, **parameters)
-    assert f"{len(configs)} runs, {len(configs)} done; minutes left: 0" in stream(done)
+    assert f"{len(configs)} runs, {len(configs)} done, 0 left: about 0 minutes" in stream(done)
     scores = html(done, "precision=3)")
     assert scores.count("synthetic") == len(grids.GRIDS[name].settings)
     differences = html(done, "precision=4)")
-    assert differences.count("synthetic") == len(grids.GRIDS[name].settings) - 1
+    assert differences.count("no verdict: synthetic faces") == len(grids.GRIDS[name].settings) - 1
+    assert not re.search(r"<td[^>]*>(better|worse|inside the noise)<", differences)
     assert figures_of(done) == GRIDS[name]
+    said_of(done, *ANSWERS[name])
+    assert open_exercises(done) == 3
 
 
 @pytest.mark.xdist_group("grid")
@@ -199,7 +282,9 @@ def test_orientation_reads_changed_faces(tmp_path, monkeypatch, drawn, grid_runs
     assert result(done, "\nproblems") == "[]"
     assert len(list(grid_runs.glob("*/orientation.csv.bz2"))) == 2
     assert html(done, "precision=3)").count("synthetic") == 2 * 12
-    assert figures_of(done) == 2
+    assert figures_of(done) == 4
+    said_of(done, *ANSWERS["orientation"])
+    assert open_exercises(done) == 3
 
 
 @pytest.mark.parametrize(

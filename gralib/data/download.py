@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pooch
 import requests
-from tqdm import tqdm
 
 from gralib.errors import UserError, from_root
+from gralib.progress import Bar
 from gralib.registry import data_sets
 
 BLOCK = 1 << 16
@@ -67,7 +67,7 @@ def _resume(url: str, output: str, _: pooch.Pooch) -> None:
             total = done + int(answer.headers.get("Content-Length", 0))
             with (
                 part.open("ab" if done else "wb") as file,
-                tqdm(total=total, initial=done, unit="B", unit_scale=True) as bar,
+                Bar(total=total, initial=done, unit="B", unit_scale=True) as bar,
             ):
                 for block in answer.iter_content(BLOCK):
                     bar.update(file.write(block))

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from gralib.data import cache as store
 from gralib.data import repeats
@@ -23,6 +22,7 @@ from gralib.data.manifest import COPY, Row, account
 from gralib.data.sources import Source, Unreadable
 from gralib.errors import UserError, from_root, writing
 from gralib.labels import DRAWN
+from gralib.progress import Bar
 
 CHUNK = 64
 """Pictures that a thread decodes at a time."""
@@ -124,7 +124,7 @@ def _fill(folder: Path, source: Source, rows: pd.DataFrame, progress: bool) -> N
     """Decode all kept rows into `folder`, which appears whole or not at all."""
     rows = rows.copy()
     wanted = rows.index[rows["status"] != "excluded"]
-    results = tqdm(
+    results = Bar(
         _decoded(source, rows),
         total=len(wanted),
         unit="face",

@@ -78,7 +78,7 @@ def write(runs: Iterable[Run], path: str | Path = TABLE) -> Path:
     """Write the decision table of these runs and return the file."""
     file = from_root(path)
     table = decide(load_protocol(), runs, rule_dates())
-    write_text(file, table.to_csv(index=False, float_format="%.6g"))
+    write_text(file, table.to_csv(index=False, float_format="%.9g"))
     return file
 
 

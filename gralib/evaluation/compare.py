@@ -37,6 +37,7 @@ WORDS: dict[str, Callable[[Any], str]] = {
     "join": lambda v: JOINED[v],
 }
 """What the report says for a setting's value, in the order it says them."""
+NO_VERDICT = "no verdict: "
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Side:
         fingerprint: of the data they are from.
         run_ids: of all runs behind it.
         fixed: whether the method is deterministic: a single run, and no spread over seeds.
+        synthetic: whether the faces are drawn, which earn no verdict.
     """
 
     seeds: tuple[int, ...]
@@ -60,6 +62,7 @@ class Side:
     fingerprint: str
     run_ids: tuple[str, ...]
     fixed: bool = False
+    synthetic: bool = False
 
     @property
     def estimate(self) -> Estimate:
@@ -89,7 +92,7 @@ def side(runs: Sequence[Sequence[Run]], measure: str, join: str = "soft") -> Sid
     seeds = tuple(seed_runs[0].record.config.seed for seed_runs in runs)
     values, floor = (np.stack([f[i] for f in found]) for i in (0, 1))
     fixed = "seed" in ignored(first.record.config)
-    return Side(seeds, values, floor, faces, first.record.fingerprint, ids, fixed)
+    return Side(seeds, values, floor, faces, first.record.fingerprint, ids, fixed, first.record.synthetic)
 
 
 def values_of(runs: Sequence[Run], measure: str, join: str = "soft") -> tuple[np.ndarray, np.ndarray]:
@@ -164,7 +167,8 @@ def gains(found: dict[str, Side], measure: str, over: str) -> pd.DataFrame:
     """Return by how much each setting is better than the setting `over`, paired by face and the seeds of both.
 
     Returns:
-        One row a setting: setting, gain, low, high, seeds, verdict ('better', 'worse' or 'inside the noise').
+        One row a setting: setting, gain, low, high, seeds, verdict: 'better', 'worse' or 'inside the noise'; none on
+        drawn faces or of one seed, and then it says so.
     """
     rows = []
     for label, one in found.items():
@@ -172,7 +176,8 @@ def gains(found: dict[str, Side], measure: str, over: str) -> pd.DataFrame:
         if label == over or not common:
             continue
         e = gain(one, found[over], measure)
-        rows.append((label, e.value, e.low, e.high, common, e.word))
+        word = NO_VERDICT + "synthetic faces" if one.synthetic else NO_VERDICT + "one seed" if common < 2 else e.word
+        rows.append((label, e.value, e.low, e.high, common, word))
     return pd.DataFrame(rows, columns=["setting", "gain", "low", "high", "seeds", "verdict"])
 
 

@@ -9,7 +9,7 @@ from gralib.evaluation.ruledates import check
 from gralib.evaluation.rules import Rule
 from gralib.evaluation.verdicts import LEVEL
 from gralib.metrics import METRICS
-from gralib.report import figures, flips, plots, words
+from gralib.report import answers, figures, flips, plots, words
 from gralib.report.evidence import Book, run_ids, to
 from gralib.report.text import (
     SHORT,
@@ -55,7 +55,7 @@ def _place(claim: str) -> str:
 def _page(book: Book, claim: Claim, order: str) -> str:
     rule, rows = book.rule(claim.id), book.rows(claim.id)
     said = f"> “{claim.words}” — the paper, section {claim.where}" if claim.words else ""
-    parts = [f"**Claim.** {claim.claim}", said, _verdict(claim, rule, rows[0])]
+    parts = [said, answers.block(claim, rule, rows[0])]
     if rule.rule == "exact":
         parts += [_exact_figure(book, claim), _checks(claim, rows), _dates(book, claim, rule, order)]
         parts += ["## Make it again", code("gra checks"), _notebook(book, claim)]
@@ -65,30 +65,11 @@ def _page(book: Book, claim: Claim, order: str) -> str:
     return page(f"{claim.id}: {claim.short}", *parts)
 
 
-def _verdict(claim: Claim, rule: Rule, row: Mapping[Any, Any]) -> str:
-    """Return the verdict in one line, with number, interval, seeds and faces."""
-    unit = row["unit"] if isinstance(row["unit"], str) else ""
-    because = words.finding(row)
-    line = f"**Verdict.** **{row['verdict']}**" + (" *exploratory*" if row["exploratory"] else "")
-    if isfinite(row["value"]) and unit:
-        counts = [plural(int(row["seeds"]), "seed")]
-        if row["faces"] == row["faces"] and row["faces"]:
-            counts.append(f"{row['faces']:,.0f} test faces in {row['groups']:,.0f} groups")
-        line += f": {estimate(row['value'], row['low'], row['high'], unit)}, {', '.join(counts)}"
-    elif isfinite(row["value"]):
-        line += f": {plain(row['value'])}"
-        if claim.stated is not None:
-            line += f" where the paper has {claim.paper} (difference {plain(row['value'] - claim.stated)})"
-    return line + (f". Because: {because}." if because else ".")
-
-
 def _dates(book: Book, claim: Claim, rule: Rule, order: str) -> str:
-    """Return the rule: estimand, what decides, seeds, recipe, and its commit and date beside the first run's."""
+    """Return recipe, commit and date of the rule beside the first run's date."""
     date, row = book.dates.get(claim.id), book.first(claim.id)
     commit = f"`{date.commit[:SHORT]}`, {date.date}" if date and date.date else "not committed, or no history here"
-    rows = [("what is estimated", rule.estimand), ("verdict", words.rule_in_words(rule))]
-    if rule.primary:
-        rows += [("seeds", words.looks_in_words(rule)), ("recipe", f"`{rule.recipe}`")]
+    rows = [("recipe", f"`{rule.recipe}`")] if rule.primary else []
     rows += [("rule committed", commit), ("first run finished", row["first_run"] or "no run yet")]
     rows += [("in order", order.partition(": ")[2].partition("; amended")[0])] if row["first_run"] else []
     rows += [("not planned", rule.why)] if rule.why else []
@@ -108,7 +89,7 @@ def _difference(book: Book, claim: Claim, rows: Sequence[Mapping[Any, Any]]) -> 
     if not mine:
         return ""
     place = f"figures/{claim.id}.svg"
-    names = [_short(row) for row in mine]
+    names = [words.short(row) for row in mine]
     figures.style()
     figures.save(plots.parts(mine, names), book.folder / place)
     alt = f"{claim.id}: " + "; ".join(
@@ -116,10 +97,6 @@ def _difference(book: Book, claim: Claim, rows: Sequence[Mapping[Any, Any]]) -> 
         for name, row in zip(names, mine, strict=True)
     )
     return f"## The difference\n\n{figure(alt, to(_place(claim.id), place))}\n\n{_seen(rows[0])}"
-
-
-def _short(row: Mapping[Any, Any]) -> str:
-    return row["what"] if row["role"] != "other recipe" else f"the first, under recipe {row['recipe']}"
 
 
 def _seen(row: Mapping[Any, Any]) -> str:

@@ -63,10 +63,7 @@ class Book:
     @cached_property
     def ordered(self) -> list[Claim]:
         """The claims, those that decide most first, calculations last."""
-        order, exact = self.protocol.general.order, [c.id for c in self.stated if self.rule(c.id).rule == "exact"]
-        rest = [c.id for c in self.stated if c.id not in order and c.id not in exact]
-        places = [*order, *rest, *exact]
-        return sorted(self.stated, key=lambda claim: places.index(claim.id))
+        return in_order(self.protocol, self.stated)
 
     @cached_property
     def counted(self) -> list[Run]:
@@ -124,6 +121,14 @@ class Book:
     def to_run(self, page: str, run_id: str) -> str:
         """Return the link from a page to a run's line in the list of runs."""
         return f"{to(page, 'about/runs.md')}#{run_id}"
+
+
+def in_order(protocol: Protocol, stated: Sequence[Claim]) -> list[Claim]:
+    """Return claims with those that decide most first, calculations last."""
+    order, exact = protocol.general.order, [c.id for c in stated if protocol.rules[c.id].rule == "exact"]
+    rest = [c.id for c in stated if c.id not in order and c.id not in exact]
+    places = [*order, *rest, *exact]
+    return sorted(stated, key=lambda claim: places.index(claim.id))
 
 
 def open_book(folder: str | Path, public: bool) -> Book:

@@ -265,7 +265,7 @@ def faces(pixels: np.ndarray, captions: Sequence[str], title: str, label: str, c
 
 
 def masks(pixels: np.ndarray, stages: Sequence[np.ndarray], label: str) -> Figure:
-    """Faces above their soft masks K, one row a stage, averaged over channels; bright is let through.
+    """Faces above their soft masks K, one row a stage, averaged over channels; bright is let through, on one scale.
 
     Args:
         pixels: (n, h, w, 3) uint8.
@@ -279,14 +279,17 @@ def masks(pixels: np.ndarray, stages: Sequence[np.ndarray], label: str) -> Figur
     for ax in axes.flat:
         ax.set(xticks=[], yticks=[])
         sns.despine(ax=ax, left=True, bottom=True)
-    for row, (name, pictures) in enumerate([("face", pixels), *[(f"mask {i + 1}", s) for i, s in enumerate(stages)]]):
+    means = [stage.mean(axis=-1) for stage in stages]
+    low, high = (
+        min(0.0, *(m.min() for m in means)),
+        max(1.0, *(m.max() for m in means)),
+    )  # noise must not look like sight
+    names = ["face", *(f"mask {i + 1}" for i in range(len(stages)))]
+    for row, (name, pictures) in enumerate(zip(names, [pixels, *means], strict=True)):
         axes[row, 0].set_ylabel(name, rotation=0, ha="right", va="center")
-        means = pictures if row == 0 else pictures.mean(axis=-1)
-        low, high = (0, 255) if row == 0 else np.percentile(means, (1, 99))
-        for ax, picture in zip(axes[row], means, strict=True):
+        for ax, picture in zip(axes[row], pictures, strict=True):
             image = ax.imshow(picture, cmap="viridis", vmin=low, vmax=high, interpolation="nearest")
-        if row:
-            bar = figure.colorbar(image, ax=axes[row].tolist(), shrink=0.85, pad=0.01)
-            bar.ax.tick_params(labelsize=7)
+    bar = figure.colorbar(image, ax=axes[1:].ravel().tolist(), shrink=0.85, pad=0.01, label="mask K")
+    bar.ax.tick_params(labelsize=8)
     figure.suptitle(f"Where the masks let features through  ({label})", fontsize=11, x=0.01, ha="left")
     return figure

@@ -1,6 +1,6 @@
 """Figures that set one network against another: the settings of a grid, turned faces, gates, two protocols."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -15,6 +15,8 @@ from gralib.metrics import METRICS
 from gralib.report.figures import COLOURS, canvas, gate_axis
 
 MARKERS = "osD^v"
+UNITS = ("accuracy, %", "mean absolute error of the age, years")
+"""What an axis of shares is called, and one of years."""
 ARROW = {"arrowstyle": "->", "color": "0.35"}
 
 
@@ -30,9 +32,25 @@ def settings(table: pd.DataFrame, measure: str, title: str, label: str) -> Axes:
     scaled = scaled.assign(setting=table["setting"], runs=pd.Series(runs, dtype=object).to_numpy()).reset_index(
         drop=True
     )
-    unit = "mean absolute error of the age, years" if years else "accuracy, %"
+    unit = UNITS[years]
     steps = along(table["setting"])
     return _rows(scaled, unit, title, label) if steps is None else _lines(scaled.join(steps), unit, title, label)
+
+
+def points(scores: Mapping[str, Sequence[float]], measure: str, title: str, label: str) -> Axes:
+    """The scores of the runs finished so far, a row a setting, a point a seed: no mean, no interval, no verdict.
+
+    `scores` are in the unit of `measure`, a key of `gralib.metrics.METRICS`; a setting without a run has an empty row.
+    """
+    years = METRICS[measure].unit == "years"
+    ax = canvas(title, label, 7.6, 1.5 + 0.34 * len(scores))
+    for y, (name, found) in zip(np.arange(len(scores))[::-1], scores.items(), strict=True):
+        values = np.asarray(found) * (1 if years else 100)
+        ax.plot(values, np.full(len(values), y), "o", ms=7, mfc="none", mew=1.6, color=COLOURS.get(name, "0.35"))
+    ax.set_yticks(np.arange(len(scores))[::-1], list(scores), fontsize=11)
+    ax.set(xlabel=UNITS[years], ylim=(-0.7, len(scores) - 0.3))
+    ax.grid(axis="both", color="0.92")
+    return ax
 
 
 def _rows(table: pd.DataFrame, unit: str, title: str, label: str) -> Axes:

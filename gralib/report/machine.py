@@ -106,7 +106,7 @@ def write(book: Book) -> None:
     """Write `claims.json`, its schema, `tables/claims.csv` and `tables/claims.tex`."""
     write_text(book.folder / JSON, of(book).model_dump_json(indent=1) + "\n")
     write_text(book.folder / SCHEMA, json.dumps(Claims.model_json_schema(), indent=1) + "\n")
-    write_text(book.folder / "tables/claims.csv", book.table.to_csv(index=False, float_format="%.6g"))
+    write_text(book.folder / "tables/claims.csv", book.table.to_csv(index=False, float_format="%.9g"))
     first = [(c.id, *_cells(book.first(c.id))) for c in book.ordered]
     caption = "Claims, and the comparison that decides each."
     write_text(book.folder / "tables/claims.tex", latex("claims", first, caption))

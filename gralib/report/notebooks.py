@@ -1,14 +1,39 @@
-"""Executed notebooks as the report keeps them: no times, no paths, no faces, nothing of the tool that ran them."""
+"""The route through the notebooks; and executed ones as the report keeps them: no times, no paths, no faces."""
 
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from gralib.errors import ROOT, from_root
+from gralib.evaluation.claims import Claim
 from gralib.files import write_text
-from gralib.report.evidence import Book
-from gralib.report.text import link, page, table
+from gralib.progress import MARK
+from gralib.report.answers import committed, kept
+from gralib.report.evidence import Book, Row
+from gralib.report.text import estimate, link, page, table
 
+DRAWN, GRID = "nothing; with the data set real faces", "nothing; with UTKFace real faces"
+ROUTE = {
+    "start": ("a minute", "nothing"),
+    "model_tour": ("a minute", "nothing"),
+    "play": ("as long as you like", "nothing"),
+    "utkface": ("some minutes", DRAWN),
+    "gate_ablation": ("minutes; on real faces hours", GRID),
+    "attention_types": ("minutes; on real faces hours", GRID),
+    "depth": ("minutes; on real faces a night", GRID),
+    "label_noise": ("minutes; on real faces a night", GRID),
+    "orientation": ("minutes; on real faces an hour", GRID),
+    "age_decomposition": ("minutes; on real faces hours", GRID),
+    "rivals": ("minutes; on real faces hours", GRID),
+    "fgnet": ("some minutes", DRAWN),
+    "afad": ("some minutes", DRAWN),
+    "wikipedia": ("some minutes", DRAWN),
+    "adience": ("some minutes", DRAWN),
+    "recipe": ("hours", GRID),
+}
+"""The notebooks in the order they are best read: how long each takes, and what it needs."""
+HEADERS = ("notebook", "the question", "time", "needs", "what the study found")
 SHOWS_FACES = ("keep_faces(", "figures.faces(", "figures.masks(")
 """Calls that draw faces: what such a cell puts out is left out."""
 INJECTED = "injected-parameters"
@@ -75,7 +100,8 @@ def _plain(outputs: list[Any]) -> list[Any]:
     kept = []
     for output in outputs:
         data = output.get("data", {})
-        if WIDGET in data or (output.output_type == "stream" and output.name == "stderr"):
+        bar = MARK in output.get("metadata", {})
+        if bar or WIDGET in data or (output.output_type == "stream" and output.name == "stderr"):
             continue
         output.metadata = {} if "metadata" in output else None
         for holder, key in [(output, "text")] + [(data, key) for key in data if key.startswith("text/")]:
@@ -101,27 +127,62 @@ def publish(executed: str | Path, out: str | Path) -> Path:
 
 
 def write(book: Book) -> None:
-    """Write the index of the notebooks."""
-    rows = []
-    for path in sorted(from_root("notebooks").glob("*.ipynb")):
-        title, question, text = _told(path)
-        source = f"notebooks/{path.name}"
-        done = source in book.executed
-        target = path.name if done else book.source("notebooks/README.md", source)
-        named = re.findall(r"\bC\d+\b", text)
-        claims = [c.id for c in book.ordered if path.stem == c.grid or c.id in named]
-        linked = ", ".join(link(c, f"../claims/{c}.md") for c in claims)
-        rows.append((link(title, target), question, linked, "executed" if done else "**not run** on real faces"))
-    intro = "The story step by step, with code. `make lab` opens them to run and change."
-    headers = ("notebook", "the question", "claims", "here")
-    book.pages["notebooks/README.md"] = page("Notebooks", intro, table(headers, rows))
+    """Write the index of the notebooks: the route, and which of them were executed on real faces."""
+    here = "notebooks/README.md"
+
+    def place(name: str) -> str:
+        source = f"notebooks/{name}.ipynb"
+        return f"{name}.ipynb" if source in book.executed else book.source(here, source)
+
+    lines = route(book.ordered, book.first, place, lambda claim: link(claim, f"../claims/{claim}.md"))
+    done = ["executed" if f"notebooks/{name}.ipynb" in book.executed else "not executed" for name in ROUTE]
+    rows = [(*line, shown) for line, shown in zip(lines, done, strict=True)]
+    intro = (
+        "The story step by step, with code, in the order in which it is best read. `make lab` opens the first of them."
+    )
+    book.pages[here] = page("Notebooks", intro, table((*HEADERS, "here"), rows))
+
+
+def route(
+    stated: Sequence[Claim], first: Callable[[str], Row], place: Callable[[str], str], named: Callable[[str], str]
+) -> list[tuple[str, ...]]:
+    """Return the route through the notebooks, a line each under `HEADERS`: what it found is what the report says.
+
+    Args:
+        stated: the claims.
+        first: gives the row of the decision table that decides a claim.
+        place: gives where the link to a notebook leads.
+        named: gives how a claim is called.
+    """
+    lines: list[tuple[str, ...]] = []
+    for name, (time, needs) in ROUTE.items():
+        title, question, text = _told(kept(f"notebooks/{name}.ipynb"))
+        mine = [c.id for c in stated if name == c.grid or re.search(rf"\b{c.id}\b", text)]
+        found = "; ".join(f"{named(claim)} {_found(first(claim))}" for claim in mine)
+        lines.append((link(title, place(name)), question, time, needs, found))
+    return lines
+
+
+def committed_route() -> str:
+    """Return the route as a notebook beside the others shows it, with what is committed of the claims."""
+    known = committed()
+    lines = route(list(known.claims.values()), known.first, lambda name: f"{name}.ipynb", str)
+    return table(HEADERS, lines)
+
+
+def _found(row: Row) -> str:
+    unit = row["unit"] if isinstance(row["unit"], str) else ""
+    number = f", {estimate(row['value'], row['low'], row['high'], unit)}" if row["value"] == row["value"] else ""
+    return f"**{row['verdict']}**{number}"
 
 
 def _told(path: Path) -> tuple[str, str, str]:
-    """Return title and question of a notebook, and all of its first cell, where they stand."""
+    """Return title of a notebook, its question in a sentence, and all of its first cell, where they stand."""
     import json
 
     text = "".join(json.loads(path.read_text())["cells"][0]["source"])
     title = text.splitlines()[0].removeprefix("# ")
-    question = text.partition("**The question.**")[2].strip().split("\n\n")[0]
-    return title, question, text
+    said = text.partition("**The question.**")[2].strip().split("\n\n")[0]
+    sentences = re.split(r"(?<=[.?])\s+", said)
+    asked = [sentence for sentence in (*sentences, title) if sentence.endswith("?")]
+    return title, (asked or sentences)[0], text

@@ -27,7 +27,7 @@ def made(book: Book) -> tuple[str, str, str]:
     drawn = [run for run in mine if run.record.config in asked]
     rest = [run for run in mine if run.record.config not in asked]
     known = {run.record.config: run for run in mine}
-    parts = [WHAT, _chosen(), _drawn(book, drawn), _seeds(known), _without(known), _longer(known), _rates(known),
+    parts = [WHAT, chosen(), _drawn(book, drawn), _seeds(known), _without(known), _longer(known), _rates(known),
              _rest(book, rest)]  # fmt: skip
     said = f"{plural(len(mine), 'run')} judged by validation faces" if mine else "**not run**"
     return "A recipe somebody chose", "\n\n".join(filter(None, parts)), said
@@ -39,7 +39,8 @@ WHAT = (
 )
 
 
-def _chosen() -> str:
+def chosen() -> str:
+    """Return the recipe chosen beside Keras' defaults."""
     parts = search.recipes()
     said = "Recipe `tuned` beside `keras`, which is the paper’s words and Keras’ defaults."
     if parts.empty:

@@ -68,6 +68,11 @@ def finding(row: Mapping[Any, Any]) -> str:
     return said(row, lambda value: difference(value, unit).lstrip("+"))
 
 
+def short(row: Mapping[Any, Any]) -> str:
+    """Return what stands beside a difference of one claim."""
+    return row["what"] if row["role"] != "other recipe" else f"the first, under recipe {row['recipe']}"
+
+
 def dataset(row: Mapping[Any, Any]) -> str:
     """Return the title of the data set of a row, if it has one."""
     return next((title for name, title in TITLES.items() if name == row.get("dataset")), "")

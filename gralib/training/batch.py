@@ -10,10 +10,10 @@ from signal import SIG_IGN, SIGINT, SIGTERM, signal
 from threading import Thread, current_thread, main_thread
 
 import numpy as np
-from tqdm import tqdm
 
 from gralib.config import RunConfig
 from gralib.data.faces import Faces
+from gralib.progress import Bar, called
 from gralib.training import records
 
 
@@ -50,6 +50,7 @@ def left_in_words(configs: Sequence[RunConfig], done: dict[RunConfig, records.Ru
 
 def run_grid(
     configs: Sequence[RunConfig], root: str | Path, faces: Faces, workers: int = 2, store: str | Path = records.STORE,
+    each: Callable[[list[records.Run]], None] | None = None,
     then: Callable[[records.Run, Faces], None] | None = None,
 ) -> tuple[list[records.Run], list[str]]:  # fmt: skip
     """Train what is left of a grid, `workers` runs at a time, each on one thread; stop it any time and call it again.
@@ -62,6 +63,7 @@ def run_grid(
         faces: the same, opened.
         workers: processes side by side.
         store: folder of the runs made here.
+        each: is given the runs finished so far, whenever one has.
         then: what a worker does with a run that it has just trained; a function of a module, as processes share it.
 
     Returns:
@@ -71,14 +73,16 @@ def run_grid(
     left = [config for config in configs if config not in done]
     problems: list[str] = []
     if left:
-        bar = tqdm(total=len(configs), initial=len(done), desc="runs", unit="run")
-        with _workers(workers) as pool:
+        begun = Bar(total=len(configs), initial=len(done), desc="runs", unit="run")
+        with begun as bar, _workers(workers) as pool:
             waiting: dict[Future, RunConfig] = {pool.submit(_one, config, root, store, then): config for config in left}
             for future in as_completed(waiting):
+                bar.set_postfix_str(f"last {called(waiting[future])}", refresh=False)
                 bar.update()
                 if error := future.exception():
                     problems.append(f"{waiting[future].run_id(faces.fingerprint)}: {error}")
-        bar.close()
+                elif each:
+                    each(list(finished(configs, faces, store).values()))
         done = finished(configs, faces, store)
     return [done[config] for config in configs if config in done], problems
 

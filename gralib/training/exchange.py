@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gralib.errors import UserError, from_root
+from gralib.errors import UserError, expanded, from_root
 from gralib.files import write_bytes
 from gralib.training.records import (
     HISTORY,
@@ -48,7 +48,7 @@ def merge(folder: str | Path, store: str | Path = KEPT) -> tuple[list[str], list
     Raises:
         UserError: no run in `folder`, a damaged one, or one that came out otherwise here; all are named.
     """
-    runs, problems = gather([Path(folder).resolve()])
+    runs, problems = gather([expanded(folder).resolve()])
     if not runs and not problems:
         raise UserError(f"{folder}: expected a folder of runs, such as runs/ or reports/records/; found none")
     here = {run.folder.name: found for run in runs if (found := find(run.folder.name, (store,)))}

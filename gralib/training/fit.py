@@ -20,7 +20,6 @@ import keras
 import numpy as np
 import pandas as pd
 from keras import ops
-from tqdm import tqdm
 
 from gralib.ages import MAX_AGE
 from gralib.backend import devices, jit_compile, precision
@@ -30,6 +29,7 @@ from gralib.labels import class_names, sizes, targets
 from gralib.model.losses import loss_for, loss_of
 from gralib.model.network import gate_layers, gate_values, gra_net, trainable_count
 from gralib.model.optimizer import FlatNadam
+from gralib.progress import Bar, called
 from gralib.training import checkpoint
 from gralib.training.augmentation import Batches
 
@@ -169,7 +169,7 @@ def train(
         train_rows: row numbers that train.
         validation_rows: row numbers that choose the epoch: that of the lowest loss on them.
         folder: where checkpoints and weights go.
-        label: what progress calls this run.
+        label: the run's name, for messages and lines of a log.
         progress: a bar, a line an epoch, or nothing.
 
     Raises:
@@ -189,7 +189,7 @@ def train(
     if history and not checkpoint.whole(folder / "weights.npz", model.weights):
         print(f"{folder / 'weights.npz'}: not there or damaged; this training starts anew", file=sys.stderr)
         model, history = prepare(config, steps), []
-    meter = _Meter(label, config.epochs, steps, len(history), progress)
+    meter = _Meter(config, label, steps, len(history), progress)
     for epoch in range(len(history), config.epochs):
         started = time.perf_counter()
         batches = Batches(config, epoch, pixels, train_rows, truth)
@@ -275,11 +275,12 @@ def _outputs(model: keras.Model, faces: np.ndarray) -> np.ndarray:
 class _Meter(keras.callbacks.Callback):
     """Shows how far a training is: a bar for a person, a line an epoch for a log."""
 
-    def __init__(self, label: str, epochs: int, steps: int, done: int, progress: Progress):
+    def __init__(self, config: RunConfig, label: str, steps: int, done: int, progress: Progress):
         super().__init__()
-        self.label, self.epochs, self.progress = label, epochs, progress
+        self.label, self.epochs, self.progress = label, config.epochs, progress
         self.started, self.first = time.perf_counter(), done
-        self.bar = tqdm(total=epochs * steps, initial=done * steps, desc=label, unit="step", disable=progress != "bar")
+        total, done = config.epochs * steps, done * steps
+        self.bar = Bar(total=total, initial=done, desc=called(config), unit="step", disable=progress != "bar")
 
     def on_train_batch_end(self, batch, logs=None) -> None:
         self.bar.update()

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.ndimage import rotate
-from tqdm import tqdm
 
 from gralib import metrics
 from gralib.data.faces import Faces
 from gralib.errors import UserError
 from gralib.labels import GENDERS
+from gralib.progress import Bar, called
 from gralib.training.experiment import network
 from gralib.training.packed import pack_rows
 from gralib.training.probed import changes
@@ -57,7 +57,7 @@ def probe(run: Run, faces: Faces) -> Path:
 
     rows = run.rows
     hits = pd.DataFrame(index=range(len(rows)))
-    for name, (kind, step) in tqdm(changes().items(), desc=f"{record.run_id}: changed faces", unit="change"):
+    for name, (kind, step) in Bar(changes().items(), desc=f"changed faces, {called(record.config)}", unit="change"):
         outputs = predict(model, change(np.asarray(faces.pixels[rows]), kind, step), np.arange(len(rows)))
         hits[name] = metrics.hits(table["gender"], np.array(GENDERS)[outputs.argmax(axis=1)]).astype(int)
     add(run.folder, ORIENTATION, pack_rows(rows, hits))

@@ -3,22 +3,27 @@
 import csv
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from gralib.errors import UserError, from_root
+from gralib.errors import UserError, expanded, from_root
+
+place = partial(typer.Option, metavar="PATH", parser=expanded)
+"""An option that is a path; `~` in it is a home."""
 
 
 def predict(
-    photos: Annotated[list[Path], typer.Argument(help="Photographs, or folders of them.", metavar="PHOTO...")],
+    photos: Annotated[list[Path], typer.Argument(
+        help="Photographs, or folders of them.", metavar="PHOTO...", parser=expanded)],
     faces: Annotated[str, typer.Option(help="all, largest, or whole: each picture is a face cut out already.")] = "all",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print a table.")] = False,
-    draw: Annotated[Path | None, typer.Option(help="Picture to write, or folder; faces and answers on it.")] = None,
+    draw: Annotated[Path | None, place(help="Picture to write, or folder; faces and answers on it.")] = None,
     networks: Annotated[str, typer.Option(help="Folder of other networks, made by gra networks.")] = "",
-) -> None:
+) -> None:  # fmt: skip
     """Guess age and gender of the faces in photographs, with the small networks that come with the project."""
     from gralib.visitors import reading, shipped
 
@@ -48,9 +53,9 @@ def predict(
 def networks(
     runs: Annotated[list[str], typer.Argument(help="Finished runs made here: of gender, of age_category, perhaps of "
                                               "age_regression.", metavar="RUN...")],
-    out: Annotated[Path | None, typer.Option(help="Folder to write. Default: that of the shipped networks.")] = None,
-    fgnet: Annotated[Path | None, typer.Option(help="FG-NET as downloaded, to measure age on its photographs.")] = None,
-    adience: Annotated[Path | None, typer.Option(help="Adience as downloaded, for gender and age group.")] = None,
+    out: Annotated[Path | None, place(help="Folder to write. Default: that of the shipped networks.")] = None,
+    fgnet: Annotated[Path | None, place(help="FG-NET as downloaded, to measure age on its photographs.")] = None,
+    adience: Annotated[Path | None, place(help="Adience as downloaded, for gender and age group.")] = None,
 ) -> None:  # fmt: skip
     """Make the small networks that gra predict reads: export, round, pack, calibrate, measure, and write their card."""
     from gralib import backend

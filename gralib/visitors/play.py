@@ -5,21 +5,23 @@
 
 import io
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from gralib.data.decoding import SIZE
 from gralib.data.sources import HEAVIEST
 from gralib.predict import Reader
 from gralib.synthetic import drawing, person
-from gralib.visitors import photos, shipped
+from gralib.visitors import kinds, photos, shipped
 from gralib.visitors.shipped import Answers, Calibration
 
-ENLARGED = 7
-"""Pixels that one of the face's is shown as."""
-SCALE = (0.2, 0.8)
-"""Values of a mask, averaged over channels, that are shown as blue and as yellow; the same for all."""
+ENLARGED, SMALLER = 7, 4
+"""Pixels that one of the face's is shown as, alone and where the kinds of attention stand side by side."""
+COLOURS = [round(255 * value) for share in np.linspace(0, 1, 256)
+           for value in (share, 0.1 + 0.75 * share, 0.55 - 0.45 * share)]  # fmt: skip
+"""A palette from blue to yellow, of 256 colours."""
 COUNT = 12
 """Drawn faces to choose from."""
 MOST = 8
@@ -57,38 +59,60 @@ class Face:
         return shipped.read(self.reader, self.calibration, self.shown[None], self.gates)
 
     def masks(self) -> dict[str, np.ndarray]:
-        """Return the masks of the gender network by name of the block, (h, w): the mean of K over its channels."""
+        """Return the masks K of the gender network by name of the block, (h, w, channels)."""
         found = self.reader.networks["gender"].masks(self.shown[None], self.gates)
-        return {name: mask[0].mean(axis=-1) for name, mask in found.items()}
+        return {name: mask[0] for name, mask in found.items()}
 
-    def panels(self) -> list[np.ndarray]:
-        """Return the face, and each mask over it, (h, w, 3) uint8; all masks on one scale, see `SCALE`."""
-        face = Image.fromarray(self.shown).resize((SIZE * ENLARGED,) * 2, Image.Resampling.NEAREST)
-        return [np.asarray(face), *(_over(face, mask) for mask in self.masks().values())]
+    def enlarged(self, times: int) -> Image.Image:
+        """Return the face as the networks get it, every pixel `times` as wide and high."""
+        return Image.fromarray(self.shown).resize((SIZE * times,) * 2, Image.Resampling.NEAREST)
 
-    def picture(self, across: int = 2) -> np.ndarray:
-        """Return the panels as a picture (h, w, 3) uint8, `across` of them in a row."""
-        panels = self.panels()
-        panels += [np.zeros_like(panels[0])] * (-len(panels) % across)
-        rows = [_joined(panels[i : i + across], 1) for i in range(0, len(panels), across)]
-        return _joined(rows, 0)
+    def shares(self) -> list[kinds.Shares]:
+        """Return of each block its masks by kind of attention, averaged over channels and scaled, as they are shown."""
+        return [kinds.shares(mask) for mask in self.masks().values()]
+
+    def picture(self, shares: list[kinds.Shares], across: int = 2) -> np.ndarray:
+        """Return the face, and each block's own mask over it, as a picture (h, w, 3) uint8, `across` of them in a row.
+
+        All masks are on one scale, see `kinds.SCALES`; `shares` are those of now.
+        """
+        face = self.enlarged(ENLARGED)
+        grey = face.convert("L").convert("RGB")
+        return sheet([face, *(over(grey, share["mixed"]) for share in shares)], across)
+
+    def side_by_side(self, shares: list[kinds.Shares]) -> np.ndarray:
+        """Return the masks by each kind of attention over the face, (h, w, 3) uint8: a row a block, a column a kind."""
+        grey = self.enlarged(SMALLER).convert("L").convert("RGB")
+        panels = [over(grey, share) for row in shares for share in row.values()]
+        return np.vstack([_heads(), sheet(panels, len(kinds.SCALES))])
 
 
-def _joined(parts: list[np.ndarray], axis: int) -> np.ndarray:
-    """Return pictures side by side (axis 1) or one below the other (axis 0), a grey line between."""
-    shape = list(parts[0].shape)
-    shape[axis] = ENLARGED
-    line = np.full(shape, 127, np.uint8)
-    return np.concatenate([part for picture in parts for part in (picture, line)][:-1], axis=axis)
+def sheet(panels: list[Image.Image], across: int) -> np.ndarray:
+    """Return pictures of one size in rows of `across`, (h, w, 3) uint8, grey lines between them."""
+    step = panels[0].width + ENLARGED
+    down = -(-len(panels) // across)
+    whole = Image.new("RGB", (across * step - ENLARGED, down * step - ENLARGED), (127, 127, 127))
+    for number, panel in enumerate(panels):
+        whole.paste(panel, (number % across * step, number // across * step))
+    return np.asarray(whole)
 
 
-def _over(face: Image.Image, mask: np.ndarray) -> np.ndarray:
-    """Return a mask (h, w) laid over a face: what it lets through turns yellow, what it holds back blue."""
-    grey = np.asarray(face.convert("L"), dtype=np.float64)[..., None]
-    whole = np.asarray(Image.fromarray(mask.astype("float32")).resize(face.size, Image.Resampling.BILINEAR))[..., None]
-    share = np.clip((whole - SCALE[0]) / (SCALE[1] - SCALE[0]), 0, 1)
-    colour = 255 * (share * (1.0, 0.85, 0.1) + (1 - share) * (0.0, 0.1, 0.55))
-    return (0.35 * grey + 0.65 * colour).astype(np.uint8)
+def over(grey: Image.Image, share: np.ndarray) -> Image.Image:
+    """Return a mask (h, w) of 0 to 1 laid over a grey face: what it lets through is yellow, what it holds back blue."""
+    mask = Image.fromarray((255 * share).round().astype(np.uint8)).resize(grey.size, Image.Resampling.BILINEAR)
+    mask.putpalette(COLOURS)
+    return Image.blend(grey, mask.convert("RGB"), 0.65)
+
+
+@cache
+def _heads() -> np.ndarray:
+    """Return the line above the columns of `Face.side_by_side`."""
+    side = SIZE * SMALLER
+    line = Image.new("RGB", (3 * side + 2 * ENLARGED, 24))
+    for number, (kind, equation) in enumerate(zip(kinds.SCALES, (4, 5, 6), strict=True)):
+        at = (number * (side + ENLARGED) + side / 2, 12)
+        ImageDraw.Draw(line).text(at, f"{kind}, Eq. {equation}", (255, 255, 255), ImageFont.load_default(14), "mm")
+    return np.asarray(line)
 
 
 def drawn(number: int) -> np.ndarray:
@@ -129,9 +153,16 @@ def sentence(answers: Answers) -> str:
 
 
 def png(picture: np.ndarray) -> bytes:
-    """Return a picture as a PNG, written quickly."""
+    """Return a picture as a PNG."""
     data = io.BytesIO()
     Image.fromarray(picture).save(data, "PNG", compress_level=1)
+    return data.getvalue()
+
+
+def jpeg(picture: np.ndarray) -> bytes:
+    """Return a picture as a JPEG without its losses being seen, which is written a tenth as long as a PNG."""
+    data = io.BytesIO()
+    Image.fromarray(picture).save(data, "JPEG", quality=95, subsampling=0)
     return data.getvalue()
 
 
@@ -140,7 +171,7 @@ def tour(face: Face, steps: int = 5) -> np.ndarray:
     learned, rows = dict(face.gates), []
     for gamma in np.linspace(0, 1, steps):
         face.gates = dict.fromkeys(face.reader.networks["gender"].card.gates, float(gamma))
-        row = Image.fromarray(face.picture(across=1 + len(face.reader.networks["gender"].card.gates)))
+        row = Image.fromarray(face.picture(face.shares(), across=1 + len(face.gates)))
         ImageDraw.Draw(row).text((6, 4), f"gamma = {gamma:g}: {sentence(face.answers())}", (255, 220, 0))
         rows.append(np.asarray(row))
     face.gates = learned

@@ -4,13 +4,15 @@ import html
 from dataclasses import dataclass
 
 import ipywidgets as widgets
+from traitlets import Unicode
 
 from gralib.visitors import play, shipped
 
 STYLE = """<style>
 .gra-play { flex-flow: row wrap !important; gap: 1rem 2rem; align-items: flex-start; }
 .gra-play img { width: min(29rem, 92vw); height: auto; } .gra-answer { font-size: 1.2rem; margin: .4rem 0; }
-.gra-controls { width: min(36rem, 92vw); }
+.gra-play .gra-kinds, .gra-kinds img { width: min(25rem, 92vw); } .gra-kinds div { line-height: 1.4; }
+.gra-controls { width: min(26rem, 92vw); } .gra-controls .widget-html-content { overflow-wrap: anywhere; }
 @media (prefers-color-scheme: dark) { body[data-voila="voila"] {
  --jp-layout-color0: #111; --jp-layout-color1: #181818; --jp-layout-color2: #333; --jp-border-color1: #777;
  --jp-content-font-color0: #fff; --jp-content-font-color1: #eee; --jp-ui-font-color1: #eee;
@@ -18,7 +20,19 @@ STYLE = """<style>
  --jp-widgets-readout-color: #eee;
  background: #111; color: #eee; } }
 </style>"""
+PICTURE = "The face as the networks get it, and the mask of each stage over it."
+KINDS = "The masks of three stages, a row each, by three kinds of attention, a column each."
+SAID = """<b>The kinds of attention side by side.</b> The features behind the masks, a row for each stage, as masks by
+Eq. 4, 5 and 6. These networks learned with Eq. 4; with another kind they would have come to other features. Eq. 5 makes
+every place a vector of length one: its values can be negative, so blue is less than nothing there, and yellow more, by
+1/√C of C channels."""
 BLOCKS = {"stage1_module1": "gate of stage 1", "stage2_module1": "gate of stage 2", "stage3_module1": "gate of stage 3"}
+
+
+class Picture(widgets.Image):
+    """An image whose tooltip says what it shows, to those who do not see it too."""
+
+    description = Unicode("").tag(sync=True)  # a browser asks for it before it shows a tooltip
 
 
 @dataclass
@@ -27,7 +41,8 @@ class Page:
 
     face: play.Face
     whole: widgets.Box
-    picture: widgets.Image
+    picture: Picture
+    kinds: Picture
     answer: widgets.HTML
     said: widgets.HTML
     number: widgets.IntSlider
@@ -41,7 +56,9 @@ class Page:
         self.face.gates = {name: slider.value for name, slider in self.gates.items()}
         for name, slider in self.moves.items():
             setattr(self.face, name, slider.value if name != "right" and name != "down" else int(slider.value))
-        self.picture.value = play.png(self.face.picture())
+        shares = self.face.shares()
+        self.picture.value = play.jpeg(self.face.picture(shares))
+        self.kinds.value = play.jpeg(self.face.side_by_side(shares))
         said = play.sentence(self.face.answers())
         self.answer.value = f'<div class="gra-answer" role="status">{html.escape(said)}</div>'
 
@@ -56,6 +73,7 @@ class Page:
         files = self.upload.value
         if not files:
             return
+        self.said.value = "Looking for a face; the first time this takes some seconds."
         lines = [f"Of {len(files)} pictures the first {play.MOST} were looked at."] if len(files) > play.MOST else []
         for file in files[: play.MOST]:
             found = play.own(bytes(file["content"]))
@@ -87,13 +105,16 @@ def page(number: int = 0) -> Page:
     }
     upload = widgets.FileUpload(accept="image/jpeg,image/png,image/webp", multiple=True, description="Own picture")
     learned = widgets.Button(description="Gates as learned")
-    answer, said, picture = widgets.HTML(), widgets.HTML(), widgets.Image(format="png")
+    answer, said = widgets.HTML(), widgets.HTML()
+    picture, kinds = (Picture(format="jpeg", tooltip=text) for text in (PICTURE, KINDS))
     controls = widgets.VBox([*gates.values(), learned, number_, upload, said, *moves.values()]).add_class(
         "gra-controls"
     )
-    whole = widgets.Box([widgets.VBox([widgets.HTML(STYLE), picture, answer]), controls]).add_class("gra-play")
-    made = Page(play.Face(reader, calibration, play.drawn(number)), whole, picture, answer, said, number_, upload,
-                gates, moves, learned)  # fmt: skip
+    shown = widgets.VBox([widgets.HTML(STYLE), picture, answer])
+    beside = widgets.VBox([kinds, widgets.HTML(f"<div>{SAID}</div>")]).add_class("gra-kinds")
+    whole = widgets.Box([shown, controls, beside]).add_class("gra-play")
+    made = Page(play.Face(reader, calibration, play.drawn(number)), whole, picture, kinds, answer, said, number_,
+                upload, gates, moves, learned)  # fmt: skip
     for slider in (*gates.values(), *moves.values()):
         slider.observe(made.show, "value")
     number_.observe(made.choose, "value")
@@ -105,4 +126,5 @@ def page(number: int = 0) -> Page:
 
 def _slider(text: str, value: float, low: float, high: float, step: float, kind: type = widgets.FloatSlider):
     return kind(value, min=low, max=high, step=step, description=text, continuous_update=True,
+                readout_format="d" if step == 1 else ".2f",
                 style={"description_width": "9rem"}, layout={"width": "98%"})  # fmt: skip

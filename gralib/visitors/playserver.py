@@ -10,7 +10,13 @@ from ipykernel.kernelspec import get_kernel_dict
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from voila.app import Voila
 
+from gralib.data.sources import HEAVIEST
 from gralib.errors import from_root
+from gralib.visitors.play import MOST
+
+LONGEST = MOST * HEAVIEST + (1 << 20)
+"""Bytes of the longest message: all uploads come in one; a longer one would be lost without a word, as beyond 10 MiB
+by default."""
 
 
 class OwnKernel(KernelSpecManager):
@@ -27,7 +33,7 @@ class Page(Voila):
     def init_settings(self):
         """Return the settings of the web application."""
         local = {"allow_remote_access": False, "local_hostnames": ["localhost", "127.0.0.1"]}
-        return {**super().init_settings(), **local}
+        return {**super().init_settings(), **local, "websocket_max_message_size": LONGEST}
 
 
 def serve(argv: list[str]) -> None:

@@ -17,10 +17,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gralib import ages
 from gralib.config import explain
-from gralib.errors import UserError
+from gralib.errors import UserError, expanded
 from gralib.predict import Network, Reader
 
-FOLDER = Path(os.environ.get("GRA_NETWORKS", Path(__file__).parent / "networks"))
+FOLDER = expanded(os.environ.get("GRA_NETWORKS", Path(__file__).parent / "networks"))
 """The networks that come with the project, or a folder of others in GRA_NETWORKS."""
 SUMS = "SHA256SUMS"
 CALIBRATION = "calibration.json"

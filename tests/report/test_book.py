@@ -209,7 +209,8 @@ def prose(path):
 
 def test_no_digit_is_typed_into_prose():
     named = r"\bC\d+\b|(Fig|Eq)\. \d|claims/C\d+"
-    drawn = {"drawings.py", "figures.py", "gridfigures.py", "label_floor.py"}  # axes and equations, no sentences
+    axes = ("drawings", "figures", "gridfigures", "label_floor", "questions")  # and equations, no sentences
+    drawn = {f"{name}.py" for name in axes}
     for path in sorted(p for p in (ROOT / "gralib/report").glob("*.py") if p.name not in drawn):
         for words in prose(path):
             if len(re.findall(r"[A-Za-z]{2,}", words)) > 1 and " " in words:
@@ -253,7 +254,8 @@ def test_a_claim_is_reproduced_from_exactly_its_runs(judged):
 
 def test_a_published_notebook_has_no_faces_times_paths_or_injected_cell(tmp_path):
     picture = nbformat.v4.new_output("display_data", {"image/png": "iVBORw0KGgo="})
-    bar = nbformat.v4.new_output("display_data", {notebooks.WIDGET: {"model_id": "1"}, "text/plain": "0/6"})
+    widget = nbformat.v4.new_output("display_data", {notebooks.WIDGET: {"model_id": "1"}, "text/plain": "0/6"})
+    bar = nbformat.v4.new_output("display_data", {"text/plain": "6/6 [00:12]"}, metadata={"progress": True})
     lines = nbformat.v4.new_output("stream", text=f"<object at 0x7f00aa> in {notebooks.ROOT}/runs\n")
     warning = nbformat.v4.new_output("stream", name="stderr", text="red")
     cells = [
@@ -261,7 +263,7 @@ def test_a_published_notebook_has_no_faces_times_paths_or_injected_cell(tmp_path
         nbformat.v4.new_code_cell('preset: str = "smoke"  # size\nseed: int = 0  # of all',
                                   metadata={"tags": ["parameters"], "papermill": {"duration": 1.5}}),
         nbformat.v4.new_code_cell('# Parameters\npreset = "laptop"\n', metadata={"tags": ["injected-parameters"]}),
-        nbformat.v4.new_code_cell("figures.losses(history)", outputs=[picture, bar, lines, warning]),
+        nbformat.v4.new_code_cell("figures.losses(history)", outputs=[picture, widget, bar, lines, warning]),
         nbformat.v4.new_code_cell("figures.keep_faces(sheet, 'utkface', 'worst', False)", outputs=[picture]),
     ]  # fmt: skip
     notebook = nbformat.v4.new_notebook(cells=cells, metadata={"papermill": {"start_time": "2026"}})

@@ -1,5 +1,7 @@
 """Grids: the settings they vary, runs they share, labels flipped as asked, going on where it stopped."""
 
+import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -12,10 +14,10 @@ import hand
 import numpy as np
 import pytest
 
-from gralib import ages
+from gralib import ages, notebooks
 from gralib.config import configure, shape
 from gralib.errors import UserError
-from gralib.training import batch, grids
+from gralib.training import batch, experiment, fit, grids
 from gralib.training.label_noise import flip
 
 
@@ -162,6 +164,96 @@ def test_a_grid_that_is_stopped_stops_at_once_and_leaves_nothing_running(tmp_pat
         time.sleep(0.1)
     assert running(process.pid) == 0
     assert 2 <= len(list(store.iterdir())) <= 4, "of 18"
+
+
+def trained_by(group):
+    """Return how many workers of a group are alive."""
+    listing = subprocess.run(["ps", "-A", "-o", "pgid=,args="], capture_output=True, text=True, check=True).stdout
+    return sum(line.split()[0] == str(group) and "spawn_main" in line for line in listing.splitlines())
+
+
+IN_A_CELL = """
+import sys
+sys.path.insert(0, {folder!r})
+from types import SimpleNamespace
+import grid
+from gralib.training import batch, grids
+batch._one, batch.finished = grid.slow, lambda *_: {{}}
+batch.run_grid(grids.configs_of("gate_ablation", 3), "", SimpleNamespace(fingerprint="x"), 2, {store!r})
+"""
+
+
+async def interrupted_in_a_notebook(folder, store):
+    """Run a grid in a kernel, interrupt it when two runs are done; return what the cell ended in, and how soon."""
+    manager = notebooks._own_kernel()()
+    await manager.start_kernel(cwd=str(folder))
+    try:
+        client = manager.client()
+        client.start_channels()
+        await client.wait_for_ready(timeout=60)
+        client.execute(IN_A_CELL.format(folder=str(folder), store=str(store)))
+        while len(list(store.iterdir())) < 2:
+            await asyncio.sleep(0.02)
+        group, start = manager.provisioner.pid, time.monotonic()
+        await manager.interrupt_kernel()
+        ended = (await client.get_shell_msg(timeout=20))["content"].get("ename")
+        took = time.monotonic() - start
+        until = time.monotonic() + 10
+        while trained_by(group) and time.monotonic() < until:
+            await asyncio.sleep(0.1)
+        client.execute("1 + 1")
+        alive = (await client.get_shell_msg(timeout=20))["content"]["status"]
+        return ended, took, trained_by(group), alive, group
+    finally:
+        await manager.shutdown_kernel(now=True)
+
+
+def test_a_grid_interrupted_in_a_notebook_stops_at_once_and_the_kernel_goes_on(tmp_path):
+    (tmp_path / "grid.py").write_text(SLOW)
+    store = tmp_path / "runs"
+    store.mkdir()
+    ended, took, left, alive, group = asyncio.run(interrupted_in_a_notebook(tmp_path, store))
+    assert (ended, left, alive) == ("KeyboardInterrupt", 0, "ok")
+    assert took < 10
+    assert 2 <= len(list(store.iterdir())) <= 4, "of 18"
+    until = time.monotonic() + 10
+    while running(group) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert running(group) == 0
+
+
+LONG = """
+import sys
+from gralib.data.faces import open_faces
+from gralib.config import RunConfig
+from gralib.training import batch
+if __name__ == "__main__":
+    config, root = RunConfig.model_validate_json(sys.argv[1]), sys.argv[2]
+    batch.run_grid([config], root, open_faces("utkface", root), 1)
+"""
+
+
+@pytest.mark.xdist_group("grid")
+def test_what_a_stopped_grid_was_training_goes_on_after_its_last_epoch(faces, drawn, tmp_path, monkeypatch):
+    tiny = {"preset": "smoke", "width": 2, "epochs": 40, "train_faces": 128}
+    config = next(c for c in grids.configs_of("rivals", 1, **tiny) if c.network == "separable")
+    (tmp_path / "grid.py").write_text(LONG)
+    words = [sys.executable, str(tmp_path / "grid.py"), config.model_dump_json(), str(drawn)]
+    process = subprocess.Popen(words, start_new_session=True, stderr=subprocess.DEVNULL,
+                               env={**os.environ, "GRA_ROOT": str(tmp_path)})  # fmt: skip
+    folder = tmp_path / "runs" / config.run_id(faces.fingerprint)
+    while not (folder / "checkpoint.npz").exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.terminate()
+    assert process.wait(10) != 0 and not (folder / "record.json").exists()
+    with np.load(folder / "checkpoint.npz", allow_pickle=False) as arrays:
+        done = len(json.loads(str(arrays["history"])))
+    epochs, made = [], fit.Batches.__init__
+    monkeypatch.setattr(fit.Batches, "__init__", lambda self, c, e, *r: (epochs.append(e), made(self, c, e, *r))[0])
+    run = experiment.run(config, faces, store=tmp_path / "runs", progress="none")
+    assert 1 <= done < 40 and epochs == list(range(done, 40))
+    assert len(run.history) == 40
 
 
 @pytest.mark.xdist_group("grid")

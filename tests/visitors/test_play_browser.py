@@ -17,8 +17,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from test_reading import huge
 
-from gralib.visitors import play, shipped
+from gralib.data.decoding import LARGEST
+from gralib.visitors import play, playpage, shipped
 
 pytest.importorskip("voila")
 connect = pytest.importorskip("websockets.sync.client").connect
@@ -101,6 +103,16 @@ class Browser:
         for kind in ("keyDown", "keyUp"):
             self("Input.dispatchKeyEvent", type=kind, key=name, code=name, windowsVirtualKeyCode=code)
 
+    def upload(self, button, paths):
+        """Click a button that asks for files, and give it some."""
+        self("Page.setInterceptFileChooserDialog", enabled=True)
+        number = next(self.number)
+        click = {"expression": f"{button}.click()", "userGesture": True}
+        self.socket.send(json.dumps({"id": number, "method": "Runtime.evaluate", "params": click}))
+        while (event := json.loads(self.socket.recv(WAIT))).get("method") != "Page.fileChooserOpened":
+            pass
+        self("DOM.setFileInputFiles", files=[str(p) for p in paths], backendNodeId=event["params"]["backendNodeId"])
+
     def screenshot(self, path):
         path.write_bytes(base64.b64decode(self("Page.captureScreenshot", captureBeyondViewport=True)["data"]))
 
@@ -127,6 +139,7 @@ def browser(address, tmp_path_factory):
     process.wait(20)
 
 
+TEXT = "document.querySelector('.gra-play').innerText"
 ANSWER = "document.querySelector('.gra-answer').innerText"
 IMAGE = "document.querySelector('.gra-play img').src"
 
@@ -161,18 +174,40 @@ def test_keys_move_a_gate_and_the_page_shows_what_python_says(browser, networks)
     assert shown > learned["stage1_module1"]
     face.gates = {**learned, "stage1_module1": shown}
     assert browser.value(ANSWER) == play.sentence(face.answers())
-    off = np.abs(picture(browser).astype(int) - face.picture())
+    off = np.abs(picture(browser).astype(int) - face.picture(face.shares()))
     assert off.mean() < 1
     print("from key to picture, seconds:", np.round(sorted(times), 3))
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1400, False), (390, False), (1000, True)])
+def test_hostile_uploads_end_in_sentences_and_the_page_goes_on(browser, tmp_path):
+    files = {"12 MiB of text.jpg": b"text" * (3 << 20), "10000 px.png": huge(), "<i>page.jpg": b"<html>"}
+    files |= {"0" * 240 + ".jpg": b"a name that no window holds in one line"}
+    files |= {f"empty {number}.jpg": b"" for number in range(8)}
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    before = browser.value(ANSWER)
+    browser.upload("document.querySelector('.gra-play .jupyter-widgets.widget-upload')", sorted(tmp_path.iterdir()))
+    said = browser.until(f"{TEXT}.includes('were looked at') && {TEXT}").splitlines()
+    assert f"Of {len(files)} pictures the first {play.MOST} were looked at." in said
+    assert f"10000 px.png: Not read: picture larger than {LARGEST} pixels." in said
+    assert "12 MiB of text.jpg: Not read: not a picture inside." in said
+    assert "<i>page.jpg: Not read: not a JPEG, PNG or WebP inside, but a web page." in said
+    assert browser.value(ANSWER) == before
+    browser.value(f"{handle('gate of stage 2')}.focus()")
+    image = browser.value(IMAGE)
+    browser.key("ArrowRight", 39)
+    browser.until(f"{IMAGE} != {json.dumps(image)}")
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1400, False), (1400, True), (390, False), (390, True)])
 def test_the_page_fits_every_window(browser, tmp_path, width, dark):
     browser("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 500)
     scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
     browser("Emulation.setEmulatedMedia", features=scheme)
     time.sleep(0.5)
-    browser.screenshot(Path(os.environ.get("GRA_SCREENSHOTS", tmp_path)) / f"play-{width}.png")
+    browser.screenshot(Path(os.environ.get("GRA_SCREENSHOTS", tmp_path)) / f"play-{width}{'-dark' * dark}.png")
     assert browser.value("document.documentElement.scrollWidth") <= width
-    box = browser.value("JSON.stringify(document.querySelector('.gra-play img').getBoundingClientRect())")
-    assert json.loads(box)["right"] <= width and json.loads(box)["width"] > 300
+    boxes = "[...document.querySelectorAll('.gra-play img')].map(i => [i.title, i.getBoundingClientRect()])"
+    (said, face), (told, kinds) = json.loads(browser.value(f"JSON.stringify({boxes})"))
+    assert (said, told) == (playpage.PICTURE, playpage.KINDS), "what they show is said too"
+    assert all(box["right"] <= width and box["width"] > 300 for box in (face, kinds))
