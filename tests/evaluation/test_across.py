@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import tiny
 
 from gralib import ages
 from gralib.errors import UserError
@@ -68,10 +69,9 @@ def test_networks_of_two_settings_are_two_rows(asked):
     assert matrix.matrix(runs)["runs"].tolist() == [1, 1]
 
 
-def test_a_network_is_asked_once_about_faces_it_never_saw(tiny_run, faces, tmp_path):
-    from tiny import draw
-
-    run, others = tiny_run("gender"), draw("adience", tmp_path)
+@pytest.mark.xdist_group("tiny")
+def test_a_network_is_asked_once_about_faces_it_never_saw(tiny_run, faces, twins, tmp_path):
+    run, others = tiny.copied(tiny_run("gender"), tmp_path), tiny.draw("adience", twins)
     path = across.probe(run, others)
     first = path.read_bytes()
     ((tested, table),) = probed.across(records.Run(run.folder))
