@@ -39,8 +39,6 @@ METRICS = {
     "mask_channel_share": Metric("share of the masks' variance between channels", "shares"),
 }
 """Every metric by its key."""
-KEYS = {metric.title: key for key, metric in METRICS.items()}
-"""The key behind a title."""
 RESAMPLES = 2000
 LEVEL = 0.95
 

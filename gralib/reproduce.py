@@ -7,9 +7,9 @@ import numpy as np
 
 from gralib.config import RunConfig
 from gralib.data.faces import Faces, open_faces
-from gralib.data.formats import find_root
 from gralib.errors import UserError
 from gralib.evaluation import claims
+from gralib.evaluation.measures import outputs_of
 from gralib.evaluation.protocol import load
 from gralib.training import records
 from gralib.training.experiment import run
@@ -57,7 +57,7 @@ def made_again(wanted: Sequence[Asked], root: str = "") -> Iterator[str]:
 
     Args:
         wanted: as of `asked`.
-        root: of the pictures, as for `gralib.data.formats.find_root`; drawn faces where the run before had them.
+        root: of the pictures, as for `gralib.data.faces.open_faces`; drawn faces where the run before had them.
 
     Raises:
         UserError: other faces than before.
@@ -66,7 +66,7 @@ def made_again(wanted: Sequence[Asked], root: str = "") -> Iterator[str]:
         mine = [one for one in wanted if one.config.dataset == dataset]
         drawn = all(one.before and one.before.record.synthetic for one in mine)
         place = root or (f"data/synthetic/{dataset}" if drawn else "")
-        faces = open_faces(dataset, find_root(dataset, place))
+        faces = open_faces(dataset, place)
         for one in mine:
             _check(one, faces)
             yield compared(one.before, run(one.config, faces, STORE, again=True, threads=1))
@@ -87,16 +87,12 @@ def compared(before: Run | None, after: Run) -> str:
         return f"{name}: made for the first time, nothing to compare with"
     if not before.same_faces(after):
         return f"{name}: other test faces than before"
-    one, other = (run.predictions.iloc[:, -_outputs(run) :].to_numpy() for run in (before, after))
+    one, other = (outputs_of(run.record.config, run.predictions) for run in (before, after))
     off = float(np.abs(one - other).max())
     if not off:
         return f"{name}: identical"
     answers = int((one.argmax(axis=1) != other.argmax(axis=1)).sum())
     return f"{name}: differs by at most {off:.3g} in an output, in {answers} of {len(one)} answers"
-
-
-def _outputs(run: Run) -> int:
-    return run.predictions.shape[1] - (run.tested.shape[1] - 1)
 
 
 def commands(found: Iterable[Asked]) -> list[str]:

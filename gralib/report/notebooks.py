@@ -105,9 +105,7 @@ def write(book: Book) -> None:
     rows = []
     for path in sorted(from_root("notebooks").glob("*.ipynb")):
         title, question, text = _told(path)
-        source = f"notebooks/{path.name}"
-        done = source in book.executed
-        target = path.name if done else book.source("notebooks/README.md", source)
+        target, done = book.notebook("notebooks/README.md", path.stem)
         named = re.findall(r"\bC\d+\b", text)
         claims = [c.id for c in book.ordered if path.stem == c.grid or c.id in named]
         linked = ", ".join(link(c, f"../claims/{c}.md") for c in claims)

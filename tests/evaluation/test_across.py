@@ -14,6 +14,7 @@ from gralib.training import across, exchange, experiment, packed, probed, record
 
 def test_an_age_lies_in_a_group_or_next_to_one():
     assert ages.group_of([0, 2, 3, 4, 24, 25, 60, 100, 101]).tolist() == [0, 0, -1, 1, -1, 4, 7, 7, -1]
+    assert ages.nearest_group([0, 2.4, 3.4, 7, 22, 30, 100]).tolist() == [0, 0, 1, 1, 3, 4, 7]
     assert ages.nearest_group([0, 2.9, 3.0, 3.1, 22.4, 22.6, 44, 116]).tolist() == [0, 0, 0, 1, 3, 4, 5, 7]
 
 
