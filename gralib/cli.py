@@ -105,8 +105,7 @@ def grid_command(
     if dry_run:
         return
     runs, problems = batch.run_grid(configs, root, faces, workers)
-    for run in runs:
-        print(run.record.run_id)
+    print(*(run.record.run_id for run in runs), sep="\n", end="\n" if runs else "")
     if problems:
         raise UserError("; ".join(problems))
 

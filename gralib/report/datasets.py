@@ -19,7 +19,7 @@ from gralib.report.label_floor import TABLE as FLOOR
 from gralib.report.levels import interval_in_words, level_of, seeds_in_words
 from gralib.report.local import on_this_machine
 from gralib.report.text import SURE, figure, level, link, listing, page, plural, scored, size, table, unit_of
-from gralib.training.grids import RIVALS
+from gralib.training.grids import METHODS
 from gralib.training.records import Run
 
 COMPARED: dict[Task, tuple[str, ...]] = {
@@ -143,7 +143,7 @@ def _beside(book: Book, name: Dataset) -> str:
     for task in TASKS[name]:
         for score in COMPARED[task]:
             contrast = _plain(name, task, score)
-            for network in RIVALS:
+            for network in METHODS:
                 settings = {**protocol_of(name).settings, **({"network": network} if network != "gra_net" else {})}
                 if one := level_of(book, contrast, Condition(settings=settings), seeds):
                     value, constant = (level(number, one.unit) for number in (one.value, one.constant))

@@ -108,7 +108,8 @@ def _rest(book: Book, runs: Sequence[Run]) -> str:
     for run in runs:
         (score, unit), config = _score(run), run.record.config
         rows.append((link(run.record.run_id, book.to_run(PAGE, run.record.run_id)), config.task.replace("_", " "),
-                     config.seed, changed(config), f"{score:.2f} {unit}", f"{run.record.seconds / 60:.0f}"))  # fmt: skip
+                     config.seed, changed(config), f"{score:.2f} {unit}",
+                     f"{run.record.seconds / 60:.0f}"))  # fmt: skip
     rows.sort(key=lambda row: (row[1], row[2], row[3]))
     headers = ("run", "task", "seed", "beside the preset", "validation score", "minutes")
     said = "One run a line, so no interval over seeds stands in it."

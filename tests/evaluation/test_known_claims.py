@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import ttest_1samp
 
 from gralib.errors import UserError
-from gralib.evaluation import claims, compare, contrasts, measures, orientation
+from gralib.evaluation import claims, compare, contrasts, measures
 from gralib.evaluation.protocol import load
 from gralib.evaluation.rules import Condition
 from gralib.training import probed
@@ -309,11 +309,6 @@ def test_what_masks_save_is_the_trunks_loss_minus_ours(monkeypatch):
     assert table["value"].tolist() == pytest.approx([0, 0.1, -0.1]), "of both, of turns, of shifts"
     assert table["faces"].tolist() == [5 * 300] * 3, "face by face"
     assert table["verdict"].tolist() == ["contradicted", "supported", "contradicted"]
-    found = orientation.saved([changed(30, 90)], [changed(90, 30)]).set_index(["kind", "step"])
-    saved = found["saved"]
-    assert (saved["turn", 15], saved["move", 3]) == (pytest.approx(0.1), pytest.approx(-0.1))
-    for kind in ("turn", "move"):
-        assert found.loc[(kind, 0)].tolist() == [0, 0, 0, ""], "of faces as they are nothing is lost or saved"
     del tables[trunk[3].record.run_id]
     assert set(rows_of("C8", [*ours, *trunk])["verdict"]) == {"not run"}
 

@@ -45,11 +45,6 @@ def test_every_grid_has_its_steps():
     assert steps("rivals", "network") == ["gra_net", "residual", "levi_hassner", "savchenko", "separable", "hog"]
 
 
-def test_several_grids_serve_a_set_without_genders():
-    assert {name for name in grids.GRIDS if grids.serves(name, "fgnet")} == {"label_noise", "age_decomposition"}
-    assert all(grids.serves(name, "utkface") for name in grids.GRIDS)
-
-
 def test_a_setting_asked_for_by_several_grids_is_one_run():
     asked = [{c.run_id("x") for c in grids.configs_of(n, 1)} for n in ("gate_ablation", "attention_types", "depth")]
     assert len(set.intersection(*asked)) == 1
