@@ -43,6 +43,11 @@ RESAMPLES = 2000
 LEVEL = 0.95
 
 
+def improvement(metric: str, first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return by how much values of a metric are better than others, whichever way it counts."""
+    return second - first if METRICS[metric].less_is_better else first - second
+
+
 @dataclass(frozen=True)
 class Estimate:
     """A mean with its 95 % interval, `low` to `high`, over `n` faces."""
