@@ -206,15 +206,19 @@ def test_a_record_without_weights_says_so(tiny, tmp_path):
         experiment.network(kept)
 
 
-@pytest.mark.parametrize(("task", "score"), [("gender", "accuracy"), ("age_category", "category_mae_years")])
-def test_a_smoke_network_beats_the_constant_predictor_clearly(task, score, tmp_path_factory):
-    from gralib import synthetic
-    from gralib.data.faces import open_faces
+@pytest.fixture(scope="module")
+def many_faces(tmp_path_factory):
+    """As many drawn people as a network learns something from."""
+    folder = tmp_path_factory.mktemp("many")
+    synthetic.write("utkface", folder / "utkface", subjects=240)
+    return open_faces("utkface", folder / "utkface", cache=folder / "cache", progress=False)
 
-    folder = tmp_path_factory.mktemp("smoke")
-    synthetic.write("utkface", folder / "utkface")
-    faces = open_faces("utkface", folder / "utkface", cache=folder / "cache", progress=False)
-    run = experiment.run(configure("smoke", task=task), faces, store=folder / "runs", progress="none")
+
+@pytest.mark.parametrize(
+    ("task", "score", "epochs"), [("gender", "accuracy", 6), ("age_category", "category_mae_years", 12)]
+)
+def test_a_smoke_network_beats_the_constant_predictor_clearly(task, score, epochs, many_faces, tmp_path):
+    run = experiment.run(configure("smoke", task=task, epochs=epochs), many_faces, store=tmp_path, progress="none")
     found = measures.scores_of(run)
     if task == "gender":
         assert found[score].low > found[score].floor + 0.1
