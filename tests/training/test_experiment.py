@@ -93,7 +93,7 @@ def test_asked_for_twice_at_once_it_is_trained_once(faces, made_up, tmp_path, mo
     assert len(trained) == 1
 
 
-def test_a_grid_of_gates_and_seeds_compiles_once_and_the_order_changes_nothing(tiny, faces, tmp_path):
+def test_a_grid_of_gates_and_seeds_compiles_once_and_the_order_changes_nothing(faces, tmp_path):
     short = {**TINY, "epochs": 1, "train_faces": 128}
     grid = [{"gate": gate, "seed": seed} for gate in ("trainable", 0.25, 1) for seed in (0, 1)]
     fit.prepare(configure("smoke", **short), 4)
