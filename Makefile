@@ -56,8 +56,13 @@ wheel: $(ENV)  ## pack the library as a wheel into build/dist, the same bytes wh
 test: $(ENV)  ## check style and types, run the tests
 	ruff check .
 	ruff format --check .
+	@$(MAKE) --no-print-directory -j2 types suite
+
+types: $(ENV)
 	mypy
 	lint-imports
+
+suite: $(ENV)
 	python -m pytest -n $(CORES) --dist loadgroup
 
 golden: $(ENV)  ## write the numbers that tests compare with anew, and show what changed
@@ -94,4 +99,4 @@ lock:  ## write requirements.lock anew from pyproject.toml (needs uv); one versi
 clean:  ## remove what the study made here, trained weights included (reports/ stays)
 	rm -rf build runs cache data/synthetic .snakemake
 
-.PHONY: help env study grids book release wheel test golden test-cluster bench scaling reliability mutants lab play lock clean
+.PHONY: help env study grids book release wheel test types suite golden test-cluster bench scaling reliability mutants lab play lock clean

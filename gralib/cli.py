@@ -51,12 +51,11 @@ def run_command(
     """Train one network, or read it back if that was done before. Prints the run's name."""
     from gralib.config import PROTOCOLS, configure
     from gralib.data.faces import open_faces
-    from gralib.data.formats import find_root
 
     standard = PROTOCOLS.get(dataset, {})
     changes = words.changes(change, {"task": "--task", "dataset": "--dataset", "preset": "--preset"})
     config = configure(preset, **{**standard, "dataset": dataset, "task": task, **changes})
-    faces = open_faces(dataset, find_root(dataset, root), progress=progress == "bar")
+    faces = open_faces(dataset, root, progress=progress == "bar")
     from gralib.evaluation.measures import scores_of
     from gralib.training.experiment import run, run_folds
 
@@ -91,7 +90,6 @@ def grid_command(
 ) -> None:
     """Train what is left of one or several grids of runs. Stop it any time; the next call goes on."""
     from gralib.data.faces import open_faces
-    from gralib.data.formats import find_root
     from gralib.training import batch, grids
 
     wanted = {name: grids.seeds_of(name, seeds) for name in names}
@@ -104,15 +102,13 @@ def grid_command(
     if part > len(parts):
         raise UserError(f"part: expected 1 to {len(parts)}, got {part}")
     configs = parts[part - 1] if part else list(dict.fromkeys(configs))
-    place = find_root(dataset, root)
-    faces = open_faces(dataset, place)
+    faces = open_faces(dataset, root)
     title = ", ".join(names) + (f", part {part} of {len(parts)}" if part else "")
     print(f"{title}: {batch.left_in_words(configs, batch.finished(configs, faces), workers)}", file=sys.stderr)
     if dry_run:
         return
-    runs, problems = batch.run_grid(configs, place, faces, workers)
-    for run in runs:
-        print(run.record.run_id)
+    runs, problems = batch.run_grid(configs, root, faces, workers)
+    print(*(run.record.run_id for run in runs), sep="\n", end="\n" if runs else "")
     if problems:
         raise UserError("; ".join(problems))
 
@@ -124,16 +120,11 @@ def orientation_command(
 ) -> None:
     """Let trained networks read turned and moved test faces (C8); the hits are kept beside the records."""
     from gralib.data.faces import open_faces
-    from gralib.data.formats import find_root
     from gralib.training import records
     from gralib.training.perturb import probe
 
-    for run_id in runs:
-        found = records.find(run_id, (records.STORE,))
-        if not found:
-            raise UserError(f"{run_id}: no finished run of that name in {records.STORE}/")
-        dataset = found.record.config.dataset
-        print(probe(found, open_faces(dataset, find_root(dataset, root))))
+    for run in map(records.made_here, runs):
+        print(probe(run, open_faces(run.record.config.dataset, root)))
 
 
 @app.command("keep")
@@ -144,11 +135,8 @@ def keep_command(
     from gralib.training import records
     from gralib.training.exchange import keep
 
-    for run_id in runs:
-        found = records.find(run_id, (records.STORE,))
-        if not found:
-            raise UserError(f"{run_id}: no finished run of that name in {records.STORE}/")
-        print(keep(found))
+    for run in map(records.made_here, runs):
+        print(keep(run))
 
 
 @app.command("export")
@@ -164,9 +152,7 @@ def export_command(
     from gralib import backend
     from gralib.training import records
 
-    found = records.find(run, (records.STORE,))
-    if not found:
-        raise UserError(f"{run}: no finished run of that name in {records.STORE}/")
+    found = records.made_here(run)
     backend.start(1)
     from gralib.export import export
 

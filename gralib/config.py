@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from gralib.errors import UserError
+from gralib.errors import UserError, explain
 from gralib.registry import Task, data_sets
 
 Preset = Literal["smoke", "laptop", "paper"]
@@ -280,7 +280,7 @@ def configure(preset: str = "laptop", recipe: str = "tuned", **fields: Any) -> R
     try:
         return RunConfig(**{"preset": preset, "recipe": recipe, **RECIPES[recipe], **PRESETS[preset], **fields})  # type: ignore[index]
     except ValidationError as error:
-        raise UserError(explain(error)) from None
+        raise UserError(explain(error, RunConfig.model_fields)) from None
 
 
 def configure_tasks(dataset: Dataset, preset: str = "laptop", **fields: Any) -> dict[Task, RunConfig]:
@@ -291,19 +291,3 @@ def configure_tasks(dataset: Dataset, preset: str = "laptop", **fields: Any) -> 
     """
     common = {**PROTOCOLS.get(dataset, {}), **fields, "dataset": dataset}
     return {task: configure(preset, task=task, **common) for task in TASKS.get(dataset, ("gender",))}
-
-
-def explain(error: ValidationError) -> str:
-    """Return a pydantic error as one line: each field, what was expected, what came."""
-    parts = []
-    for item in error.errors(include_url=False):
-        name = ".".join(str(p) for p in item["loc"])
-        if item["type"] == "extra_forbidden":
-            known = ", ".join(RunConfig.model_fields)
-            parts.append(f"{name}: unknown; the fields are {known}")
-        elif name:
-            message = item["msg"].replace("Input should be ", "expected ").removeprefix("Value error, ")
-            parts.append(f"{name}: {message}, got {item['input']!r}")
-        else:
-            parts.append(item["msg"].removeprefix("Value error, "))
-    return "; ".join(parts)

@@ -61,10 +61,9 @@ def data_check(
 def data_repeats(root: Root = "") -> None:
     """Measure UTKFace's repeated photographs: how their labels disagree (table), what the rule rests on (figure)."""
     from gralib.data.faces import open_faces
-    from gralib.data.formats import find_root
     from gralib.report import label_floor
 
-    print(*label_floor.write(open_faces("utkface", find_root("utkface", root))), sep="\n")
+    print(*label_floor.write(open_faces("utkface", root)), sep="\n")
 
 
 @app.command("how-to")

@@ -1,9 +1,13 @@
 """The one exception for a user's mistake, and the root folder that relative paths start from."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 ROOT = Path(os.environ.get("GRA_ROOT", Path(__file__).resolve().parents[1])).expanduser()
 """Where `data/`, `cache/`, `runs/` and `reports/` are: the checkout, or the environment's GRA_ROOT."""
@@ -47,3 +51,16 @@ def from_root(path: str | Path) -> Path:
     Notebooks run in a folder of their own, so nothing is taken from the folder a process is in.
     """
     return ROOT / expanded(path)
+
+
+def explain(error: "ValidationError", known: Iterable[str] = ()) -> str:
+    """Return a pydantic error as one line: each field, what was expected, what came; of an unknown one those known."""
+    parts = []
+    for item in error.errors(include_url=False):
+        name = ".".join(str(p) for p in item["loc"])
+        message = item["msg"].replace("Input should be ", "expected ").removeprefix("Value error, ")
+        if item["type"] == "extra_forbidden":
+            parts.append(f"{name}: unknown" + (f"; the fields are {', '.join(known)}" if known else ""))
+        else:
+            parts.append(f"{name}: {message}, got {item['input']!r}" if name else message)
+    return "; ".join(parts)

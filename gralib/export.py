@@ -70,10 +70,11 @@ def _trained(run: records.Run) -> keras.Model:
     config = run.record.config
     if config.network == "hog":
         raise UserError(f"{run.record.run_id}: expected a run of a network, got {config.network}")
-    trained = experiment.network(run)
-    model = fit.build(config.model_copy(update={"precision": "float32", "groups": 1}))
-    for weight, value in zip(model.weights, trained.get_weights(), strict=True):
-        weight.assign(value if value.shape == tuple(weight.shape) else dense(value, config.groups))
+    model = trained = experiment.network(run)
+    if (plain := config.model_copy(update={"precision": "float32", "groups": 1})) != config:
+        model = fit.build(plain)
+        for weight, value in zip(model.weights, trained.get_weights(), strict=True):
+            weight.assign(value if value.shape == tuple(weight.shape) else dense(value, config.groups))
     count = len(class_names(config))
     return model if model.output.shape[-1] == count else keras.Model(model.input, model.output[:, :count])
 

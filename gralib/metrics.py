@@ -39,10 +39,13 @@ METRICS = {
     "mask_channel_share": Metric("share of the masks' variance between channels", "shares"),
 }
 """Every metric by its key."""
-KEYS = {metric.title: key for key, metric in METRICS.items()}
-"""The key behind a title."""
 RESAMPLES = 2000
 LEVEL = 0.95
+
+
+def improvement(metric: str, first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return by how much values of a metric are better than others, whichever way it counts."""
+    return second - first if METRICS[metric].less_is_better else first - second
 
 
 @dataclass(frozen=True)

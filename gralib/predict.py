@@ -13,8 +13,7 @@ import onnxruntime
 from pydantic import ValidationError
 
 from gralib import ages, networkfile
-from gralib.config import explain
-from gralib.errors import UserError
+from gralib.errors import UserError, explain
 
 BATCH = 64
 """Faces that a network reads at once; more are no faster and take more memory."""

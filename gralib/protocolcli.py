@@ -37,26 +37,30 @@ def runs_command(workers: Workers = 2) -> None:
 @app.command("run")
 def run_command(dataset: Dataset = "utkface", root: Root = "", workers: Workers = 2) -> None:
     """Train what is left of the protocol's runs on one data set, stage by stage; stop it any time and call it again."""
-    from gralib.data.faces import open_faces
-    from gralib.data.formats import find_root
     from gralib.evaluation import claims
     from gralib.evaluation.protocol import load
     from gralib.training import batch, records
 
-    protocol, place = load(), find_root(dataset, root)
-    faces = open_faces(dataset, place)
-    if faces.synthetic:
-        raise UserError(f"{place}: expected real faces, as drawn ones earn no verdict; name them with --root")
+    protocol, faces = load(), _real_faces(dataset, root)
     for number in range(protocol.stages):
         known = claims.known_runs(records.gather()[0])
         asked = protocol.stage(number, claims.ended(protocol, known))
         configs = [config for config in asked if config.dataset == dataset]
-        found, problems = batch.run_grid(configs, place, faces, workers, then=probe)
+        found, problems = batch.run_grid(configs, root, faces, workers, then=probe)
         print(f"stage {number + 1}: {len(found)} of {len(configs)} runs finished", file=sys.stderr)
         if problems:
             raise UserError("; ".join(problems))
         for run in found:
             probe(run, faces)
+
+
+def _real_faces(dataset: str, root: str):
+    from gralib.data.faces import open_faces
+
+    faces = open_faces(dataset, root)
+    if faces.synthetic:
+        raise UserError(f"{dataset}: expected real faces, as drawn ones earn no verdict; name them with --root")
+    return faces
 
 
 def probe(run, faces) -> None:
@@ -76,25 +80,19 @@ def probe(run, faces) -> None:
 @app.command("across")
 def across_command(dataset: Dataset = "adience", root: Root = "") -> None:
     """Ask the networks trained on the other data sets about this one's faces, and write the matrix of all sets."""
-    from gralib.data.faces import open_faces
-    from gralib.data.formats import find_root
     from gralib.evaluation.across import matrix
     from gralib.evaluation.protocol import load
     from gralib.files import write_text
     from gralib.training import across, records
 
-    place, asked = find_root(dataset, root), set(load().plain_configs())
-    faces = open_faces(dataset, place)
-    if faces.synthetic:
-        raise UserError(f"{place}: expected real faces, as drawn ones earn no verdict; name them with --root")
+    asked, faces = set(load().plain_configs()), _real_faces(dataset, root)
     runs = [run for run in records.gather()[0] if run.record.config in asked and not run.record.synthetic]
     for run in runs:
         config = run.record.config
         weights = (run.folder / "weights.npz").exists()
         if weights and config.dataset != dataset and config.task != "age_regression":
             across.probe(run, faces)
-    table = matrix(records.Run(run.folder) for run in runs)
-    write_text(from_root(ACROSS), table.to_csv(index=False, float_format="%.6g"))
+    write_text(from_root(ACROSS), matrix(runs).to_csv(index=False, float_format="%.6g"))
     print(from_root(ACROSS))
 
 

@@ -8,7 +8,6 @@ import numpy as np
 
 from gralib.config import RunConfig
 from gralib.data.faces import Faces, open_faces
-from gralib.data.formats import find_root
 from gralib.errors import UserError
 from gralib.evaluation import claims
 from gralib.evaluation.measures import measures_of, outputs_of
@@ -66,7 +65,7 @@ def made_again(wanted: Sequence[Asked], root: str = "") -> Iterator[str]:
 
     Args:
         wanted: as of `asked`.
-        root: of the pictures, as for `gralib.data.formats.find_root`; drawn faces where the run before had them.
+        root: of the pictures, as for `gralib.data.faces.open_faces`; drawn faces where the run before had them.
 
     Raises:
         UserError: other faces than before.
@@ -75,7 +74,7 @@ def made_again(wanted: Sequence[Asked], root: str = "") -> Iterator[str]:
         mine = [one for one in wanted if one.config.dataset == dataset]
         drawn = all(one.before and one.before.record.synthetic for one in mine)
         place = root or (f"data/synthetic/{dataset}" if drawn else "")
-        faces = open_faces(dataset, find_root(dataset, place))
+        faces = open_faces(dataset, place)
         for one in mine:
             _check(one, faces)
             yield compared(one.before, run(one.config, faces, STORE, again=True, threads=1))

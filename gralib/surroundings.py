@@ -83,17 +83,22 @@ def commit() -> dict[str, Any]:
 
     Both None outside git, and where this code lies in a repository of something else.
     """
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-
-    def git(*words: str) -> str:
-        done = subprocess.run(["git", *words], cwd=TREE, env=plain, capture_output=True, text=True, check=True)
-        return done.stdout.strip()
-
     try:
-        if Path(git("rev-parse", "--show-toplevel")).resolve() != TREE:
+        if Path(git(TREE, "rev-parse", "--show-toplevel")).resolve() != TREE:
             return {"commit": None, "clean": None}
-        git("ls-files", "--error-unmatch", "--", "gralib/surroundings.py")
-        changed = git("status", "--porcelain", "--untracked-files=normal", "--", *CODE)
-        return {"commit": git("rev-parse", "HEAD"), "clean": not changed}
-    except (OSError, subprocess.CalledProcessError):
+        git(TREE, "ls-files", "--error-unmatch", "--", "gralib/surroundings.py")
+        changed = git(TREE, "status", "--porcelain", "--untracked-files=normal", "--", *CODE)
+        return {"commit": git(TREE, "rev-parse", "HEAD"), "clean": not changed}
+    except NO_ANSWER:
         return {"commit": None, "clean": None}
+
+
+NO_ANSWER = (OSError, subprocess.CalledProcessError)
+"""What `git` raises where there is no git, no repository, or nothing of that name in it."""
+
+
+def git(folder: Path, *words: str) -> str:
+    """Return what git says in a folder, whatever the environment says of another repository."""
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    done = subprocess.run(["git", *words], cwd=folder, env=plain, capture_output=True, text=True, check=True)
+    return done.stdout.strip()

@@ -1,13 +1,14 @@
 """What the tests share: drawn faces in UTKFace's layout, and the real ones where they are at hand."""
 
 import os
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import tiny
+from filelock import FileLock
 
 from gralib import backend
 from gralib.data.faces import open_faces
@@ -17,12 +18,33 @@ SHARED = ROOT.parent / "shared" / "data"
 
 if os.environ.get("KERAS_BACKEND") != "none":  # tests of tables alone are told so, and spare the wait for Keras
     backend.start(1)
+    from gralib.training import fit
+
+    for name in ("_compiled", "_layout"):  # a study trains one kind of network after another, tests in any order
+        setattr(fit, name, lru_cache(maxsize=12)(getattr(fit, name).__wrapped__))
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items):
+    """Keep the tests of a file on one worker, where what they share is made once; some have a group of their own."""
+    for item in items:
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(scope="session")
-def twins(tmp_path_factory):
+def common(tmp_path_factory):
+    """A folder that all workers of this session share: what one of them made the others find."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "common"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def twins(common):
     """A folder for synthetic faces, and for the tiny runs on them."""
-    return tmp_path_factory.mktemp("drawn")
+    return common / "drawn"
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +61,7 @@ def drawn(faces, twins):
 
 @pytest.fixture(scope="session")
 def tiny_run(twins):
-    """A function that returns a run of `tiny.RUNS`, trained when first asked for."""
+    """A function that returns a run of `tiny.RUNS`, trained when first asked for; to be read (see `tiny.copied`)."""
     return cache(lambda name: tiny.train(name, twins))
 
 
@@ -124,12 +146,13 @@ def made_up(faces):
 
 
 @pytest.fixture(scope="session")
-def networks(tiny_run, tmp_path_factory):
+def networks(tiny_run, common):
     """A folder like that of the shipped networks, of tiny ones drawn faces trained: gender with gates, age without."""
-    from gralib.visitors import modelcard, shipping
+    from gralib.visitors import modelcard, shipped, shipping
 
-    folder = shipping.write(
-        [tiny_run("gender"), tiny_run("age category, separable")], tmp_path_factory.mktemp("shipped")
-    )
-    modelcard.write(folder)
+    folder = common / "shipped"
+    with FileLock(common / "shipped.lock"):
+        if not (folder / shipped.CARD).exists():
+            shipping.write([tiny_run("gender"), tiny_run("age category, separable")], folder)
+            modelcard.write(folder)
     return folder

@@ -26,6 +26,7 @@ from gralib.evaluation import compare
 from gralib.evaluation.measures import measures, outputs_of
 from gralib.evaluation.studies import studies
 from gralib.files import write_text
+from gralib.labels import GENDERS
 from gralib.metrics import interval
 from gralib.training import perturb
 from gralib.training.records import Run
@@ -111,7 +112,7 @@ def tables() -> dict[str, Any]:
             e = interval(values, faces["group"])
             found[name] = [e.value, e.low, e.high, float(constant.mean())]
     (study,) = studies(runs)
-    for table in (study.by_decade("age"), study.by_decade("gender"), study.by_gender()):
+    for table in (study.by_decade("age"), study.by_decade("gender"), study.by_label("gender", GENDERS)):
         found[f"by {table.columns[0]}, {len(found)}"] = table.to_numpy().tolist()
     sides = []
     for gate, share in (("trainable", 0.8), (0.0, 0.7)):

@@ -4,28 +4,40 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from conftest import ROOT
 from PIL import Image
 
+from gralib import cli
 from gralib.training import grids
 
 
-def gra(*words, **environment):
-    return subprocess.run(
-        [sys.executable, "-c", "from gralib.cli import main; main()", *words],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, **environment},
-    )
+@pytest.fixture
+def gra(monkeypatch, capfd):
+    """A function that calls the command in this process: its exit status, and what it printed.
+
+    A line that it ends with is printed and status 1, as Python does it; two tests below start a process of their own.
+    """
+
+    def call(*words, root=ROOT):
+        monkeypatch.setattr("gralib.errors.ROOT", Path(root))
+        monkeypatch.setattr(sys, "argv", ["gra", *words])
+        with pytest.raises(SystemExit) as done:
+            cli.main()
+        out, err = capfd.readouterr()
+        code, said = (1, f"{done.value.code}\n") if isinstance(done.value.code, str) else (done.value.code or 0, "")
+        return SimpleNamespace(returncode=code, stdout=out, stderr=err + said)
+
+    return call
 
 
 @pytest.mark.parametrize(
     "words", [[], ["data"], ["run"], ["report"], ["data", "check"], ["notebook"], ["keep"], ["grid"], ["records"]]
 )
-def test_help_explains(words):
+def test_help_explains(words, gra):
     result = gra(*words, "--help")
     assert result.returncode == 0
     assert "Usage:" in result.stdout
@@ -37,14 +49,14 @@ def test_help_and_import_load_nothing_heavy():
     assert result.stdout.strip() == "set()"
 
 
-def test_data_check_accounts_for_every_file(drawn, tmp_path):
+def test_data_check_accounts_for_every_file(drawn, tmp_path, gra):
     files = sum(p.is_file() for p in drawn.rglob("*"))
-    result = gra("data", "check", "utkface", "--root", str(drawn), "--json", GRA_ROOT=str(tmp_path))
+    result = gra("data", "check", "utkface", "--root", str(drawn), "--json", root=tmp_path)
     assert result.returncode == 0, result.stderr
     answer = json.loads(result.stdout)
     assert answer["synthetic"]
     assert sum(row["files"] for row in answer["account"]) == 2 * files
-    table = gra("data", "check", "utkface", "--root", str(drawn), GRA_ROOT=str(tmp_path))
+    table = gra("data", "check", "utkface", "--root", str(drawn), root=tmp_path)
     assert "picture damaged or cut short" in table.stdout
     assert "synthetic faces" in table.stdout
 
@@ -88,10 +100,6 @@ def test_data_check_accounts_for_every_file(drawn, tmp_path):
         (["orientation", "nothing"], "nothing: no finished run of that name"),
         (["notebook", "atlas"], "not found; the notebooks are adience, afad, age_decomposition, attention_types"),
         (["notebook", "utkface", "-p", "sead=1"], "sead: unknown parameter; the parameters are data_root, preset"),
-        (
-            ["run", "--task", "gender", "--preset", "smoke", "--progress", "loud"],
-            "progress: expected bar, lines or none",
-        ),
         (["run", "--task", "gender", "--set", "preset=smoke"], "preset: expected no --set for it; --preset decides it"),
         (["run", "--task", "gender", "--set", "dataset=afad"], "dataset: expected no --set for it; --dataset decides"),
         (["run", "--task", "gender", "--set", "width=2", "--set", "width=3"], "width: expected one value, got two"),
@@ -120,7 +128,7 @@ def test_data_check_accounts_for_every_file(drawn, tmp_path):
         (["predict", "x.jpg", "--draw", "~nobody-of-that-name/x"], "x: expected a path; no such home"),
     ],
 )
-def test_a_mistake_ends_in_one_line(words, message):
+def test_a_mistake_ends_in_one_line(words, message, gra):
     result = gra(*words)
     assert result.returncode == 1
     assert message in result.stderr
@@ -128,10 +136,17 @@ def test_a_mistake_ends_in_one_line(words, message):
     assert result.stderr.count("\n") == 1
 
 
-def test_a_home_in_quotes_is_a_home(drawn, tmp_path):
+def test_a_kind_of_progress_that_there_is_not_is_refused(drawn, twins, gra):
+    words = ["run", "--task", "gender", "--root", str(drawn), "--preset", "smoke", "--progress", "loud"]
+    result = gra(*words, root=twins)
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1)
+    assert result.stderr.startswith("gra: progress: expected bar, lines or none")
+
+
+def test_a_home_in_quotes_is_a_home(drawn, tmp_path, monkeypatch, gra):
     (tmp_path / "it's faces").symlink_to(drawn)
-    result = gra("data", "check", "utkface", "--root", "~/it's faces", "--json",
-                 HOME=str(tmp_path), GRA_ROOT=str(tmp_path))  # fmt: skip
+    monkeypatch.setenv("HOME", str(tmp_path))
+    result = gra("data", "check", "utkface", "--root", "~/it's faces", "--json", root=tmp_path)
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["synthetic"]
 
@@ -155,32 +170,32 @@ def test_figures_are_drawn_whatever_windows_the_environment_asks_for():
     assert (result.returncode, result.stderr) == (0, "")
 
 
-def test_a_grid_says_beforehand_what_is_left(drawn, tmp_path):
+def test_a_grid_says_beforehand_what_is_left(drawn, tmp_path, gra):
     words = ["grid", "depth", "--root", str(drawn), "--preset", "smoke", "--seeds", "2", "--dry-run"]
-    result = gra(*words, GRA_ROOT=str(tmp_path))
+    result = gra(*words, root=tmp_path)
     assert result.returncode == 0, result.stderr
     assert "depth: 24 runs, 0 done, 24 left: none finished yet" in result.stderr
     assert result.stdout == ""
-    part = gra(*words[:2], "gate_ablation", *words[2:], "--part", "2", GRA_ROOT=str(tmp_path))
+    part = gra(*words[:2], "gate_ablation", *words[2:], "--part", "2", root=tmp_path)
     assert "depth, gate_ablation, part 2 of 6: 6 runs, 0 done" in part.stderr
 
 
-def test_finished_runs_of_a_grid_are_named_and_kept(drawn, tmp_path, made_up):
+def test_finished_runs_of_a_grid_are_named_and_kept(drawn, tmp_path, made_up, gra):
     configs = grids.configs_of("orientation", 2, "utkface", "smoke")
     for config in configs:
         made_up(tmp_path / "runs", config, skill=0.3)
     words = ["orientation", "--root", str(drawn), "--preset", "smoke", "--seeds", "2"]
-    result = gra("grid", *words, GRA_ROOT=str(tmp_path))
+    result = gra("grid", *words, root=tmp_path)
     assert result.returncode == 0, result.stderr
     assert "orientation: 4 runs, 4 done, 0 left: about 0 minutes" in result.stderr
     names = result.stdout.split()
     assert sorted(names) == sorted(p.name for p in (tmp_path / "runs").glob("*-*"))
-    kept = gra("keep", *names[:2], GRA_ROOT=str(tmp_path))
+    kept = gra("keep", *names[:2], root=tmp_path)
     assert kept.stdout.split() == [str(tmp_path / "reports/records" / name) for name in names[:2]], kept.stderr
     assert all((tmp_path / "reports/records" / name / "record.json").exists() for name in names[:2])
 
 
-def test_synthesize_writes_a_set_and_refuses_to_overwrite_it(tmp_path):
+def test_synthesize_writes_a_set_and_refuses_to_overwrite_it(tmp_path, gra):
     out = str(tmp_path / "set")
     assert gra("data", "synthesize", "--subjects", "11", "--out", out).returncode == 0
     again = gra("data", "synthesize", "--subjects", "11", "--out", out)

@@ -52,7 +52,9 @@ def test_what_it_cannot_do_is_refused_in_one_line(project):
 
 
 def test_two_gates_and_two_seeds_are_four_runs(project):
-    (project / "grid.py").write_text(GRID.replace('"smoke", ', TINY))
+    one_worker = GRID.replace('open_faces("myfaces"))', 'open_faces("myfaces"), 1)')  # which compiles each gate once
+    assert one_worker != GRID
+    (project / "grid.py").write_text(one_worker.replace('"smoke", ', TINY))
     done = call(project, "grid.py")
     assert done.returncode == 0, done.stderr
     names = done.stdout.split()

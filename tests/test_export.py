@@ -55,11 +55,11 @@ def run_of(tmp_path_factory):
     def make(task="gender", **changes):
         config = configure("smoke", task=task, width=4, **changes)
         record = SimpleNamespace(config=config, run_id=config.run_id("0" * 12), fingerprint="0" * 12, synthetic=True)
-        run = SimpleNamespace(folder=tmp_path_factory.mktemp("run"), record=record)
+        run = SimpleNamespace(folder=tmp_path_factory.mktemp("run"), record=record, model=None)
         if config.network != "hog":
-            model = fit.build(config)
-            liven(model)
-            checkpoint.save(run.folder / "weights.npz", model.weights)
+            run.model = fit.build(config)
+            liven(run.model)
+            checkpoint.save(run.folder / "weights.npz", run.model.weights)
         return run
 
     return make
@@ -81,8 +81,10 @@ def exported(run_of):
     def make(name):
         run = run_of(**{"task": name, **NETWORKS[name]})
         config = run.record.config
-        model = fit.build(config.model_copy(update={"precision": "float32"}))
-        checkpoint.load_weights(model, run.folder)
+        model = run.model
+        if config.precision != "float32":
+            model = fit.build(config.model_copy(update={"precision": "float32"}))
+            checkpoint.load_weights(model, run.folder)
         outputs = np.asarray(model(FACES))
         if config.mirrored_prediction:
             outputs = (outputs + np.asarray(model(FACES[:, :, ::-1]))) / 2

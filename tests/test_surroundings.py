@@ -8,13 +8,12 @@ import sys
 
 import numpy as np
 import pytest
+import tiny
 from conftest import ROOT
 
 from gralib import backend, surroundings
-from gralib.config import configure
-from gralib.training import experiment, records
+from gralib.training import records
 
-TINY = {"width": 2, "epochs": 2, "batch_size": 16, "train_faces": 64}
 HOSTILE = {
     "TF_ENABLE_ONEDNN_OPTS": "0", "TF_XLA_FLAGS": "--tf_xla_auto_jit=2 --tf_xla_cpu_global_jit", "TF2_BEHAVIOR": "0",
     "TF_SET_ONEDNN_FPMATH_MODE": "BF16", "ONEDNN_DEFAULT_FPMATH_MODE": "BF16", "ONEDNN_MAX_CPU_ISA": "SSE41",
@@ -39,14 +38,10 @@ GRA = "from gralib.cli import main; main()"
 
 def train(drawn, root, **environment):
     """Train the tiny network by the command."""
-    settings = [word for name, value in TINY.items() for word in ("--set", f"{name}={value}")]
+    changed = {name: value for name, value in tiny.SETTINGS.items() if name != "recipe"}
+    settings = [word for name, value in changed.items() for word in ("--set", f"{name}={value}")]
     words = ["run", "--task", "gender", "--root", str(drawn), "--preset", "smoke", *settings, "--progress", "none"]
     return python(GRA, *words, GRA_ROOT=str(root), **environment)
-
-
-@pytest.fixture(scope="module")
-def plain(faces, tmp_path_factory):
-    return experiment.run(configure("smoke", **TINY), faces, tmp_path_factory.mktemp("plain"), progress="none")
 
 
 def same(run, other):
@@ -57,7 +52,9 @@ def same(run, other):
         return all(files) and all((ours[name] == theirs[name]).all() for name in ours.files)
 
 
-def test_a_hostile_home_and_environment_change_no_bit(plain, drawn, tmp_path):
+@pytest.mark.xdist_group("tiny")
+def test_a_hostile_home_and_environment_change_no_bit(tiny_run, drawn, tmp_path):
+    plain = tiny_run("gender, tuned")
     (tmp_path / "home/.keras").mkdir(parents=True)
     (tmp_path / "home/.keras/keras.json").write_text(json.dumps(KERAS_JSON))
     done = train(drawn, tmp_path, HOME=str(tmp_path / "home"), TF_GPU_THREAD_MODE="gpu_private", **HOSTILE)

@@ -3,13 +3,16 @@
 GRA_Net takes a dozen seconds to trace, so it learns two of the four tasks, and quicker methods the other two.
 """
 
+import shutil
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from gralib import synthetic
 from gralib.config import Dataset, RunConfig, configure
 from gralib.data.faces import Faces, open_faces
-from gralib.training import experiment
+from gralib.training import experiment, records
 from gralib.training.records import Run
 
 SETTINGS = {"width": 2, "epochs": 3, "train_faces": 160, "batch_size": 32, "recipe": "keras"}
@@ -30,8 +33,10 @@ def config(name: str) -> RunConfig:
 
 def draw(dataset: Dataset, folder: Path) -> Faces:
     """Draw the faces of 120 subjects in a data set's layout, flaws included, and return them decoded."""
-    if not (folder / dataset).exists():
-        synthetic.write(dataset, folder / dataset, subjects=120, seed=0)
+    folder.mkdir(exist_ok=True)
+    with FileLock(folder / f".{dataset}.lock"):
+        if not (folder / dataset).exists():
+            synthetic.write(dataset, folder / dataset, subjects=120, seed=0)
     return open_faces(dataset, folder / dataset, cache=folder / "cache", progress=False)
 
 
@@ -39,3 +44,10 @@ def train(name: str, folder: Path) -> Run:
     """Return a tiny run, its faces drawn and its store made in `folder`."""
     chosen = config(name)
     return experiment.run(chosen, draw(chosen.dataset, folder), folder / "runs", progress="none")
+
+
+def copied(run: Run, store: Path) -> Run:
+    """Return a copy of a run in another store, weights and faces' table with it, for a test that writes beside it."""
+    for name in (run.folder.name, records.FACES):
+        shutil.copytree(run.folder.parent / name, store / name)
+    return Run(store / run.folder.name)

@@ -1,6 +1,5 @@
 """A folder of the cache: it appears whole, and is believed only as long as its bytes are those that were written."""
 
-import hashlib
 import json
 import shutil
 import tempfile
@@ -12,6 +11,7 @@ from typing import Any
 from filelock import FileLock
 
 from gralib.errors import writing
+from gralib.files import NO_FILE, digest
 
 META = "meta.json"
 
@@ -22,7 +22,7 @@ class Damaged(Exception):
 
 def seal(folder: Path, **said: Any) -> None:
     """Write meta.json: the SHA-256 of every other file of `folder`, and what is `said` of them."""
-    files = {path.name: _digest(path) for path in sorted(folder.iterdir())}
+    files = {path.name: digest(path) for path in sorted(folder.iterdir())}
     (folder / META).write_text(json.dumps({**said, "files": files}, indent=1))
 
 
@@ -39,13 +39,9 @@ def checked(folder: Path, *names: str) -> dict[str, Any]:
         raise Damaged(f"{META} is missing") from None
     except (ValueError, KeyError, TypeError):
         raise Damaged(f"{META} is damaged") from None
-    for name, digest in files.items():
-        try:
-            found = _digest(folder / name)
-        except OSError:
-            raise Damaged(f"{name} is missing") from None
-        if found != digest:
-            raise Damaged(f"{name} is not as it was written")
+    for name, expected in files.items():
+        if (found := digest(folder / name)) != expected:
+            raise Damaged(f"{name} is missing" if found == NO_FILE else f"{name} is not as it was written")
     return meta
 
 
@@ -81,8 +77,3 @@ def made(folder: Path) -> Iterator[Path]:
             part.rename(folder)
     finally:
         shutil.rmtree(place, ignore_errors=True)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

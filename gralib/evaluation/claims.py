@@ -14,8 +14,7 @@ import pandas as pd
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from gralib.config import explain
-from gralib.errors import UserError, from_root
+from gralib.errors import UserError, explain, from_root
 from gralib.evaluation.contrasts import Known, Remembering, Row, evaluate, known_runs
 from gralib.evaluation.protocol import Protocol
 from gralib.evaluation.protocol import load as load_protocol

@@ -11,7 +11,7 @@ from gralib import metrics
 from gralib.config import ignored
 from gralib.errors import UserError
 from gralib.evaluation.measures import join_ages, measures_of
-from gralib.metrics import METRICS, Estimate
+from gralib.metrics import Estimate
 from gralib.training import grids
 from gralib.training.records import Run
 
@@ -130,11 +130,7 @@ def gain(first: Side, second: Side, measure: str) -> Estimate:
         raise UserError(f"{second.run_ids[0]}: expected the faces and a seed of {first.run_ids[0]}")
     one, other = (side.values if side.fixed else side.values[[side.seeds.index(seed) for seed in both]]
                   for side in (first, second))  # fmt: skip
-    return _signed(one - other, first.faces["group"], measure)
-
-
-def _signed(difference: np.ndarray, groups: pd.Series, measure: str) -> Estimate:
-    return metrics.interval_over_seeds(-difference if METRICS[measure].less_is_better else difference, groups)
+    return metrics.interval_over_seeds(metrics.improvement(measure, one, other), first.faces["group"])
 
 
 def sides(

@@ -10,11 +10,11 @@ import pandas as pd
 
 from gralib.config import RunConfig
 from gralib.errors import UserError
-from gralib.evaluation.outcomes import Outcome, improvement, outcome
+from gralib.evaluation.outcomes import Outcome, outcome
 from gralib.evaluation.protocol import Protocol
 from gralib.evaluation.rules import Condition, Contrast
 from gralib.evaluation.verdicts import fold_means, interval, judge, settle
-from gralib.metrics import METRICS
+from gralib.metrics import METRICS, improvement
 from gralib.training.records import Run
 
 Row = dict[str, Any]

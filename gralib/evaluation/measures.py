@@ -77,12 +77,10 @@ def _group_measures(names: pd.Series, answer: np.ndarray, outputs: np.ndarray, c
     }
 
 
-def score(found: Measures, group: pd.Series) -> dict[str, Score]:
-    """Return the mean of every measure with its interval over groups of faces, and the constant predictor's mean."""
-    intervals = {
-        name: (metrics.interval(values, group), float(floor.mean())) for name, (values, floor) in found.items()
-    }
-    return {name: Score(e.value, e.low, e.high, e.n, floor) for name, (e, floor) in intervals.items()}
+def scored(values: np.ndarray, constant: np.ndarray, group: pd.Series) -> Score:
+    """Return the mean of a measure with its interval over groups of faces, and the constant predictor's mean."""
+    e = metrics.interval(values, group)
+    return Score(e.value, e.low, e.high, e.n, float(constant.mean()))
 
 
 def measures_of(run: Run) -> Measures:
@@ -92,7 +90,7 @@ def measures_of(run: Run) -> Measures:
 
 def scores_of(run: Run) -> dict[str, Score]:
     """Return the scores of one run, from its predictions."""
-    return score(measures_of(run), run.tested["group"])
+    return {name: scored(*pair, run.tested["group"]) for name, pair in measures_of(run).items()}
 
 
 def join_ages(category: Run, regression: Run, how: str = "soft") -> pd.DataFrame:

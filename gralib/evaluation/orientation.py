@@ -24,19 +24,3 @@ def curve(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
             e = metrics.interval_over_seeds(np.stack([t[names].mean(axis=1) for t in tables]), tables[0]["group"])
             rows.append((kind, step, e.value, e.low, e.high))
     return pd.DataFrame(rows, columns=["kind", "step", "value", "low", "high"])
-
-
-def saved(tables: Sequence[pd.DataFrame], others: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Return by how much less changed faces cost `tables` than `others`, paired by seed and face, a row as in `curve`.
-
-    Returns:
-        kind, step, saved, low, high, verdict ('better', 'worse' or 'inside the noise').
-    """
-    rows = []
-    for kind, steps in (("turn", TURNS), ("move", MOVES)):
-        rows.append((kind, 0, 0.0, 0.0, 0.0, ""))
-        for step in steps:
-            less = losses(others, kind, step) - losses(tables, kind, step)
-            e = metrics.interval_over_seeds(less, tables[0]["group"])
-            rows.append((kind, step, e.value, e.low, e.high, e.word))
-    return pd.DataFrame(rows, columns=["kind", "step", "saved", "low", "high", "verdict"])

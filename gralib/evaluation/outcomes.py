@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from gralib.errors import UserError
 from gralib.evaluation import blocks, orientation
 from gralib.evaluation.compare import values_of
-from gralib.metrics import METRICS
 from gralib.training import probed
 from gralib.training.records import Run
 
@@ -103,8 +102,3 @@ def chosen(table: pd.DataFrame, faces: dict[str, tuple]) -> NDArray[np.bool_]:
         numbers = all(isinstance(v, int | float) for v in wanted)
         out &= (table[column].between(*wanted) if numbers else table[column].isin(wanted)).to_numpy()
     return out
-
-
-def improvement(score: str, first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return by how much the first is better than the second."""
-    return second - first if METRICS[score].less_is_better else first - second

@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import os
-import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +13,7 @@ import yaml
 from gralib.errors import from_root
 from gralib.evaluation.contrasts import known_runs
 from gralib.evaluation.protocol import PLACE, Protocol, parse
+from gralib.surroundings import NO_ANSWER, git
 from gralib.training.records import Run
 
 SHARED = ("preset", "settings", "folds", "rates")
@@ -52,10 +51,10 @@ def rule_dates(path: str | Path = PLACE) -> dict[str, RuleDate]:
     file = from_root(path)
     now = digests(file.read_text())
     try:
-        if _git(file.parent, "rev-parse", "--is-shallow-repository") != "false":
+        if git(file.parent, "rev-parse", "--is-shallow-repository") != "false":
             return {}
-        log = _git(file.parent, "log", "--format=%H %cI", "--", file.name).splitlines()
-    except (OSError, subprocess.CalledProcessError):
+        log = git(file.parent, "log", "--format=%H %cI", "--", file.name).splitlines()
+    except NO_ANSWER:
         return {}
     found: dict[str, RuleDate] = {}
     going = set(now)
@@ -70,8 +69,8 @@ def rule_dates(path: str | Path = PLACE) -> dict[str, RuleDate]:
 def _rules_at(file: Path, commit: str) -> dict[str, str]:
     """Return the `digests` of a commit; nothing where it took the file away."""
     try:
-        return digests(_git(file.parent, "show", f"{commit}:./{file.name}"))
-    except subprocess.CalledProcessError:
+        return digests(git(file.parent, "show", f"{commit}:./{file.name}"))
+    except NO_ANSWER:
         return {}
 
 
@@ -121,19 +120,12 @@ def _before(folder: Path, date: RuleDate, commit: str | None, finished: str) -> 
         return False
     try:
         if commit:
-            _git(folder, "cat-file", "-e", f"{commit}^{{commit}}")
-            return _git(folder, "merge-base", date.commit, commit) == date.commit
-    except (OSError, subprocess.CalledProcessError):
+            git(folder, "cat-file", "-e", f"{commit}^{{commit}}")
+            return git(folder, "merge-base", date.commit, commit) == date.commit
+    except NO_ANSWER:
         pass  # a commit that is not here: dates tell
     return _instant(date.date) <= _instant(finished)
 
 
 def _instant(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
-
-
-def _git(folder: Path, *words: str) -> str:
-    """Return what git says in a folder, whatever the environment says of another repository."""
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    done = subprocess.run(["git", *words], cwd=folder, env=plain, capture_output=True, text=True, check=True)
-    return done.stdout.strip()

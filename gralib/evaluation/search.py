@@ -18,6 +18,7 @@ from gralib.data.faces import Faces
 from gralib.data.splits import split
 from gralib.evaluation.measures import measures_of
 from gralib.metrics import paired
+from gralib.training import grids
 from gralib.training.records import Run
 
 LEVELS: dict[str, tuple[Any, ...]] = {
@@ -41,7 +42,7 @@ AGE_WIDTHS = (10, 5, 2)
 """Years in an age category, a part of the age networks' recipe alone."""
 SMALL = {"preset": "laptop", "recipe": "keras", "tuning": True, "held_out": 0.0, "train_faces": 6000, "epochs": 5}
 """Budget of the random search: a tenth of what all faces of a fold would take in eighteen epochs."""
-METHODS = ("gra_net", "residual", "levi_hassner", "savchenko", "separable")
+METHODS = tuple(name for name in grids.METHODS if name != "hog")
 """Networks that are compared, each with the same tries of its rate."""
 LONGER = 18
 """Epochs of the longer training beside the recipe's."""

@@ -12,9 +12,9 @@ import pandas as pd
 
 from gralib import metrics
 from gralib.config import TITLES, Task
-from gralib.evaluation.measures import join_ages, measures, outputs_of, score
+from gralib.evaluation.measures import join_ages, measures_of, outputs_of, scored
 from gralib.labels import GENDERS, LABEL, class_names, targets
-from gralib.metrics import KEYS, METRICS, Score
+from gralib.metrics import METRICS, Score
 from gralib.training.records import Run
 
 DECADE = 10
@@ -110,12 +110,10 @@ class Study:
         kind = "synthetic" if self.first.record.synthetic else "real"
         for runs in self.runs.values():
             ids = " ".join(run.record.run_id for run in runs)
-            tables = [run.predictions for run in runs]
-            found = [measures(r.record.config, t, r.record.constants) for r, t in zip(runs, tables, strict=True)]
-            group = pd.concat([t["group"] for t in tables])
+            found, group = [measures_of(run) for run in runs], pd.concat([run.tested["group"] for run in runs])
             for key in found[0]:
                 values, floor = (np.concatenate([f[key][i] for f in found]) for i in (0, 1))
-                pooled = score({key: (values, floor)}, group)[key]
+                pooled = scored(values, floor, group)
                 rows.append(self._row(METRICS[key].title, pooled, [f[key][0].mean() for f in found], kind, ids))
         if self.ages is not None:
             ids = " ".join(run.record.run_id for pair in self._pairs for run in pair)
@@ -123,28 +121,10 @@ class Study:
             floor = metrics.absolute_errors(self.ages["age"], self.ages["constant"])
             for key, column in JOINED.items():
                 errors = metrics.absolute_errors(self.ages["age"], self.ages[column])
-                pooled = score({"mae": (errors, floor)}, self.ages["group"])["mae"]
+                pooled = scored(errors, floor, self.ages["group"])
                 means = [errors[fold == f].mean() for f in np.unique(fold)]
                 rows.append(self._row(METRICS[key].title, pooled, means, kind, ids))
         return pd.DataFrame(rows, columns=SCORE_COLUMNS)
-
-    def faces(self, name: str) -> pd.DataFrame | None:
-        """The values behind a score of `scores`, by path of the face: value, group. None for joined ages not there."""
-        key = KEYS[name]
-        if key in JOINED:
-            table, column = self.ages, JOINED[key]
-            return None if table is None else pd.DataFrame(
-                {"value": metrics.absolute_errors(table["age"], table[column]), "group": table["group"].to_numpy()},
-                index=table["path"],
-            )  # fmt: skip
-        for runs in self.runs.values():
-            tables = [run.predictions for run in runs]
-            found = [measures(r.record.config, t, r.record.constants) for r, t in zip(runs, tables, strict=True)]
-            if key in found[0]:
-                everyone = pd.concat(tables)
-                values = np.concatenate([f[key][0] for f in found])
-                return pd.DataFrame({"value": values, "group": everyone["group"].to_numpy()}, index=everyone["path"])
-        return None
 
     @staticmethod
     def _row(name: str, s: Score, folds: list[float], kind: str, ids: str) -> tuple:
@@ -177,28 +157,33 @@ class Study:
             rows.append((name, e.value, e.low, e.high, constants[mine].mean(), e.n))
         return pd.DataFrame(rows, columns=["decade", "value", "low", "high", "constant", "faces"])
 
-    def by_gender(self) -> pd.DataFrame | None:
-        """Score the faces of each true gender: joined age (MAE in years), and gender (accuracy).
+    def by_label(self, label: str, names: Sequence[str]) -> pd.DataFrame:
+        """Score the faces of each label of one kind: joined age (MAE in years), and gender (accuracy).
+
+        Args:
+            label: a column of `Run.tested`, such as 'gender' or 'race'.
+            names: its labels, in the order of the rows.
 
         Returns:
-            One row a score and gender: score, gender, value, low, high, constant (what the constant predictor reaches
-            on these faces), faces; None where nothing is known by gender.
+            One row a score and label with faces: score, `label`, value, low, high, constant (what the constant
+            predictor reaches on these faces), faces.
         """
-        rows = []
+        tested = pd.concat([run.tested for runs in self.runs.values() for run in runs]).drop_duplicates("path")
+        labels, rows = tested.set_index("path")[label], []
         for name, what, table, measure in (
             (METRICS["age_mae"].title, "age", self.ages, metrics.absolute_errors),
             (METRICS["accuracy"].title, "gender", self.genders, metrics.hits),
         ):
             if table is None:
                 continue
-            for gender in GENDERS:
-                mine = table[table["gender"] == gender]
+            own = labels.reindex(table["path"]).to_numpy()
+            for known in names:
+                mine = table[own == known]
                 if len(mine):
                     e = metrics.interval(measure(mine[what], mine["predicted"]), mine["group"])
                     floor = measure(mine[what], mine["constant"]).mean()
-                    rows.append((name, gender, e.value, e.low, e.high, floor, e.n))
-        columns = ["score", "gender", "value", "low", "high", "constant", "faces"]
-        return pd.DataFrame(rows, columns=columns) if rows else None
+                    rows.append((name, known, e.value, e.low, e.high, floor, e.n))
+        return pd.DataFrame(rows, columns=["score", label, "value", "low", "high", "constant", "faces"])
 
     def confusion(self) -> pd.DataFrame | None:
         """Return the share of each true age category (or group) put into each one (rows add up to 1)."""

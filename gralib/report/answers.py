@@ -20,7 +20,7 @@ from gralib.evaluation.claims import Claim
 from gralib.evaluation.rules import Rule
 from gralib.report import words
 from gralib.report.evidence import Row, in_order
-from gralib.report.text import estimate, plain, plural
+from gralib.report.text import plain, plural
 from gralib.surroundings import TREE
 
 if TYPE_CHECKING:
@@ -50,14 +50,13 @@ def _rule(rule: Rule) -> str:
 
 def verdict(claim: Claim, row: Row) -> str:
     """Return the verdict in one line, with number, interval, seeds and faces."""
-    unit = row["unit"] if isinstance(row["unit"], str) else ""
     because = words.finding(row)
     line = f"**{row['verdict']}**" + (" *exploratory*" if row["exploratory"] else "")
-    if isfinite(row["value"]) and unit:
+    if isfinite(row["value"]) and words.unit(row):
         counts = [plural(int(row["seeds"]), "seed")]
         if row["faces"] == row["faces"] and row["faces"]:
             counts.append(f"{row['faces']:,.0f} test faces in {row['groups']:,.0f} groups")
-        line += f": {estimate(row['value'], row['low'], row['high'], unit)}, {', '.join(counts)}"
+        line += f": {words.estimated(row)}, {', '.join(counts)}"
     elif isfinite(row["value"]):
         line += f": {plain(row['value'])}"
         if claim.stated is not None:

@@ -4,30 +4,15 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
+from gralib.errors import from_root
 from gralib.evaluation.claims import Claim
 from gralib.evaluation.ruledates import check
 from gralib.evaluation.rules import Rule
 from gralib.evaluation.verdicts import LEVEL
 from gralib.metrics import METRICS
-from gralib.report import answers, figures, flips, plots, words
+from gralib.report import answers, flips, plots, words
 from gralib.report.evidence import Book, run_ids, to
-from gralib.report.text import (
-    SHORT,
-    SURE,
-    code,
-    difference,
-    estimate,
-    figure,
-    fold,
-    level,
-    link,
-    page,
-    plain,
-    plural,
-    size,
-    spread,
-    table,
-)
+from gralib.report.text import SHORT, SURE, code, figure, fold, level, link, page, plain, plural, size, table
 
 NOTEBOOK_OF_EXACT = "model_tour"
 
@@ -88,15 +73,10 @@ def _difference(book: Book, claim: Claim, rows: Sequence[Mapping[Any, Any]]) -> 
     mine = [row for row in rows if isfinite(row["value"])]
     if not mine:
         return ""
-    place = f"figures/{claim.id}.svg"
     names = [words.short(row) for row in mine]
-    figures.style()
-    figures.save(plots.parts(mine, names), book.folder / place)
-    alt = f"{claim.id}: " + "; ".join(
-        f"{name} {difference(row['value'], row['unit'])} {spread(row['low'], row['high'], row['unit'])}"
-        for name, row in zip(names, mine, strict=True)
-    )
-    return f"## The difference\n\n{figure(alt, to(_place(claim.id), place))}\n\n{_seen(rows[0])}"
+    alt = "; ".join(f"{name} {words.estimated(row)}" for name, row in zip(names, mine, strict=True))
+    drawn = book.draw(_place(claim.id), claim.id, plots.parts(mine, names), f"{claim.id}: {alt}")
+    return f"## The difference\n\n{drawn}\n\n{_seen(rows[0])}"
 
 
 def _seen(row: Mapping[Any, Any]) -> str:
@@ -130,11 +110,9 @@ def _parts(rows: Sequence[Mapping[Any, Any]]) -> str:
 
 
 def _part(row: Mapping[Any, Any]) -> tuple[str, ...]:
-    unit = row["unit"] if isinstance(row["unit"], str) else ""
     known = isfinite(row["value"])
-    found = estimate(row["value"], row["low"], row["high"], unit) if known else ""
     return (
-        row["what"], found, _p(row["p_holm"]) if known else "", f"{row['seeds']:.0f}" if known else "",
+        row["what"], words.estimated(row), _p(row["p_holm"]) if known else "", f"{row['seeds']:.0f}" if known else "",
         f"{row['faces']:,.0f}" if row["faces"] == row["faces"] else "", f"**{row['verdict']}**", words.finding(row),
     )  # fmt: skip
 
@@ -208,9 +186,8 @@ def _checks(claim: Claim, rows: Sequence[Mapping[Any, Any]]) -> str:
 def _notebook(book: Book, claim: Claim) -> str:
     """Return where the story stands, executed or as it is."""
     name = NOTEBOOK_OF_EXACT if book.rule(claim.id).rule == "exact" else claim.grid
-    source = f"notebooks/{name}.ipynb"
-    if f"{source}" in book.executed:
-        return f"The story, executed: {link(name, to(_place(claim.id), source))}."
-    if name and book.is_notebook(name):
-        return f"The notebook: {link(name, book.source(_place(claim.id), source))}, not executed on real faces yet."
-    return ""
+    place, executed = book.notebook(_place(claim.id), name)
+    if executed:
+        return f"The story, executed: {link(name, place)}."
+    known = name and from_root(f"notebooks/{name}.ipynb").is_file()
+    return f"The notebook: {link(name, place)}, not executed on real faces yet." if known else ""

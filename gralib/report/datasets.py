@@ -6,9 +6,11 @@ import pandas as pd
 
 from gralib import metrics
 from gralib.config import PROTOCOLS, TASKS, TITLES, Dataset, Task
+from gralib.data.formats.utkface import RACES
 from gralib.errors import from_root
 from gralib.evaluation.rules import Condition, Contrast
 from gralib.evaluation.study import Study
+from gralib.labels import GENDERS
 from gralib.registry import data_sets
 from gralib.report import figures
 from gralib.report.evidence import Book, to
@@ -16,19 +18,8 @@ from gralib.report.label_floor import FIGURE as REPEATS_FIGURE
 from gralib.report.label_floor import TABLE as FLOOR
 from gralib.report.levels import interval_in_words, level_of, seeds_in_words
 from gralib.report.local import on_this_machine
-from gralib.report.text import (
-    SURE,
-    figure,
-    level,
-    link,
-    listing,
-    page,
-    plural,
-    size,
-    table,
-    unit_of,
-)
-from gralib.training.grids import RIVALS
+from gralib.report.text import SURE, figure, level, link, listing, page, plural, scored, size, table, unit_of
+from gralib.training.grids import METHODS
 from gralib.training.records import Run
 
 COMPARED: dict[Task, tuple[str, ...]] = {
@@ -129,16 +120,15 @@ def _split(book: Book, name: Dataset, study: Study | None) -> str:
 def _scores(book: Book, name: Dataset, study: Study) -> list[str]:
     """Return everything measured on the real faces."""
     return [
-        _table(study), _beside(book, name), *_figures(book, name, study), _by_gender(study), _by_race(study),
-        _calibration(book, name, study),
+        _table(study), _beside(book, name), *_figures(book, name, study), _by_label(study, "gender", GENDERS),
+        _by_label(study, "race", sorted(RACES), BY_RACE), _calibration(book, name, study),
     ]  # fmt: skip
 
 
 def _table(study: Study) -> str:
     rows = [
-        (row["score"], f"**{level(row['value'], unit_of(row['score']))}**",
-         f"{level(row['low'], unit_of(row['score']))} to {level(row['high'], unit_of(row['score']))}",
-         level(row["constant predictor"], unit_of(row["score"])), f"{row['faces']:,}",
+        (row["score"], *scored(row["value"], row["low"], row["high"], row["constant predictor"],
+                               unit_of(row["score"])), f"{row['faces']:,}",
          size(row["sd of folds"], unit_of(row["score"])) if row["folds"] > 1 else "one fold")
         for row in study.scores.to_dict(orient="records")
     ]  # fmt: skip
@@ -153,7 +143,7 @@ def _beside(book: Book, name: Dataset) -> str:
     for task in TASKS[name]:
         for score in COMPARED[task]:
             contrast = _plain(name, task, score)
-            for network in RIVALS:
+            for network in METHODS:
                 settings = {**protocol_of(name).settings, **({"network": network} if network != "gra_net" else {})}
                 if one := level_of(book, contrast, Condition(settings=settings), seeds):
                     value, constant = (level(number, one.unit) for number in (one.value, one.constant))
@@ -167,7 +157,6 @@ def _beside(book: Book, name: Dataset) -> str:
 def _figures(book: Book, name: Dataset, study: Study) -> list[str]:
     """Draw scores by age, age categories against each other, and shares within k years."""
     label, parts = f"{TITLES[name]}, real faces, {plural(study.folds, 'fold')}", []
-    figures.style()
     drawn = [
         ("by-age", "Age error by age", study.by_decade("age"), lambda table: figures.by_decade(table, "age", label)),
         ("gender-by-age", "Gender by age", study.by_decade("gender"),
@@ -178,54 +167,24 @@ def _figures(book: Book, name: Dataset, study: Study) -> list[str]:
     ]  # fmt: skip
     for slug, title, found, draw in drawn:
         if found is not None:
-            file = f"figures/{name}-{slug}.svg"
-            figures.save(draw(found), book.folder / file)
             alt = f"{title}, {label}, with {SURE} intervals and what the same answer for all reaches."
-            parts.append(f"## {title}\n\n{figure(alt, to(f'datasets/{name}.md', file))}")
+            parts.append(f"## {title}\n\n{book.draw(f'datasets/{name}.md', f'{name}-{slug}', draw(found), alt)}")
     return parts
 
 
-def _by_gender(study: Study) -> str:
-    found = study.by_gender()
-    if found is None:
-        return ""
-    rows = [(row["score"], row["gender"], *_measured(row, unit_of(row["score"]))) for row in found.to_dict("records")]
-    return f"## By gender label\n\n{table(('score', 'labelled', *HEADERS), rows)}"
+BY_RACE = "Labels as the set’s file names have them; nobody was asked. The rule is in [C21](../claims/C21.md)."
 
 
-HEADERS = ("measured", f"{SURE} interval", "same answer for all", "test faces")
-
-
-def _measured(row: dict, unit: str) -> tuple[str, ...]:
-    return (f"**{level(row['value'], unit)}**", f"{level(row['low'], unit)} to {level(row['high'], unit)}",
-            level(row["constant"], unit), f"{row['faces']:,}")  # fmt: skip
-
-
-def by_race(study: Study) -> pd.DataFrame:
-    """Return gender accuracy and age error of each race label: score, race, value, low, high, constant, faces."""
-    rows = []
-    tested = pd.concat([run.tested for runs in study.runs.values() for run in runs]).drop_duplicates("path")
-    races = tested.set_index("path")["race"].dropna()
-    for name, what, found, measure in (
-        ("gender accuracy", "gender", study.genders, metrics.hits),
-        ("age MAE, both networks, expected age (years)", "age", study.ages, metrics.absolute_errors),
-    ):
-        known = None if found is None else found[found["path"].isin(races.index)]
-        for race, mine in () if known is None else known.groupby(races.reindex(known["path"]).to_numpy()):
-            e = metrics.interval(measure(mine[what], mine["predicted"]), mine["group"])
-            constant = measure(mine[what], mine["constant"]).mean()
-            rows.append((name, race, e.value, e.low, e.high, constant, e.n))
-    return pd.DataFrame(rows, columns=["score", "race", "value", "low", "high", "constant", "faces"])
-
-
-def _by_race(study: Study) -> str:
+def _by_label(study: Study, label: str, names: Sequence[str], said: str = "") -> str:
+    """Return the scores of the faces of each label of one kind; nothing where none has one."""
     rows = [
-        (row["score"], row["race"], *_measured(row, unit_of(row["score"]))) for row in by_race(study).to_dict("records")
-    ]
-    if not rows:
-        return ""
-    said = "Labels as the set’s file names have them; nobody was asked. The rule is in [C21](../claims/C21.md)."
-    return f"## By race label\n\n{said}\n\n{table(('score', 'labelled', *HEADERS), rows)}"
+        (row["score"], row[label], *scored(row["value"], row["low"], row["high"], row["constant"],
+                                           unit_of(row["score"])), f"{row['faces']:,}")
+        for row in study.by_label(label, names).to_dict("records")
+    ]  # fmt: skip
+    headers = ("score", "labelled", "measured", f"{SURE} interval", "same answer for all", "test faces")
+    parts = [f"## By {label} label", said, table(headers, rows)]
+    return "\n\n".join(filter(None, parts)) if rows else ""
 
 
 def _calibration(book: Book, name: Dataset, study: Study) -> str:
@@ -233,13 +192,11 @@ def _calibration(book: Book, name: Dataset, study: Study) -> str:
     tables = {task.replace("_", " "): found for task in study.runs if (found := study.calibration(task)) is not None}
     if not tables:
         return ""
-    figures.style()
-    place = f"figures/{name}-calibration.svg"
-    figures.save(figures.calibration(tables, f"{TITLES[name]}, real faces"), book.folder / place)
+    drawn = figures.calibration(tables, f"{TITLES[name]}, real faces")
     errors = listing([f"{task} {size(metrics.calibration_error(found), 'shares')}" for task, found in tables.items()])
     said = f"Expected calibration error: {errors}. On the dashed line answers are as often right as they are sure."
     alt = f"Share of right answers by confidence, {TITLES[name]}."
-    return f"## Calibration\n\n{said}\n\n{figure(alt, to(f'datasets/{name}.md', place))}"
+    return f"## Calibration\n\n{said}\n\n{book.draw(f'datasets/{name}.md', f'{name}-calibration', drawn, alt)}"
 
 
 def _literature(book: Book, name: Dataset) -> str:
@@ -288,7 +245,4 @@ def _failures(book: Book, name: Dataset) -> str:
 
 
 def _notebook(book: Book, place: str, name: str) -> str:
-    source = f"notebooks/{name}.ipynb"
-    if source in book.executed:
-        return f"The story step by step: {link(name, to(place, source))}."
-    return f"The story step by step: {link(name, book.source(place, source))}."
+    return f"The story step by step: {link(name, book.notebook(place, name)[0])}."

@@ -1,7 +1,7 @@
 """The paper's drawings, made anew: Fig. 5 to 7 from the list of the network's layers, Fig. 2 and 8 from the labels."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import cache
 
 import matplotlib.pyplot as plt
@@ -205,10 +205,8 @@ def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float], box: 
         ax.annotate("", (x1, y1 + 0.4), (x0, y0 - 0.4), arrowprops=style)
 
 
-FIGURES: Iterable[tuple[str, Callable[[], Axes], str]] = (
-    ("flow", flow, "Fig. 2: a picture becomes a gender, and an age from category and remainder."),
-    ("attention-block", attention_block, "Fig. 5: trunk and mask of a block, joined by the gate of Eq. 3."),
-    ("soft-mask-branch", soft_mask_branch, "Fig. 6: max-poolings down, upsamplings back, a skip connection, a mask."),
-    ("architecture", architecture, "Fig. 7: the network as Keras built it; shapes and trainable parameters."),
-    ("label-division", label_division, "Fig. 8: an age divided into a category and a remainder inside it."),
-)
+FIGURES: dict[str, Callable[[], Axes]] = {
+    "flow": flow, "gate-effect": gate_effect, "attention-block": attention_block, "soft-mask-branch": soft_mask_branch,
+    "architecture": architecture, "label-division": label_division,
+}  # fmt: skip
+"""By file name; `gralib.report.about.FIGURES` has the captions."""

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from gralib.errors import UserError, from_root
 from gralib.evaluation import claims
@@ -20,6 +22,8 @@ from gralib.evaluation.protocol import Protocol
 from gralib.evaluation.protocol import load as load_protocol
 from gralib.evaluation.ruledates import RuleDate, rule_dates
 from gralib.evaluation.rules import Condition, Contrast, Rule
+from gralib.report import figures
+from gralib.report.text import figure
 from gralib.training import records
 from gralib.training.records import Run
 
@@ -76,9 +80,17 @@ class Book:
         """Places of the executed notebooks of the book."""
         return {f"notebooks/{path.name}" for path in (self.folder / "notebooks").glob("*.ipynb")}
 
-    def is_notebook(self, name: str) -> bool:
-        """Tell whether the checkout has a notebook of that name."""
-        return from_root(f"notebooks/{name}.ipynb").is_file()
+    def notebook(self, page: str, name: str) -> tuple[str, bool]:
+        """Return where a page's link to a notebook leads: to it executed where the book has that, else as it is."""
+        place = f"notebooks/{name}.ipynb"
+        executed = place in self.executed
+        return to(page, place) if executed else self.source(page, place), executed
+
+    def draw(self, page: str, name: str, drawn: Axes | Figure, alt: str) -> str:
+        """Write a figure into the book and return it as a picture on a page."""
+        place = f"figures/{name}.svg"
+        figures.save(drawn, self.folder / place)
+        return figure(alt, to(page, place))
 
     def rule(self, claim: str) -> Rule:
         """Return how a claim is judged."""

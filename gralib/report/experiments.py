@@ -12,7 +12,7 @@ from gralib.evaluation.rules import Condition, Contrast
 from gralib.report import figures, gridfigures, plots, recipe, words
 from gralib.report.evidence import Book, run_ids, to
 from gralib.report.levels import Level, level_of, levels_table
-from gralib.report.text import estimate, figure, link, listing, page, plural, table
+from gralib.report.text import link, listing, page, plural, table
 from gralib.training import probed
 from gralib.training.records import Run
 
@@ -65,16 +65,14 @@ def _claims(book: Book, place: str, ids: Sequence[str]) -> str:
     lines = []
     for claim in ids:
         row, rule = book.first(claim), book.rule(claim)
-        unit = row["unit"] if isinstance(row["unit"], str) else ""
         lines.append((link(claim, to(place, f"claims/{claim}.md")), rule.estimand, f"**{row['verdict']}**",
-                      estimate(row["value"], row["low"], row["high"], unit), words.finding(row)))  # fmt: skip
+                      words.estimated(row), words.finding(row)))  # fmt: skip
     return table(("claim", "what is estimated", "verdict", "difference", "because"), lines)
 
 
 def _notebook(book: Book, place: str, name: str) -> str:
-    if f"notebooks/{name}.ipynb" in book.executed:
-        return f"The story: {link(name, to(place, f'notebooks/{name}.ipynb'))}."
-    return f"The notebook: {link(name, book.source(place, f'notebooks/{name}.ipynb'))}." if name else ""
+    target, executed = book.notebook(place, name)
+    return f"The {'story' if executed else 'notebook'}: {link(name, target)}." if name else ""
 
 
 def _by_score(contrasts: Sequence[Contrast]) -> list[list[Contrast]]:
@@ -105,12 +103,10 @@ def _levels(book: Book, place: str, slug: str, claim: str, contrasts: Sequence[C
          "colour": figures.COLOURS.get(_colour(one.name), "0.35")}
         for one in found
     ]  # fmt: skip
-    figures.style()
     unit = {"shares": "%"}.get(found[0].unit, found[0].unit)
     drawn = plots.levels(rows, f"{name}, {unit}", found[0].unit, same)
-    figures.save(drawn, book.folder / f"figures/{slug}.svg")
     alt = f"{name} of {plural(len(found), 'condition')} with intervals over folds; the numbers are in the table below."
-    return "\n\n".join((title, figure(alt, to(place, f"figures/{slug}.svg")), levels_table(book, place, found)))
+    return "\n\n".join((title, book.draw(place, slug, drawn, alt), levels_table(book, place, found)))
 
 
 def _colour(name: str) -> str:
@@ -134,13 +130,9 @@ def _gates(book: Book, place: str) -> str:
          f"{mine['gamma'].mean():.2f}", f"{mine['least'].min():.2f} to {mine['greatest'].max():.2f}")
         for gate, mine in ends.groupby("gate")
     ]  # fmt: skip
-    figures.style()
     label = f"{plural(len(learned), 'run')}, real faces"
     axes = gridfigures.trajectories({run.record.run_id: run.history for run in learned}, label)
-    figures.save(axes, book.folder / "figures/gates-ways.svg")
-    picture = figure(
-        "Gamma of every learned gate by epoch, a line a run and gate.", to(place, "figures/gates-ways.svg")
-    )
+    picture = book.draw(place, "gates-ways", axes, "Gamma of every learned gate by epoch, a line a run and gate.")
     said = "A gate at zero lets the mask act in full, at one not at all. The reach is what its rate and steps allow."
     headers = ("gate", "runs", "ends", "mean", "could have gone")
     return f"## Where learned gates end\n\n{said}\n\n{table(headers, rows)}\n\n{picture}"
@@ -160,13 +152,9 @@ def _curves(book: Book, place: str) -> str:
         curves[words.condition(condition)] = _by_fold(book, contrast, condition, seeds)
     if not seeds or not all(curves.values()):
         return ""
-    figures.style()
     shown = {name: _mean(tables) for name, tables in curves.items()}
     drawn = gridfigures.orientation(shown, f"UTKFace, real faces, {plural(len(seeds), 'seed')}")
-    figures.save(drawn, book.folder / "figures/orientation-curves.svg")
-    picture = figure(
-        "Gender accuracy by degrees turned and pixels shifted.", to(place, "figures/orientation-curves.svg")
-    )
+    picture = book.draw(place, "orientation-curves", drawn, "Gender accuracy by degrees turned and pixels shifted.")
     return f"## By degrees and pixels\n\nThe band is the spread of folds, not an interval.\n\n{picture}"
 
 

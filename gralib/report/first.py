@@ -6,12 +6,12 @@ from math import isfinite
 from gralib.config import TITLES
 from gralib.evaluation.verdicts import VERDICTS
 from gralib.metrics import METRICS
-from gralib.report import figures, plots
+from gralib.report import plots, words
 from gralib.report.evidence import Book, to
-from gralib.report.text import between, difference, estimate, figure, fold, link, listing, page, plural, table
+from gralib.report.text import between, difference, fold, link, listing, page, plural, table
 from gralib.training.records import Run
 
-PAGE, FIGURE = "README.md", "figures/claims.svg"
+PAGE = "README.md"
 
 
 def write(book: Book) -> None:
@@ -89,14 +89,13 @@ def what_it_means(book: Book) -> str:
         waiting = sum(book.first(c.id)["verdict"] == "not run" for c in book.ordered)
         return f"**What it means.** Nothing is known yet of {plural(waiting, 'claim')}; their rules are fixed."
     claim = judged[0]
-    row, unit = book.first(claim.id), book.first(claim.id)["unit"]
-    found = estimate(row["value"], row["low"], row["high"], unit)
-    seen = difference(row["detectable"], unit).lstrip("+")
+    row = book.first(claim.id)
+    seen = difference(row["detectable"], row["unit"]).lstrip("+")
     left = [c.id for c in book.ordered if book.first(c.id)["verdict"] == "not run"]
     more = f" {plural(len(left), 'claim')} still wait{'s' if len(left) == 1 else ''} for runs." if left else ""
     return (
         f"**What it means.** The claim that decides most, {link(claim.id, f'claims/{claim.id}.md')} "
-        f"({claim.short}), is **{row['verdict']}**: {found}, where {seen} could have been seen.{more}"
+        f"({claim.short}), is **{row['verdict']}**: {words.estimated(row)}, where {seen} could have been seen.{more}"
     )
 
 
@@ -104,12 +103,11 @@ def _figure(book: Book) -> str:
     """Draw all primary differences of claims with runs."""
     mine = [claim for claim in book.ordered if book.rule(claim.id).primary]
     rows = [{**_plan(book, claim.id), **_known(book.first(claim.id))} for claim in mine]
-    figures.style()
-    figures.save(plots.forest(rows, [f"{claim.id} {claim.short}" for claim in mine]), book.folder / FIGURE)
-    return figure(
+    alt = (
         "The primary difference of every claim with its interval, the zero line, the margin, and what could have been "
-        "seen; the table below has the numbers.", FIGURE,
-    )  # fmt: skip
+        "seen; the table below has the numbers."
+    )
+    return book.draw(PAGE, "claims", plots.forest(rows, [f"{claim.id} {claim.short}" for claim in mine]), alt)
 
 
 def _plan(book: Book, claim: str) -> dict:
@@ -130,9 +128,7 @@ def _table(book: Book) -> str:
     rows = []
     for claim in book.ordered:
         row = book.first(claim.id)
-        unit = row["unit"] if isinstance(row["unit"], str) else ""
-        found = estimate(row["value"], row["low"], row["high"], unit) if isfinite(row["value"]) else ""
         mark = " *exploratory*" if row["exploratory"] else ""
-        rows.append((link(claim.id, to(PAGE, f"claims/{claim.id}.md")), claim.claim, f"**{row['verdict']}**{mark}",
-                     found))  # fmt: skip
+        place = to(PAGE, f"claims/{claim.id}.md")
+        rows.append((link(claim.id, place), claim.claim, f"**{row['verdict']}**{mark}", words.estimated(row)))
     return table(("claim", "the paper says", "verdict", "difference"), rows)

@@ -8,6 +8,7 @@ from typing import Any
 from gralib.evaluation.contrasts import evaluate
 from gralib.evaluation.rules import Rule
 from gralib.evaluation.verdicts import Interval, judge
+from gralib.report import words
 from gralib.report.evidence import Book
 from gralib.report.text import POINTS, SURE, estimate, size, table
 
@@ -53,9 +54,9 @@ def _interval(row: Mapping[Any, Any], low: str = "low", high: str = "high") -> I
 def _margins(row: Mapping[Any, Any]) -> list[Case]:
     if not row["margin"]:
         return []
-    found, same = _interval(row), estimate(row["value"], row["low"], row["high"], row["unit"])
+    found, unit = _interval(row), row["unit"]
     return [
-        Case(f"a margin of {size(factor * row['margin'], row['unit'])}, not {size(row['margin'], row['unit'])}", same,
+        Case(f"a margin of {size(factor * row['margin'], unit)}, not {size(row['margin'], unit)}", words.estimated(row),
              judge(row["rule"], found, factor * row["margin"])[0])
         for factor in FACTORS
     ]  # fmt: skip
@@ -77,14 +78,12 @@ def _folds(book: Book, rule: Rule, row: Mapping[Any, Any]) -> list[Case]:
         rest = [seed for seed in seeds if seed % count != fold]
         found = evaluate(book.protocol, rule.primary, book.known, rule.recipe, rest, (1.0,)) if len(rest) > 1 else {}
         if isfinite(found.get("low", float("nan"))):
-            text = estimate(found["value"], found["low"], found["high"], found["unit"])
-            cases.append(Case(f"without the test faces of fold {fold}", text, found["verdict"]))
+            cases.append(Case(f"without the test faces of fold {fold}", words.estimated(found), found["verdict"]))
     return cases
 
 
 def _recipe(book: Book, claim: str) -> list[Case]:
     return [
-        Case(f"recipe `{row['recipe']}`, {row['seeds']:.0f} seeds",
-             estimate(row["value"], row["low"], row["high"], row["unit"]), row["verdict"])
+        Case(f"recipe `{row['recipe']}`, {row['seeds']:.0f} seeds", words.estimated(row), row["verdict"])
         for row in book.rows(claim) if row["role"] == "other recipe" and isfinite(row["value"])
     ]  # fmt: skip

@@ -4,7 +4,7 @@ from gralib.config import Dataset
 from gralib.evaluation.studies import is_standard, studies
 from gralib.evaluation.study import Study
 from gralib.report.evidence import Book
-from gralib.report.text import SURE, fold, level, plural, table, unit_of
+from gralib.report.text import SURE, fold, plural, scored, table, unit_of
 
 
 def on_this_machine(book: Book, name: Dataset) -> str:
@@ -27,9 +27,8 @@ def _planned(book: Book, run) -> bool:
 def _study(study: Study) -> str:
     kind = "synthetic" if study.first.record.synthetic else "real"
     rows = [
-        (row["score"], kind, f"**{level(row['value'], unit_of(row['score']))}**",
-         f"{level(row['low'], unit_of(row['score']))} to {level(row['high'], unit_of(row['score']))}",
-         level(row["constant predictor"], unit_of(row["score"])), f"{row['faces']:,}")
+        (row["score"], kind, *scored(row["value"], row["low"], row["high"], row["constant predictor"],
+                                     unit_of(row["score"])), f"{row['faces']:,}")
         for row in study.scores.to_dict(orient="records")
     ]  # fmt: skip
     headers = ("score", "faces", "measured", f"{SURE} interval", "same answer for all", "test faces")

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from gralib.evaluation.verdicts import Verdict
+from gralib.evaluation.verdicts import LEVEL, Verdict
 from gralib.files import write_text
 from gralib.report import words
 from gralib.report.evidence import Book, run_ids
@@ -73,8 +73,6 @@ class Claims(_Strict):
 
 def of(book: Book) -> Claims:
     """Return the decision table as checked data."""
-    from gralib.evaluation.verdicts import LEVEL
-
     return Claims(level=LEVEL, claims=[_judged(book, claim) for claim in book.stated])
 
 
@@ -119,8 +117,7 @@ def write(book: Book) -> None:
 
 
 def _cells(row: Mapping[Any, Any]) -> tuple[str, ...]:
-    unit = row["unit"] if isinstance(row["unit"], str) else ""
-    known = isfinite(row["value"]) if isinstance(row["value"], int | float) else False
+    unit, known = words.unit(row), _known(row["value"])
     value = (difference(row["value"], unit) if unit else plain(row["value"])) if known else ""
     interval = spread(row["low"], row["high"], unit) if known and unit and isfinite(row["low"]) else ""
     what = row["what"] + (f" (recipe {row['recipe']})" if row["role"] == "other recipe" else "")

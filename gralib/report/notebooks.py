@@ -129,14 +129,14 @@ def publish(executed: str | Path, out: str | Path) -> Path:
 def write(book: Book) -> None:
     """Write the index of the notebooks: the route, and which of them were executed on real faces."""
     here = "notebooks/README.md"
-
-    def place(name: str) -> str:
-        source = f"notebooks/{name}.ipynb"
-        return f"{name}.ipynb" if source in book.executed else book.source(here, source)
-
-    lines = route(book.ordered, book.first, place, lambda claim: link(claim, f"../claims/{claim}.md"))
-    done = ["executed" if f"notebooks/{name}.ipynb" in book.executed else "not executed" for name in ROUTE]
-    rows = [(*line, shown) for line, shown in zip(lines, done, strict=True)]
+    placed = {name: book.notebook(here, name) for name in ROUTE}
+    lines = route(
+        book.ordered, book.first, lambda name: placed[name][0], lambda claim: link(claim, f"../claims/{claim}.md")
+    )
+    rows = [
+        (*line, "executed" if done else "not executed")
+        for line, (_, done) in zip(lines, placed.values(), strict=True)
+    ]
     intro = (
         "The story step by step, with code, in the order in which it is best read. `make lab` opens the first of them."
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from gralib.errors import from_root
 from gralib.files import write_bytes, write_text
-from gralib.report import about, claims, datasets, experiments, first, machine, notebooks, runs
+from gralib.report import about, claims, datasets, experiments, figures, first, machine, notebooks, runs
 from gralib.report.evidence import Book, open_book, or_line
 
 PUBLISHED, LOCAL = "reports", "build/report"
@@ -27,6 +27,7 @@ def build(publish: bool = False) -> Path:
     folder = from_root(PUBLISHED if publish else LOCAL)
     kept = _kept(folder, publish)
     book = open_book(folder, publish)
+    figures.style()
     for part in (datasets, experiments, claims, notebooks, runs, machine, about):  # the last lists what is there
         or_line(book.problems, part.__name__.rpartition(".")[2], part.write, book)
     book.problems[:] = dict.fromkeys(book.problems)

@@ -17,10 +17,9 @@ PEOPLE, YOUNGEST, OLDEST = 16, 2, 88
 
 def write() -> list[Path]:
     """Draw our counterparts of the paper's figures and return the files; its table is a page of its own."""
-    drawn: list[tuple[str, Callable[[], Axes | Figure]]] = [(name, draw) for name, draw, _ in drawings.FIGURES]
-    drawn += [("sample-faces", samples), ("gate-effect", drawings.gate_effect)]
+    drawn: dict[str, Callable[[], Axes | Figure]] = {**drawings.FIGURES, "sample-faces": samples}
     places = []
-    for name, draw in drawn:
+    for name, draw in drawn.items():
         figures.style()
         places.append(figures.save(draw(), from_root(FOLDER) / f"{name}.svg"))
     return places

@@ -1,18 +1,18 @@
 """The page of the recipe search: validation faces only, so none of it is a result."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from gralib.config import RunConfig, configure
 from gralib.evaluation import search
 from gralib.evaluation.measures import measures_of
 from gralib.metrics import METRICS
-from gralib.report import figures, gridfigures
-from gralib.report.evidence import Book, to
-from gralib.report.text import SURE, figure, fold, link, plural, table
+from gralib.report import gridfigures
+from gralib.report.evidence import Book
+from gralib.report.text import SURE, fold, link, plural, table
 from gralib.training.records import Run
 
 PAGE = "experiments/recipe.md"
-FIGURE = "figures/recipe-parts.svg"
 UNITS = {"gender": "points of accuracy", "age_category": "years of error"}
 SEEDS = 3
 COLUMNS = ("mean", "sd", "constant_predictor")
@@ -58,10 +58,8 @@ def _drawn(book: Book, runs: Sequence[Run]) -> str:
     title = f"## The random search\n\n{plural(len(runs), 'recipe')} drawn at random, at a small budget."
     if not worth:
         return title
-    figures.style()
     label = f"UTKFace, real faces, validation faces, {plural(len(runs), 'run')}"
     drawn = gridfigures.parts(worth, UNITS, "What each part of a recipe is worth", label)
-    figures.save(drawn, book.folder / FIGURE)
     alt = "What each part of a recipe is worth on average over the others, with intervals, by task."
     rows = [
         (task.replace("_", " "), row["part"].replace("_", " "), row["value"], row["beside"],
@@ -70,7 +68,7 @@ def _drawn(book: Book, runs: Sequence[Run]) -> str:
     ]  # fmt: skip
     headers = ("task", "part", "value", "beside", "better by", f"{SURE} interval", "runs")
     numbers = fold("The numbers, in points of accuracy for gender and years for ages", table(headers, rows))
-    return "\n\n".join((title, figure(alt, to(PAGE, FIGURE)), numbers))
+    return "\n\n".join((title, book.draw(PAGE, "recipe-parts", drawn, alt), numbers))
 
 
 def _seeds(known: Mapping[RunConfig, Run]) -> str:
@@ -118,8 +116,8 @@ def _longer(known: Mapping[RunConfig, Run]) -> str:
         return ""
     usual, longer = ([known[c] for c in asked if c.epochs == epochs] for epochs in (asked[0].epochs, search.LONGER))
     said = (
-        f"The recipe for {search.LONGER} epochs in place of {asked[0].epochs}, on the same faces with the same seed: what "
-        "a study that could afford it would gain."
+        f"The recipe for {search.LONGER} epochs in place of {asked[0].epochs}, on the same faces with the same seed: "
+        "what a study that could afford it would gain."
     )
     headings = (f"{asked[0].epochs} epochs:", f"{search.LONGER} epochs:")
     tables = [f"{heading}\n\n{_scores(runs)}" for heading, runs in zip(headings, (usual, longer), strict=True)]
@@ -136,14 +134,14 @@ def _rates(known: Mapping[RunConfig, Run]) -> str:
         for row in search.rates(tries).to_dict(orient="records")
     ]
     said = (
-        "Every method that is compared has the recipe, and its rate out of the same values at the small budget, one seed. "
-        "Another rate than the recipe’s is taken where its interval beside it leaves zero out on the better side."
+        "Every method that is compared has the recipe, and its rate out of the same values at the small budget, one "
+        "seed. Another rate than the recipe’s is taken where its interval beside it leaves zero out on the better side."
     )
     headers = ("method", "rate", "gender accuracy", "beside the recipe’s rate, points", f"{SURE} interval")
     return f"## The same tries for every method\n\n{said}\n\n" + table(headers, rows)
 
 
-def _difference(row: Mapping[str, float]) -> tuple[str, str]:
+def _difference(row: Mapping[Any, float]) -> tuple[str, str]:
     if row["difference"] != row["difference"]:
         return "", ""
     return f"{row['difference']:+.2f}", f"[{row['low']:+.2f}, {row['high']:+.2f}]"
@@ -154,11 +152,12 @@ def _rest(book: Book, runs: Sequence[Run]) -> str:
     if not runs:
         return ""
     rows = []
-    for run in sorted(runs, key=lambda run: (run.record.config.task, run.record.config.seed, _changed(run))):
-        score, unit = _score(run)
-        rows.append((link(run.record.run_id, book.to_run(PAGE, run.record.run_id)),
-                     run.record.config.task.replace("_", " "), run.record.config.seed, _changed(run),
-                     f"{score:.2f} {unit}", f"{run.record.seconds / 60:.0f}"))  # fmt: skip
+    for run in runs:
+        (score, unit), config = _score(run), run.record.config
+        rows.append((link(run.record.run_id, book.to_run(PAGE, run.record.run_id)), config.task.replace("_", " "),
+                     config.seed, changed(config), f"{score:.2f} {unit}",
+                     f"{run.record.seconds / 60:.0f}"))  # fmt: skip
+    rows.sort(key=lambda row: (row[1], row[2], row[3]))
     headers = ("run", "task", "seed", "beside the preset", "validation score", "minutes")
     said = "One run a line, so no interval over seeds stands in it."
     return f"## At other budgets\n\n{said}\n\n" + fold(plural(len(runs), "run"), table(headers, rows))
@@ -172,11 +171,8 @@ def _score(run: Run) -> tuple[float, str]:
     return float(found[key][0].mean()), "years"
 
 
-def _changed(run: Run) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in differences(run.record.config)) or "nothing"
-
-
-def differences(config: RunConfig) -> list[tuple[str, object]]:
-    """Return the settings in which a run differs from its preset under its recipe, by name."""
+def changed(config: RunConfig) -> str:
+    """Return the settings in which a run differs from its preset under its recipe, in words."""
     plain = configure(config.preset, config.recipe, dataset=config.dataset, task=config.task).model_dump()
-    return [(name, value) for name, value in config.model_dump().items() if value != plain[name] and name not in SHOWN]
+    other = [(name, value) for name, value in config.model_dump().items() if value != plain[name] and name not in SHOWN]
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in other) or "nothing"

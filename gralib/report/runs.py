@@ -5,7 +5,7 @@ import pandas as pd
 from gralib.config import TITLES
 from gralib.files import write_text
 from gralib.report.evidence import Book, run_ids
-from gralib.report.recipe import differences
+from gralib.report.recipe import changed
 from gralib.report.text import SHORT, fold, link, page, plural, table
 from gralib.training.records import Run
 
@@ -46,14 +46,9 @@ def _row(book: Book, run: Run) -> tuple[object, ...]:
     record = run.record
     made, config = record.environment, record.config
     name = f'<a id="{record.run_id}"></a>' + link(record.run_id, book.source(PAGE, run.folder / "record.json"))
-    return (name, config.seed, config.fold, _settings(run), "yes" if run.converged else "**did not train**",
+    return (name, config.seed, config.fold, changed(run.record.config), "yes" if run.converged else "**did not train**",
             f"{record.trainable_parameters:,}", f"{record.seconds / 60:.1f}", f"{made['backend']}, {made['device']}",
             _commit(run), record.finished.partition("T")[0])  # fmt: skip
-
-
-def _settings(run: Run) -> str:
-    """Return the settings in which a run differs from its preset's network."""
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in differences(run.record.config)) or "nothing"
 
 
 def _commit(run: Run) -> str:
@@ -69,7 +64,7 @@ def _flat(run: Run, used: set[str]) -> dict[str, object]:
         "run": record.run_id, "data set": config.dataset, "data": "synthetic" if record.synthetic else "real",
         "role": "recipe search" if config.tuning else "claim" if record.run_id in used else "other",
         "preset": config.preset, "recipe": config.recipe, "task": config.task, "seed": config.seed,
-        "fold": config.fold, "differs in": _settings(run), "data fingerprint": record.fingerprint,
+        "fold": config.fold, "differs in": changed(run.record.config), "data fingerprint": record.fingerprint,
         "training faces": record.faces["train"], "test faces": record.faces["test"],
         "trainable parameters": record.trainable_parameters, "epoch kept": record.chosen_epoch,
         "epochs": config.epochs, "minutes": round(record.seconds / 60, 2), "commit": _commit(run),

@@ -111,6 +111,11 @@ def level(value: float, unit: str) -> str:
     return _minus(f"{POINTS * value:.1f} %" if unit == "shares" else f"{value:.2f} {unit}")
 
 
+def scored(value: float, low: float, high: float, constant: float, unit: str) -> tuple[str, str, str]:
+    """Return the cells of a score: its level, its interval, and what the same answer for all reaches."""
+    return f"**{level(value, unit)}**", f"{level(low, unit)} to {level(high, unit)}", level(constant, unit)
+
+
 def plain(value: float) -> str:
     """Return the number of a calculation."""
     if not isfinite(value):

@@ -1,6 +1,7 @@
 """What the pages call things: rules, verdicts, conditions."""
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 from gralib.config import TITLES
@@ -8,7 +9,7 @@ from gralib.evaluation.claims import said
 from gralib.evaluation.compare import NETWORKS, describe
 from gralib.evaluation.rules import Condition, Rule
 from gralib.metrics import METRICS
-from gralib.report.text import SURE, difference, listing, plural, size
+from gralib.report.text import SURE, difference, estimate, listing, plural, size
 
 RULES = {
     "superiority": "**supported** if the {sure} interval lies above zero; **contradicted** if it lies below zero, or "
@@ -62,10 +63,19 @@ def _span(values: tuple[Any, ...]) -> str:
     return f"{values[0]} to {values[-1]}" if numbers else listing([str(value) for value in values])
 
 
+def unit(row: Mapping[Any, Any]) -> str:
+    """Return what the difference of a row is counted in; nothing of a calculation."""
+    return row["unit"] if isinstance(row.get("unit"), str) else ""
+
+
+def estimated(row: Mapping[Any, Any]) -> str:
+    """Return the difference of a row with its interval; nothing where none is known."""
+    return estimate(row["value"], row["low"], row["high"], unit(row)) if isfinite(row["value"]) else ""
+
+
 def finding(row: Mapping[Any, Any]) -> str:
     """Return what a verdict stands on."""
-    unit = row["unit"] if isinstance(row.get("unit"), str) else ""
-    return said(row, lambda value: difference(value, unit).lstrip("+"))
+    return said(row, lambda value: difference(value, unit(row)).lstrip("+"))
 
 
 def short(row: Mapping[Any, Any]) -> str:

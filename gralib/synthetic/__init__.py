@@ -4,7 +4,8 @@ The embedded default of the study, so that it runs with nothing downloaded. A fi
 """
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -47,20 +48,28 @@ def write(
     folder = Path(folder).absolute()
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise FileExistsError(f"{folder}: expected no such folder or an empty one, got one with something in it")
+    with _appearing(folder) as part, writing(folder):
+        draw(part, subjects, seed)
+        files = 1 + sum(path.is_file() for path in part.rglob("*"))
+        note = NOTE.format(layout=layout, seed=seed, subjects=subjects, files=files)
+        (part / MARKER).write_text(note, encoding="utf-8")
+    return files
+
+
+@contextmanager
+def _appearing(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder that becomes `folder` at the end, and goes if that fails or another drew the same faces."""
     part = folder.with_name(f".{folder.name}.{uuid4().hex}.part")
     try:
         with writing(folder):
             make_folder(part.parent)
             part.mkdir()
-            draw(part, subjects, seed)
-            files = 1 + sum(path.is_file() for path in part.rglob("*"))
-            note = NOTE.format(layout=layout, seed=seed, subjects=subjects, files=files)
-            (part / MARKER).write_text(note, encoding="utf-8")
+        yield part
         try:
             put(part, folder)
         except OSError:
-            if not (folder / MARKER).exists() or (folder / MARKER).read_text(encoding="utf-8") != note:
+            note = folder / MARKER
+            if not note.exists() or note.read_bytes() != (part / MARKER).read_bytes():
                 raise  # else another process drew the same faces meanwhile
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return files

@@ -35,10 +35,8 @@ def utkface(folder: Path, subjects: int, seed: int) -> None:
     home = folder / "UTKFace"
     home.mkdir()
     stamp = ""
-    for number in range(subjects):
-        rng = np.random.default_rng([seed, number])
-        subject = Subject.draw_at_random(rng, f"s{number:05}")
-        for place, age in enumerate(_distinct_ages(rng, int(rng.integers(2, 6)))):
+    for number, subject, ages, rng in _people(subjects, seed):
+        for place, age in enumerate(ages):
             picture = _jpeg(draw_face(subject, age, rng))
             first = place == 0
             if not (first and number % 80 == 9):  # a few share the time stamp of the picture before

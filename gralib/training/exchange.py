@@ -3,20 +3,8 @@
 from pathlib import Path
 
 from gralib.errors import UserError, expanded, from_root
-from gralib.files import write_bytes
-from gralib.training.records import (
-    HISTORY,
-    KEPT,
-    PREDICTIONS,
-    RECORD,
-    SUMS,
-    Run,
-    faces_of,
-    find,
-    gather,
-    path_of,
-    vouch,
-)
+from gralib.files import SUMS, path_of, write_bytes
+from gralib.training.records import HISTORY, KEPT, PREDICTIONS, RECORD, Run, faces_of, find, gather, vouch
 
 
 def keep(run: Run, store: str | Path = KEPT) -> Path:

@@ -142,7 +142,7 @@ def _fit_network(config: RunConfig, faces: Faces, rows: tuple, folder: Path, pro
         trained.history,
         trained.chosen_epoch,
         trainable_count(trained.model),
-        _count(trained.model.weights),
+        trained.model.count_params(),
         reach(config, config.epochs * (len(train) // config.batch_size)),
         trained.seconds,
         trained.faces_per_second,
@@ -212,10 +212,6 @@ def _chosen(learnt: _Learnt) -> dict[str, float]:
     """Return the line of the history whose weights were kept."""
     row = learnt.history.set_index("epoch").loc[learnt.chosen_epoch]
     return {str(name): value for name, value in row.to_dict().items()}
-
-
-def _count(weights: list) -> int:
-    return int(sum(np.prod(w.shape) for w in weights))
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:

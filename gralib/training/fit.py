@@ -23,7 +23,7 @@ from keras import ops
 
 from gralib.ages import MAX_AGE
 from gralib.backend import devices, jit_compile, precision
-from gralib.config import UNSHAPED, RunConfig, shape
+from gralib.config import NETWORK, UNSHAPED, RunConfig, shape
 from gralib.errors import FailedTraining, UserError
 from gralib.labels import class_names, sizes, targets
 from gralib.model.losses import loss_for, loss_of
@@ -63,19 +63,8 @@ def _build(config: RunConfig) -> keras.Model:
         from gralib.model.baselines import BASELINES
 
         return BASELINES[config.network](sizes(config), config.width)
-    return gra_net(
-        outputs=len(class_names(config)),
-        width=config.width,
-        attention=config.attention,
-        gate=config.gate,
-        upsampling=config.upsampling,
-        groups=config.groups,
-        modules=config.modules,
-        mask_depths=config.mask_depths,
-        head=head_of(config),
-        skips=config.skips,
-        masks=config.masks,
-    )
+    chosen = config.model_dump(include={"width", *NETWORK} - {"gate_rate"})
+    return gra_net(len(class_names(config)), head=head_of(config), **chosen)
 
 
 def head_of(config: RunConfig) -> Literal["softmax", "sigmoid", "linear"]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from gralib.config import PROTOCOLS, TASKS, Dataset, RunConfig, Task, configure, ignored, shape
+from gralib.config import PROTOCOLS, Dataset, RunConfig, Task, configure, ignored, shape
 from gralib.errors import UserError
 from gralib.training import records
 
@@ -14,7 +14,7 @@ ATTENTIONS = ("mixed", "channel", "spatial")
 NOISE = (0.0, 0.1, 0.3, 0.5, 0.7)
 DEPTHS = (1, 2, 3)
 WIDTHS = (5, 10, 20)
-RIVALS = ("gra_net", "residual", "levi_hassner", "savchenko", "separable", "hog")
+METHODS = ("gra_net", "residual", "levi_hassner", "savchenko", "separable", "hog")
 ALL_AGES = 117
 """One age category that holds everybody: regression alone."""
 RUNS_A_JOB = 6
@@ -62,7 +62,7 @@ GRIDS: dict[str, Grid] = {
     ),
     "rivals": Grid(
         "Beside earlier methods, on the same faces", "gender", "accuracy",
-        tuple({"network": name} for name in RIVALS), 3,
+        tuple({"network": name} for name in METHODS), 3,
     ),
     "age_decomposition": Grid(
         "Category, regression, or both", "age_category", "age_mae",
@@ -120,14 +120,6 @@ def parts_of(configs: Iterable[RunConfig]) -> list[list[RunConfig]]:
     for config in dict.fromkeys(configs):
         shapes.setdefault(shape(config), []).append(config)
     return [runs[i : i + RUNS_A_JOB] for runs in shapes.values() for i in range(0, len(runs), RUNS_A_JOB)]
-
-
-def serves(name: str, dataset: str) -> bool:
-    """Tell whether the labels of a data set allow a grid."""
-    tasks = {
-        task for setting in GRIDS[name].settings for task in JOINS.get(setting.get("join", ""), (GRIDS[name].task,))
-    }
-    return tasks <= set(TASKS[dataset])
 
 
 def by_seed(

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from gralib.errors import UserError
+from gralib.files import path_of
 from gralib.training.packed import faces_at, unpack, unpack_predictions, unpack_rows
-from gralib.training.records import ACROSS, BLOCKS, ORIENTATION, Run, faces_name, path_of
+from gralib.training.records import ACROSS, BLOCKS, ORIENTATION, Run, faces_name
 
 TURNS = (5, 10, 15, 20, 30)
 """Degrees, in both directions."""

@@ -7,7 +7,6 @@ data set are never joined to the faces of another.
 """
 
 import json
-import os
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -20,18 +19,18 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
-from gralib.config import RunConfig, explain
-from gralib.errors import UserError, from_root
-from gralib.files import write_bytes, write_text
+from gralib.config import RunConfig
+from gralib.errors import UserError, explain, from_root
+from gralib.files import SUMS, check_sums, digests, path_of, sums_of, write_bytes, write_sums, write_text
 from gralib.training import packed
 
 KEPT = "reports/records"
 """Records that are committed with the project."""
 STORE = "runs"
 """Runs made here, with their weights; not committed."""
-SUMS = "SHA256SUMS"
 FACES = "faces"
 """Folder of a store for the faces' tables."""
+CHECKSUMS = "the checksums written with the run"
 
 
 Constants = dict[str, float | str | list[float]]
@@ -95,20 +94,13 @@ class Run:
         Raises:
             UserError: a file is missing or was changed, a name is none of a run's, or there are no checksums.
         """
-        try:
-            lines = (self.folder / SUMS).read_text().splitlines()
-            sums = {name: digest for digest, name in (line.split("  ") for line in lines)}
-        except (OSError, ValueError):
-            raise UserError(f"{self.folder / SUMS}: expected the checksums written with the run") from None
+        sums = sums_of(self.folder, CHECKSUMS)
         wanted = {RECORD, PREDICTIONS, HISTORY, faces_of(self.record)}
         others = {name: faces_name(*parts.groups()) for name in sums if (parts := ACROSS.fullmatch(name))}
         wanted |= set(others.values())
         if strange := sorted(set(sums) - wanted - set(others) - {ORIENTATION, BLOCKS}):
             raise UserError(f"{self.folder / SUMS}: expected names of a run's files, got {strange[0]!r}")
-        for name in sorted(wanted | set(sums)):
-            found = _digest(path := path_of(self.folder, name))
-            if found != sums.get(name):
-                raise UserError(f"{path}: changed since it was written; expected SHA-256 {sums.get(name)}, got {found}")
+        check_sums(self.folder, {**dict.fromkeys(wanted), **sums})
         return list(sums)
 
     @cached_property
@@ -171,6 +163,17 @@ def find(run_id: str, stores: Iterable[str | Path] = (STORE, KEPT)) -> Run | Non
         if (folder / RECORD).exists():
             return Run(folder)
     return None
+
+
+def made_here(run_id: str) -> Run:
+    """Return the finished run of that name made on this machine.
+
+    Raises:
+        UserError: there is none.
+    """
+    if not (found := find(run_id, (STORE,))):
+        raise UserError(f"{run_id}: no finished run of that name in {STORE}/")
+    return found
 
 
 def gather(stores: Iterable[str | Path] = (KEPT, STORE)) -> tuple[list[Run], list[str]]:
@@ -246,24 +249,12 @@ def write(folder: Path, record: Record, rows: np.ndarray, outputs: np.ndarray, h
         HISTORY: history.to_csv(index=False, float_format="%.6g").encode(),
         RECORD: (json.dumps(record.model_dump(mode="json"), indent=1) + "\n").encode(),
     }
-    faces = faces_of(record)
-    digests = {faces: _digest(path_of(folder, faces))} | {
-        name: sha256(data).hexdigest() for name, data in files.items()
-    }
-    write_text(folder / SUMS, "".join(f"{digest}  {name}\n" for name, digest in digests.items()))
+    sums = digests(folder, [faces_of(record)]) | {name: sha256(data).hexdigest() for name, data in files.items()}
+    write_sums(folder, sums)
     for name, data in files.items():
         write_bytes(folder / name, data)
     (folder / "failed.json").unlink(missing_ok=True)
     return Run(folder)
-
-
-def path_of(folder: Path, name: str) -> Path:
-    """Return where a file of a run is; that of the faces need not pass through the run's folder, which may be new."""
-    return Path(os.path.normpath(folder / name))
-
-
-def _digest(path: Path) -> str:
-    return sha256(path.read_bytes()).hexdigest() if path.is_file() else "no file"
 
 
 def write_failure(folder: Path, config: RunConfig, reason: str) -> None:
@@ -289,9 +280,8 @@ def add(folder: Path, name: str, data: bytes) -> None:
 
 def vouch(folder: Path, *names: str) -> None:
     """Put the checksums of files, as they are now, among those of a finished run."""
-    kept = [line for line in (folder / SUMS).read_text().splitlines() if line.split("  ")[1] not in names]
-    new = [f"{_digest(path_of(folder, name))}  {name}" for name in names]
-    write_text(folder / SUMS, "\n".join([*kept, *new]) + "\n")
+    kept = {name: found for name, found in sums_of(folder, CHECKSUMS).items() if name not in names}
+    write_sums(folder, kept | digests(folder, names))
 
 
 def _read_record(path: Path) -> Record:

@@ -62,13 +62,9 @@ def networks(
     from gralib.training import records
     from gralib.visitors import shipped
 
-    found = [records.find(name, (records.STORE,)) for name in runs]
-    for name, run in zip(runs, found, strict=True):
-        if not run:
-            raise UserError(f"{name}: no finished run of that name in {records.STORE}/")
+    found = [records.made_here(name) for name in runs]
     backend.start(1)
     from gralib.visitors import elsewhere, modelcard, shipping
 
-    folder = shipping.write([run for run in found if run], out or shipped.FOLDER,
-                            lambda made: elsewhere.measured(made, fgnet, adience))  # fmt: skip
+    folder = shipping.write(found, out or shipped.FOLDER, lambda made: elsewhere.measured(made, fgnet, adience))
     print(modelcard.write(folder))

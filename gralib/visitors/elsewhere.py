@@ -67,15 +67,9 @@ def _of_adience(reader: Reader, calibration: Calibration, root: Path) -> Iterato
     yield from of_gender("Adience", table[known], probability[known], np.ones(known.sum(), bool))
     grouped = table["age_group"].isin(ages.GROUP_NAMES).to_numpy()
     truth = pd.Categorical(table["age_group"][grouped], categories=ages.GROUP_NAMES).codes
-    answer = nearest_group(answers.age[grouped])
+    answer = ages.nearest_group(answers.age[grouped])
     right = {
         "age group accuracy": metrics.hits(truth, answer),
         "age group accuracy, one off": metrics.one_off(truth, answer),
     }
     yield from rows_of("Adience", table[grouped], right)
-
-
-def nearest_group(age: np.ndarray) -> np.ndarray:
-    """Return the number of Adience's group that each age (n,) lies in, or else nearest to."""
-    low, high = np.array(ages.GROUPS, dtype=float).T
-    return np.maximum(np.maximum(low - age[:, None], age[:, None] - high), 0).argmin(axis=1)

@@ -4,7 +4,6 @@ A file is an ONNX network under xz: `unxz` gives what any ONNX reader takes. Its
 half floats, whose spare bits compress to nothing; the reader sees 32 bits.
 """
 
-import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,13 +15,12 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gralib import ages
-from gralib.config import explain
-from gralib.errors import UserError, expanded
+from gralib.errors import UserError, expanded, explain
+from gralib.files import SUMS, check_sums, sums_of
 from gralib.predict import Network, Reader
 
 FOLDER = expanded(os.environ.get("GRA_NETWORKS", Path(__file__).parent / "networks"))
 """The networks that come with the project, or a folder of others in GRA_NETWORKS."""
-SUMS = "SHA256SUMS"
 CALIBRATION = "calibration.json"
 MEASURED = "measured.csv"
 CARD = "README.md"
@@ -86,22 +84,10 @@ def checked(folder: Path) -> dict[str, Path]:
     Raises:
         UserError: no such folder, or a file that is missing or changed.
     """
-    try:
-        lines = (folder / SUMS).read_text().splitlines()
-        sums = {name: digest for digest, name in (line.split("  ") for line in lines)}
-    except (OSError, ValueError):
-        raise UserError(
-            f"{folder / SUMS}: expected the checksums of trained networks; make them: gra networks"
-        ) from None
-    for name, digest in sums.items():
-        if Path(name).name != name:
-            raise UserError(f"{folder / SUMS}: expected names of files in this folder, got {name!r}")
-        try:
-            found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-        except OSError as error:
-            raise UserError(f"{folder / name}: {error.strerror}") from None
-        if found != digest:
-            raise UserError(f"{folder / name}: changed since it was written; expected SHA-256 {digest}, got {found}")
+    sums = sums_of(folder, "the checksums of trained networks; make them: gra networks")
+    if strange := next((name for name in sums if Path(name).name != name), None):
+        raise UserError(f"{folder / SUMS}: expected names of files in this folder, got {strange!r}")
+    check_sums(folder, sums)
     return {name: folder / name for name in sums}
 
 

@@ -4,7 +4,6 @@ Half of the faces that a run was tested on, by groups, fits the calibration; the
 age errors are those of all its test faces.
 """
 
-import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,8 +13,9 @@ from numpy.typing import NDArray
 
 from gralib import metrics, networkfile
 from gralib.errors import UserError
-from gralib.files import write_bytes, write_text
-from gralib.labels import GENDERS, output_names
+from gralib.evaluation.measures import outputs_of
+from gralib.files import digests, write_bytes, write_sums, write_text
+from gralib.labels import GENDERS
 from gralib.training.records import Run
 from gralib.visitors import shipped
 from gralib.visitors.shipped import Calibration
@@ -70,20 +70,15 @@ def write(runs: list[Run], folder: Path, outside: Callable[[Path], Iterator[dict
         write_bytes(folder / names[-1], networkfile.pack(_exported(run)))
     calibration, rows = calibrate(by_task)
     write_text(folder / shipped.CALIBRATION, calibration.model_dump_json(indent=1) + "\n")
-    _seal(folder, [*names, shipped.CALIBRATION])
+    write_sums(folder, digests(folder, [*names, shipped.CALIBRATION]))
     shipped.open_networks.cache_clear()
     rows += list(outside(folder)) if outside else []
     table = pd.DataFrame(rows, columns=COLUMNS)
     write_text(folder / shipped.MEASURED, table.to_csv(index=False, float_format="%.4g"))
-    _seal(folder, [*names, shipped.CALIBRATION, shipped.MEASURED])
+    write_sums(folder, digests(folder, [*names, shipped.CALIBRATION, shipped.MEASURED]))
     if (size := sum(path.stat().st_size for path in shipped.checked(folder).values())) > LARGEST:
         raise UserError(f"{folder}: expected at most {LARGEST} bytes, got {size}")
     return folder
-
-
-def _seal(folder: Path, names: list[str]) -> None:
-    sums = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
-    write_text(folder / shipped.SUMS, "".join(f"{digest}  {name}\n" for name, digest in sums.items()))
 
 
 def _exported(run: Run) -> bytes:
@@ -133,7 +128,7 @@ def calibrate(runs: dict[str, Run]) -> tuple[Calibration, list[dict]]:
 
 
 def _outputs(run: Run) -> NDArray[np.float64]:
-    return run.predictions[output_names(run.record.config)].to_numpy()
+    return outputs_of(run.record.config, run.predictions)
 
 
 def _temperature(run: Run) -> float:

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import tiny
 
 from gralib import ages
 from gralib.errors import UserError
@@ -13,6 +14,7 @@ from gralib.training import across, exchange, experiment, packed, probed, record
 
 def test_an_age_lies_in_a_group_or_next_to_one():
     assert ages.group_of([0, 2, 3, 4, 24, 25, 60, 100, 101]).tolist() == [0, 0, -1, 1, -1, 4, 7, 7, -1]
+    assert ages.nearest_group([0, 2.4, 3.4, 7, 22, 30, 100]).tolist() == [0, 0, 1, 1, 3, 4, 7]
     assert ages.nearest_group([0, 2.9, 3.0, 3.1, 22.4, 22.6, 44, 116]).tolist() == [0, 0, 0, 1, 3, 4, 5, 7]
 
 
@@ -68,10 +70,9 @@ def test_networks_of_two_settings_are_two_rows(asked):
     assert matrix.matrix(runs)["runs"].tolist() == [1, 1]
 
 
-def test_a_network_is_asked_once_about_faces_it_never_saw(tiny_run, faces, tmp_path):
-    from tiny import draw
-
-    run, others = tiny_run("gender"), draw("adience", tmp_path)
+@pytest.mark.xdist_group("tiny")
+def test_a_network_is_asked_once_about_faces_it_never_saw(tiny_run, faces, twins, tmp_path):
+    run, others = tiny.copied(tiny_run("gender"), tmp_path), tiny.draw("adience", twins)
     path = across.probe(run, others)
     first = path.read_bytes()
     ((tested, table),) = probed.across(records.Run(run.folder))

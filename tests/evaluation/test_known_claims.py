@@ -8,12 +8,10 @@ import pandas as pd
 import pytest
 from scipy.stats import ttest_1samp
 
-from gralib.config import PROTOCOLS, configure
 from gralib.errors import UserError
-from gralib.evaluation import claims, compare, contrasts, measures, orientation
+from gralib.evaluation import claims, compare, contrasts, measures
 from gralib.evaluation.protocol import load
 from gralib.evaluation.rules import Condition
-from gralib.evaluation.studies import split_effect, studies
 from gralib.training import probed
 
 PROTOCOL = load()
@@ -61,29 +59,6 @@ def test_the_likeliest_category_and_the_expected_age_are_two_rows():
     assert table["constant predictor"].unique() == [0], "the median of these faces is their age"
     expected = measures.join_ages(unsure, regression, "hard")["predicted"] - 24
     assert means["10-year categories, both, likeliest category"] == pytest.approx(expected.abs().mean())
-
-
-def studies_of(wrong_honest, wrong_random, faces=None):
-    """Return category runs of FG-NET, honest and random split, that are 10 years off for a number of faces."""
-    faces = hand.people(np.full(200, 25.0)) if faces is None else faces
-    runs = []
-    for protocol, wrong in (("grouped", wrong_honest), ("random", wrong_random)):
-        config = configure(
-            "laptop", task="age_category", dataset="fgnet", **{**PROTOCOLS["fgnet"], "protocol": protocol}
-        )
-        answer = np.where(np.arange(200) < wrong, 3, 2)
-        runs.append(hand.run(config, faces, hand.certain(answer, 12)))
-    return runs
-
-
-def test_what_a_random_split_flatters_by_is_paired_where_both_tested_the_same_faces():
-    honest, random = studies_of(120, 40)
-    effect = split_effect(studies([honest, random])).set_index("measure").loc["category_mae_years"]
-    assert effect["difference"] == pytest.approx(-4) == effect["random"]["value"] - effect["honest"]["value"]
-    assert effect["low"] < effect["difference"] < effect["high"]
-    random.predictions["path"] = "other-" + random.predictions["path"]
-    effect = split_effect(studies([honest, random])).set_index("measure").loc["category_mae_years"]
-    assert effect["difference"] == pytest.approx(-4) and np.isnan(effect["low"])
 
 
 def test_a_deterministic_method_is_one_run_that_stands_for_every_seed():
@@ -334,11 +309,6 @@ def test_what_masks_save_is_the_trunks_loss_minus_ours(monkeypatch):
     assert table["value"].tolist() == pytest.approx([0, 0.1, -0.1]), "of both, of turns, of shifts"
     assert table["faces"].tolist() == [5 * 300] * 3, "face by face"
     assert table["verdict"].tolist() == ["contradicted", "supported", "contradicted"]
-    found = orientation.saved([changed(30, 90)], [changed(90, 30)]).set_index(["kind", "step"])
-    saved = found["saved"]
-    assert (saved["turn", 15], saved["move", 3]) == (pytest.approx(0.1), pytest.approx(-0.1))
-    for kind in ("turn", "move"):
-        assert found.loc[(kind, 0)].tolist() == [0, 0, 0, ""], "of faces as they are nothing is lost or saved"
     del tables[trunk[3].record.run_id]
     assert set(rows_of("C8", [*ours, *trunk])["verdict"]) == {"not run"}
 

@@ -141,7 +141,7 @@ def test_joins_refuse_other_faces_another_order_and_another_width():
 
 def test_the_record_of_a_score_has_value_interval_and_constant():
     faces = hand.people([1, 2, 3, 4], groups=[0, 0, 1, 1])
-    found = measures.score({"x": (np.array([1.0, 2, 5, 6]), np.array([0.0, 1, 0, 1]))}, faces["group"])["x"]
+    found = measures.scored(np.array([1.0, 2, 5, 6]), np.array([0.0, 1, 0, 1]), faces["group"])
     assert (found.value, found.low, found.high, found.n, found.floor) == (3.5, 1.5, 5.5, 4, 0.5)
-    alone = measures.score({"x": (np.array([1.0, 2]), np.array([1.0, 1]))}, faces["group"][:2])["x"]
+    alone = measures.scored(np.array([1.0, 2]), np.array([1.0, 1]), faces["group"][:2])
     assert (alone.value, np.isnan(alone.low), np.isnan(alone.high)) == (1.5, True, True)

@@ -7,7 +7,8 @@ import pytest
 from sklearn.metrics import confusion_matrix
 
 from gralib.config import configure
-from gralib.evaluation.studies import is_standard, split_effect, studies
+from gralib.evaluation.studies import is_standard, studies
+from gralib.labels import GENDERS
 
 rng = np.random.default_rng(8)
 AGES = rng.permutation(np.repeat([3, 9, 10, 27, 34, 61], [20, 10, 30, 30, 20, 10])).astype(float)
@@ -52,7 +53,7 @@ def test_by_decade_is_a_plain_groupby(what, numbers):
 
 
 def test_by_gender_is_a_plain_groupby():
-    found = study().by_gender().set_index("score")
+    found = study().by_label("gender", GENDERS).set_index("score")
     for name, numbers in (("gender accuracy", GENDER), ("age MAE, both networks, expected age (years)", AGE)):
         expected = plain(FACES["gender"].to_numpy(), numbers["value"], numbers["constant"])
         rows = found.loc[name].set_index("gender")
@@ -84,8 +85,6 @@ def test_scores_are_means_beside_the_constants_and_name_their_runs():
     assert joined["runs"].split() == [one.runs[t][0].record.run_id for t in ("age_category", "age_regression")]
     assert table["faces"].unique() == [120]
     assert table.loc["age category accuracy", "value"] == pytest.approx((CATEGORY == AGES // 10).mean())
-    for name in table.index:
-        assert one.faces(name)["value"].mean() == pytest.approx(table.loc[name, "value"]), name
 
 
 def test_the_confusion_matrix_is_scikit_learns():
@@ -126,19 +125,6 @@ def test_runs_of_other_data_seeds_or_settings_are_other_studies():
     assert len(found) == 7, "a fold joins its study, everything else is one of its own"
     assert [is_standard(s.first) for s in found if s.first.record.config.gate == 0.5] == [False]
     assert sum(is_standard(s.first) for s in found) == 5
-
-
-def test_a_split_effect_is_random_minus_honest_paired_by_face():
-    flipped = RIGHT.copy()
-    flipped[:60] = True
-    runs = [hand.gender_run(configured("gender", protocol=p), FACES, right)
-            for p, right in (("grouped", RIGHT), ("random", flipped))]  # fmt: skip
-    runs[1].predictions = runs[1].predictions.iloc[::-1].reset_index(drop=True)
-    row = split_effect(studies(runs)).set_index("measure").loc["accuracy"]
-    assert row["difference"] == pytest.approx((~RIGHT[:60]).sum() / 120)
-    assert 0 < row["low"] < row["difference"] < row["high"]
-    assert row["honest"]["value"] == pytest.approx(RIGHT.mean())
-    assert row["faces"] == 120
 
 
 def test_a_study_says_data_preset_seed_split_ages_and_folds():

@@ -77,7 +77,7 @@ def test_the_state_of_dropout_depends_on_the_seed():
     assert states[0] == states[2] and all(a != b for a, b in zip(states[0], states[1], strict=True))
 
 
-def test_no_rival_for_the_remainder():
+def test_no_baseline_for_the_remainder():
     with pytest.raises(UserError, match="network: expected gra_net for age_regression, got savchenko"):
         configure("smoke", network="savchenko", task="age_regression")
 

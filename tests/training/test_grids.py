@@ -47,11 +47,6 @@ def test_every_grid_has_its_steps():
     assert steps("rivals", "network") == ["gra_net", "residual", "levi_hassner", "savchenko", "separable", "hog"]
 
 
-def test_several_grids_serve_a_set_without_genders():
-    assert {name for name in grids.GRIDS if grids.serves(name, "fgnet")} == {"label_noise", "age_decomposition"}
-    assert all(grids.serves(name, "utkface") for name in grids.GRIDS)
-
-
 def test_a_setting_asked_for_by_several_grids_is_one_run():
     asked = [{c.run_id("x") for c in grids.configs_of(n, 1)} for n in ("gate_ablation", "attention_types", "depth")]
     assert len(set.intersection(*asked)) == 1
@@ -107,22 +102,24 @@ def test_as_many_labels_are_wrong_as_asked_for_and_only_those_of_the_rows(task, 
     assert not other.equals(first)
 
 
-@pytest.mark.xdist_group("grid")
-def test_a_grid_goes_on_with_what_is_left(faces, drawn, tmp_path):
+@pytest.mark.xdist_group("tiny")
+def test_a_grid_goes_on_with_what_is_left_and_names_what_fails(faces, drawn, tmp_path):
     tiny = {"width": 2, "epochs": 2, "train_faces": 128, "preset": "smoke"}
     configs = [c for c in grids.configs_of("rivals", 2, **tiny) if c.network == "separable"]  # quick to trace
     assert batch.finished(configs, faces, tmp_path) == {}
     assert np.isnan(batch.minutes_left(configs, {}, 2))
     laptop = grids.configs_of("depth", 2, train_faces=6000, epochs=5)
     assert 1 < batch.minutes_left(laptop, {}, 2) / len(laptop) < 10, "committed runs of the same size tell"
-    runs, problems = batch.run_grid(configs[:1], drawn, faces, 1, tmp_path)
-    assert (len(runs), problems) == (1, [])
+    first = experiment.run(configs[0], faces, tmp_path, progress="none")
     done = batch.finished(configs, faces, tmp_path)
-    assert batch.minutes_left(configs, done, 2) == pytest.approx(runs[0].record.seconds / 120)
-    again, problems = batch.run_grid(configs, drawn, faces, 1, tmp_path)
+    assert batch.minutes_left(configs, done, 2) == pytest.approx(first.record.seconds / 120)
+    bad = configs[0].model_copy(update={"batch_size": 512})
+    again, problems = batch.run_grid([configs[0], bad, configs[1]], drawn, faces, 1, tmp_path)
     assert [run.record.config for run in again] == configs
-    assert problems == []
-    assert again[0].record.finished == runs[0].record.finished, "what was finished was not done again"
+    assert again[0].record.finished == first.record.finished, "what was finished was not done again"
+    assert len(problems) == 1, "a run that fails is named, and the others go on"
+    assert problems[0].startswith(bad.run_id(faces.fingerprint))
+    assert "expected at least 512 training faces" in problems[0]
 
 
 SLOW = """
@@ -254,17 +251,6 @@ def test_what_a_stopped_grid_was_training_goes_on_after_its_last_epoch(faces, dr
     run = experiment.run(config, faces, store=tmp_path / "runs", progress="none")
     assert 1 <= done < 40 and epochs == list(range(done, 40))
     assert len(run.history) == 40
-
-
-@pytest.mark.xdist_group("grid")
-def test_a_run_that_fails_is_named_and_the_others_go_on(faces, drawn, tmp_path):
-    tiny = {"preset": "smoke", "width": 2, "epochs": 1, "train_faces": 128}
-    good = next(c for c in grids.configs_of("rivals", 1, **tiny) if c.network == "separable")
-    bad = good.model_copy(update={"batch_size": 512})
-    runs, problems = batch.run_grid([bad, good], drawn, faces, 1, tmp_path)
-    assert [run.record.config for run in runs] == [good]
-    assert len(problems) == 1
-    assert "expected at least 512 training faces" in problems[0]
 
 
 TENS = [5, 15, 25, 35, 45, 55, 65, 75, 85, 115]

@@ -6,6 +6,7 @@ import hand
 import numpy as np
 import pandas as pd
 import pytest
+import tiny
 
 from gralib.config import configure
 from gralib.data.splits import split
@@ -16,8 +17,8 @@ from gralib.training import experiment, perturb, probed, records
 
 
 @pytest.mark.xdist_group("tiny")
-def test_the_unchanged_faces_of_a_probe_score_as_the_record_says(tiny_run, faces, monkeypatch):
-    run = tiny_run("gender")
+def test_the_unchanged_faces_of_a_probe_score_as_the_record_says(tiny_run, faces, monkeypatch, tmp_path):
+    run = tiny.copied(tiny_run("gender"), tmp_path)
     few = {name: change for name, change in probed.changes().items() if name in ("as they are", "turn -30", "move +6")}
     for module in (perturb, probed):
         monkeypatch.setattr(module, "changes", lambda: few)

@@ -36,17 +36,16 @@ MATLAB_EPOCH = 366
 """MATLAB counts days from year 0, Python from year 1."""
 MARGIN = 1.8
 """Side of a picture of `wiki_crop`, in sides of its face."""
+AGES, FACE_SCORE = (0, 100), 1
+"""Least and greatest age used, and the score of the face detector that must be passed."""
 SAMPLE = 60
 """Pictures whose size is looked at."""
 
 
-def load(source: Source, ages: tuple[float, float] = (0, 100), face_score: float = 1.0) -> Manifest:
+def load(source: Source) -> Manifest:
     """Read `wiki.mat`, one row a line of it, and every file that it does not name.
 
-    Args:
-        source: holds `wiki.mat`; whole photographs are cropped by `face_location`.
-        ages: least and greatest age used, in years.
-        face_score: least score of the face detector, itself excluded.
+    Whole photographs are cropped by `face_location`.
 
     Raises:
         UserError: no `wiki.mat` or several, one without the struct and its fields, or pictures of which neither size
@@ -63,7 +62,7 @@ def load(source: Source, ages: tuple[float, float] = (0, 100), face_score: float
     boxes: dict[str, np.ndarray] = {}
     for i, key in enumerate(wiki["full_path"]):
         here = pictures.get(key, [])
-        row = _row(wiki, i, here[0] if here else key, ages, face_score)
+        row = _row(wiki, i, here[0] if here else key)
         if row.path in rows or not key:
             row = excluded(f"{row.path} (line {i + 1})", "named twice" if key else "no picture named")
         elif row.status == "kept" and not here:
@@ -78,10 +77,10 @@ def load(source: Source, ages: tuple[float, float] = (0, 100), face_score: float
     return Manifest.of("wikipedia", source, [*rows.values(), *others], tables=mats)
 
 
-def _row(wiki: dict[str, list], i: int, path: str, ages: tuple[float, float], face_score: float) -> Row:
+def _row(wiki: dict[str, list], i: int, path: str) -> Row:
     name = wiki["name"][i].casefold() or base(path).split("_")[0]
     row = Row(path, age=wiki["age"][i], gender=wiki["gender"][i], group=name, subject=name)
-    if reason := _unfit(wiki, i, ages, face_score):
+    if reason := _unfit(wiki, i):
         return row._replace(status="excluded", reason=reason, age=row.age if 0 <= wiki["age"][i] <= 116 else None)
     return row
 
@@ -214,17 +213,17 @@ def age(birth: float, taken: float) -> float:
     return float(int(taken) - born.year - ((born.month, born.day) > (7, 1)))
 
 
-def _unfit(wiki: dict[str, list], i: int, ages: tuple[float, float], face_score: float) -> str:
+def _unfit(wiki: dict[str, list], i: int) -> str:
     """Return the first reason why a row breaks the field's rule, or nothing."""
     if np.isnan(wiki["age"][i]):
         return "date of birth or year of the picture unknown"
-    if not ages[0] <= wiki["age"][i] <= ages[1]:
-        return f"age not from {ages[0]:g} to {ages[1]:g}"
+    if not AGES[0] <= wiki["age"][i] <= AGES[1]:
+        return f"age not from {AGES[0]} to {AGES[1]}"
     if wiki["gender"][i] is None:
         return "gender unknown"
     score = wiki["face_score"][i]
     if not np.isfinite(score):
         return "no face found"
-    if not score > face_score:
-        return f"face score at most {face_score:g}"
+    if not score > FACE_SCORE:
+        return f"face score at most {FACE_SCORE}"
     return "" if np.isnan(wiki["second_face_score"][i]) else "a second face"
