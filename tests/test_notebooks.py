@@ -91,7 +91,7 @@ def execute(name, tmp_path, monkeypatch, **parameters):
 def result(notebook, ending):
     """Return the text of the cell whose source ends like that."""
     cell = next(c for c in notebook.cells if c.cell_type == "code" and c.source.rstrip().endswith(ending))
-    return next(o.data["text/plain"] for o in cell.outputs if "data" in o and "text/plain" in o.data)
+    return next(o.data["text/plain"] for o in cell.outputs if o.output_type == "execute_result")
 
 
 def html(notebook, ending):
