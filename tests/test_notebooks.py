@@ -177,11 +177,11 @@ def test_the_recipe_is_searched_and_judged_without_test_faces(tmp_path, monkeypa
 
 STORIES = {
     # scores that must be there, figures, pictures of faces kept for the report
-    "utkface": (["gender accuracy", "age MAE, both networks, expected age"], 15, ["faces", "masks", "worst"]),
-    "afad": (["gender accuracy", "age MAE, both networks, expected age"], 14, ["faces", "worst"]),
-    "wikipedia": (["gender balanced accuracy", "age MAE, both networks, expected age"], 14, ["faces", "worst"]),
-    "fgnet": (["age category accuracy", "age MAE, both networks, expected age"], 11, ["faces", "worst"]),
-    "adience": (["age group accuracy, one-off", "if every group stands for its middle"], 9, ["faces"]),
+    "utkface": (["gender accuracy", "age MAE, both networks, expected age"], 16, ["faces", "masks", "worst"]),
+    "afad": (["gender accuracy", "age MAE, both networks, expected age"], 15, ["faces", "worst"]),
+    "wikipedia": (["gender balanced accuracy", "age MAE, both networks, expected age"], 15, ["faces", "worst"]),
+    "fgnet": (["age category accuracy", "age MAE, both networks, expected age"], 12, ["faces", "worst"]),
+    "adience": (["age group accuracy, one-off", "if every group stands for its middle"], 10, ["faces"]),
 }
 
 
