@@ -269,7 +269,7 @@ def _line(error: Exception) -> str:
 
 def _of_a_word(error: Any, said: list[str]) -> str:
     """Return what typer says of a word of the command; of the value of an option also what came."""
-    text, names = error.format_message(), getattr(getattr(error, "param", None), "opts", ())
+    text, names = error.format_message(), list(getattr(getattr(error, "param", None), "opts", ()))
     parts = [part for word in said for part in word.split("=", 1)]
     came = [value for name, value in pairwise(parts) if name in names]
     if not came or "Input should be " not in text:

@@ -1,6 +1,7 @@
 """Notebooks: run in batch by papermill, with parameters that are checked, there and in a browser."""
 
 import ast
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,13 +32,14 @@ def check_parameters(*declared: str) -> None:
     shell = get_ipython()
     if shell is None:  # no notebook
         return
-    refuse_unknown(_given(shell.history_manager.input_hist_parsed, declared), declared)
-    if missing := [name for name in declared if name not in shell.user_ns]:
+    now = shell.user_ns
+    refuse_unknown(_given(now["In"], declared), declared)
+    if missing := [name for name in declared if name not in now]:
         raise UserError(f"{', '.join(missing)}: expected a value in the parameters cell, got none")
-    if changed := _changed(shell.user_ns):
+    if changed := _changed(now):
         print(f"{changed}. What was computed below goes by the old value: run those cells again.")
     _checked.clear()
-    _checked.update({name: shell.user_ns[name] for name in declared})
+    _checked.update({name: now[name] for name in declared})
     shell.events.register("pre_run_cell", _say_what_changed)  # IPython registers a function once
 
 
@@ -75,12 +77,10 @@ def _say_what_changed(info: Any) -> None:
 
     Of the parameters cell itself it says which names nobody declares.
     """
-    from IPython.core.getipython import get_ipython
-
     if _is_parameters(info.raw_cell, _checked):
         if unknown := [name for name, _ in _names(info.raw_cell) if name not in _checked]:
             print(_unknown(unknown, _checked))
-    elif f"{check_parameters.__name__}(" not in info.raw_cell and (changed := _changed(get_ipython().user_ns)):
+    elif f"{check_parameters.__name__}(" not in info.raw_cell and (changed := _changed(vars(sys.modules["__main__"]))):
         print(f"{changed} since the cell that loads the parameters ran: run that cell and those below it again.")
 
 

@@ -35,7 +35,7 @@ class Bar(tqdm):
             from IPython.display import display
 
             self._output = display({"text/plain": ""}, raw=True, display_id=True, metadata={MARK: True})
-            kwargs["file"] = io.StringIO()  # what is written there would be a stream, and red
+            kwargs |= {"file": io.StringIO(), "ascii": False}  # what is written there would be a stream, and red
         super().__init__(*args, **kwargs)
 
     @staticmethod
@@ -43,13 +43,13 @@ class Bar(tqdm):
         """Return the line; tqdm asks "?" where this says "-"."""
         return tqdm.format_meter(*args, **kwargs).replace("?", "-")
 
-    def display(self, msg: str | None = None, pos: int | None = None) -> bool:
+    def display(self, msg: str | None = None, pos: int | None = None) -> None:
         """Show the line."""
         if self._output is None:
-            return super().display(msg, pos)
-        said = {"text/plain": str(self) if msg is None else msg}
-        self._output.update(said, raw=True, metadata={MARK: True})
-        return True
+            super().display(msg, pos)
+        else:
+            said = {"text/plain": str(self) if msg is None else msg}
+            self._output.update(said, raw=True, metadata={MARK: True})
 
 
 def _in_notebook() -> bool:

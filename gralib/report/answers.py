@@ -149,7 +149,7 @@ def first_picture(ids: Sequence[str], instead: Callable[[], Any]) -> Any:
 
     Args:
         ids: of claims, such as 'C4'.
-        instead: draws what the question is about, calculated; nothing measured.
+        instead: draws what the question is about; nothing measured here.
 
     Raises:
         UserError: an unknown claim.
@@ -162,7 +162,7 @@ def first_picture(ids: Sequence[str], instead: Callable[[], Any]) -> Any:
     _check(ids, known)
     rows = [row for i in ids for row in known.rows[i] if isinstance(row["unit"], str) and isfinite(row["value"])]
     if not rows:
-        display(Markdown(f"**{', '.join(ids)} on real faces: not run yet.** Instead a picture that is calculated:"))
+        display(Markdown(f"**{', '.join(ids)} on real faces: not run yet.** Instead a picture of the question:"))
         return instead()
     several = len(ids) > 1
     names = [(f"{row['id']}: " if several else "") + words.short(row) for row in rows]

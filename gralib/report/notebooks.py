@@ -13,7 +13,7 @@ from gralib.report.answers import committed, kept
 from gralib.report.evidence import Book, Row
 from gralib.report.text import estimate, link, page, table
 
-DRAWN, GRID = "nothing; with the data set real faces", "nothing; with UTKFace real faces"
+DRAWN, GRID = "nothing; the data set for real faces", "nothing; UTKFace for real faces"
 ROUTE = {
     "start": ("a minute", "nothing"),
     "model_tour": ("a minute", "nothing"),
