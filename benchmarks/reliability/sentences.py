@@ -100,9 +100,7 @@ def broken(text: str, how: Broken) -> str:
 
 def failing(clone: Path, tests: list[str]) -> tuple[set[str], str]:
     """Run tests in the clone and return which failed, and what was said; ends the program where they did not run."""
-    env = {**os.environ, "PYTHONPATH": str(clone)}
-    if not any("scaling" in test for test in tests):  # its page counts layers
-        env["KERAS_BACKEND"] = "none"
+    env = {**os.environ, "PYTHONPATH": str(clone), "KERAS_BACKEND": "none"}
     words = [sys.executable, "-m", "pytest", "-q", "-rf", "-p", "no:cacheprovider", *tests]
     done = subprocess.run(words, cwd=clone, env=env, capture_output=True, text=True)
     failed = {test for test in tests if re.search(rf"^FAILED {re.escape(test)}( |$)", done.stdout, re.MULTILINE)}
