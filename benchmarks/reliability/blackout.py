@@ -53,7 +53,7 @@ class Prepared:
         from gralib.training.experiment import run
         from gralib.visitors import reading, shipped
 
-        photo = next(self.pictures.glob("*.jpg"))
+        photo = next(self.pictures.rglob("*.jpg"))
         store = self.run.folder.parent
         return {
             "drawing": lambda root: (root / "data").exists() or synthetic.write("utkface", root / "data", 11),

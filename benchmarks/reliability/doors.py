@@ -40,7 +40,7 @@ class Moments(NamedTuple):
 
 def doors(run_id: str, pictures: Path) -> dict[str, Door]:
     """Return the commands by name; `{run}` is the folder of a store with a finished run."""
-    photo = next(pictures.glob("*.jpg"))
+    photo = next(pictures.rglob("*.jpg"))
     return {
         "decoding": Door((GRA, "data", "check", "utkface", "--root", pictures, "--json")),
         "training, checkpoint, record": Door(

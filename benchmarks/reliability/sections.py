@@ -82,7 +82,8 @@ def shared(raw: dict) -> list[str]:
     """Say what several processes made of one store."""
     rows = [["processes at a time", raw["processes"]], ["minutes", raw["minutes"]], ["processes killed", raw["kills"]],
             ["ended by themselves", len(raw["ended by themselves"])], ["finished runs", raw["runs"]],
-            ["unfinished when it ended", raw["unfinished"]], ["written twice", len(raw["written twice"])],
+            ["unfinished when it ended, then finished", raw["unfinished"]],
+            ["written twice", len(raw["written twice"])],
             ["damaged or failed", len(raw["problems"])], ["trained again alone", raw["compared"]],
             ["of these otherwise", len(raw["otherwise than alone"])]]  # fmt: skip
     return [

@@ -84,21 +84,29 @@ def note(root: Path, seen: dict[str, set]) -> None:
         seen.setdefault(path.parent.name, set()).add((stat.st_ino, stat.st_mtime_ns))
 
 
-def alone(root: Path, pictures: Path, names: list[str]) -> list[str]:
-    """Train a sample of runs again, in a store of their own, and return those that come out otherwise."""
+def trained(root: Path, pictures: Path, configs: list[RunConfig], store: str) -> list[records.Run]:
+    """Return runs of a store of the root, trained or brought to their end here where they are not finished."""
     from gralib import backend
     from gralib.data.faces import open_faces
     from gralib.training.experiment import run
 
     backend.start(1)
     faces = open_faces("utkface", pictures, root / "cache", progress=False)
-    apart = []
-    for name in names:
-        chosen = records.Run(root / "runs" / name).record.config
-        made = run(chosen, faces, root / "alone", again=True, progress="none")
-        if differing(signature(made.folder), signature(root / "runs" / name)):
-            apart.append(name)
-    return apart
+    return [run(one, faces, root / store, again=True, progress="none") for one in configs]
+
+
+def unfinished(root: Path, pictures: Path) -> list[RunConfig]:
+    """Return the configurations of runs that were begun and have no record."""
+    from gralib.data.faces import open_faces
+
+    waiting = {p.name for p in (root / "runs").glob("*-gender-*") if not (p / "record.json").exists()}
+    fingerprint = open_faces("utkface", pictures, root / "cache", progress=False).fingerprint
+    found: list[RunConfig] = []
+    for seed in itertools.count():
+        if len(found) == len(waiting):
+            return found
+        found += [one for one in (config(seed),) if one.run_id(fingerprint) in waiting]
+    return found
 
 
 def measure(processes: int, minutes: float) -> dict:
@@ -112,14 +120,19 @@ def measure(processes: int, minutes: float) -> dict:
         kills, ended = watch(root, pictures, processes, 60 * minutes, seen)
         bar.update()
     note(root, seen)
+    left = unfinished(root, pictures)
+    trained(root, pictures, left, "runs")
+    note(root, seen)
     runs, problems = records.gather([root / "runs"])
-    names = sorted(seen)
-    chosen = [names[i] for i in np.random.default_rng(4).permutation(len(names))[:SAMPLE]]
+    order = np.random.default_rng(4).permutation(len(runs))
+    chosen = [runs[i] for i in order[:SAMPLE]]
+    again = trained(root, pictures, [run.record.config for run in chosen], "alone")
+    apart = [one.folder.name for one, other in zip(chosen, again, strict=True)
+             if differing(signature(one.folder), signature(other.folder))]  # fmt: skip
     return {
         "processes": processes, "minutes": minutes, "kills": kills, "ended by themselves": ended, "runs": len(runs),
         "written twice": sorted(name for name, files in seen.items() if len(files) > 1), "problems": problems,
-        "unfinished": sum(not (p / "record.json").exists() for p in (root / "runs").iterdir() if "-gender-" in p.name),
-        "compared": len(chosen), "otherwise than alone": alone(root, pictures, chosen),
+        "unfinished": len(left), "compared": len(chosen), "otherwise than alone": apart,
         "said": [line for line in (root / "log.txt").read_text().splitlines() if not line.startswith("utkface-")][:5],
     }  # fmt: skip
 
