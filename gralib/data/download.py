@@ -38,7 +38,6 @@ def fetch(name: str, url: str = "", sha256: str | None = None) -> list[Path]:
     Args:
         name: of the data set.
         url: another address than the known one.
-
         sha256: what the file's hash must be, where known.
 
     Raises:
