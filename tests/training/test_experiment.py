@@ -25,7 +25,6 @@ from gralib.training import augmentation, experiment, fit, records
 from gralib.training.fit import checkpoint
 
 TINY = SETTINGS
-pytestmark = pytest.mark.xdist_group("tiny")
 
 
 @pytest.fixture(scope="module")
