@@ -63,7 +63,7 @@ types: $(ENV)
 	lint-imports
 
 suite: $(ENV)
-	python -m pytest -n $(CORES) --dist loadgroup
+	python -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder
 
 golden: $(ENV)  ## write the numbers that tests compare with anew, and show what changed
 	@python tests/golden.py

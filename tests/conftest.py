@@ -24,14 +24,6 @@ if os.environ.get("KERAS_BACKEND") != "none":  # tests of tables alone are told 
         setattr(fit, name, lru_cache(maxsize=12)(getattr(fit, name).__wrapped__))
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items):
-    """Keep the tests of a file on one worker, where what they share is made once; some have a group of their own."""
-    for item in items:
-        if not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
-
-
 @pytest.fixture(scope="session")
 def common(tmp_path_factory):
     """A folder that all workers of this session share: what one of them made the others find."""

@@ -25,7 +25,6 @@ def test_a_table_scores_as_stored():
     assert parted("tables", golden.tables()) == [], MEANT
 
 
-@pytest.mark.xdist_group("tiny")
 @pytest.mark.parametrize("name", tiny.RUNS)
 def test_a_tiny_training_comes_to_the_stored_numbers(name, tiny_run):
     run = tiny_run(name)

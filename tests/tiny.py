@@ -12,6 +12,7 @@ from filelock import FileLock
 from gralib import synthetic
 from gralib.config import Dataset, RunConfig, configure
 from gralib.data.faces import Faces, open_faces
+from gralib.files import path_of
 from gralib.training import experiment, records
 from gralib.training.records import Run
 
@@ -48,6 +49,8 @@ def train(name: str, folder: Path) -> Run:
 
 def copied(run: Run, store: Path) -> Run:
     """Return a copy of a run in another store, weights and faces' table with it, for a test that writes beside it."""
-    for name in (run.folder.name, records.FACES):
-        shutil.copytree(run.folder.parent / name, store / name)
+    faces = path_of(run.folder, records.faces_of(run.record))
+    shutil.copytree(run.folder, store / run.folder.name)
+    (store / records.FACES).mkdir(exist_ok=True)
+    shutil.copy(faces, store / records.FACES)
     return Run(store / run.folder.name)

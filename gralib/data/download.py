@@ -32,15 +32,16 @@ def how_to(name: str) -> str:
     return next((text for text in sections if f"`data/{name}/" in text), said).strip()
 
 
-def fetch(name: str, url: str = "") -> list[Path]:
+def fetch(name: str, url: str = "", sha256: str | None = None) -> list[Path]:
     """Download a data set into data/NAME and return its files; an interrupted download goes on.
 
     Args:
         name: of the data set.
         url: another address than the known one.
+        sha256: what the file's hash must be, where known.
 
     Raises:
-        UserError: a data set that needs a form, no answer, or a file cut short.
+        UserError: a data set that needs a form, no answer, a file cut short, or a wrong hash.
     """
     how_to(name)
     address = url or data_sets()[name].address
@@ -48,7 +49,7 @@ def fetch(name: str, url: str = "") -> list[Path]:
         raise UserError(f"{name}: cannot be fetched without a person; see gra data how-to {name}")
     folder = from_root(f"data/{name}")
     try:
-        return [Path(pooch.retrieve(address, None, address.rsplit("/", 1)[-1], folder, downloader=_resume))]
+        return [Path(pooch.retrieve(address, sha256, address.rsplit("/", 1)[-1], folder, downloader=_resume))]
     except requests.RequestException as error:
         raise UserError(f"{address}: expected the file, got no answer: {error}") from None
     except (ValueError, OSError) as error:

@@ -70,7 +70,6 @@ def test_networks_of_two_settings_are_two_rows(asked):
     assert matrix.matrix(runs)["runs"].tolist() == [1, 1]
 
 
-@pytest.mark.xdist_group("tiny")
 def test_a_network_is_asked_once_about_faces_it_never_saw(tiny_run, faces, twins, tmp_path):
     run, others = tiny.copied(tiny_run("gender"), tmp_path), tiny.draw("adience", twins)
     path = across.probe(run, others)

@@ -44,7 +44,6 @@ def test_size_and_growth():
         blocks.growth(table.iloc[[0, 2]])
 
 
-@pytest.mark.xdist_group("tiny")
 def test_a_trained_network_is_looked_into_once(tiny_run, faces, tmp_path):
     run = tiny.copied(tiny_run("gender"), tmp_path)
     path = inspection.probe(run, faces)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT
-from tiny import SETTINGS
+from tiny import SETTINGS, copied
 from typer.testing import CliRunner
 
 from gralib import ages, backend, labels, synthetic
@@ -25,7 +25,6 @@ from gralib.training import augmentation, experiment, fit, records
 from gralib.training.fit import checkpoint
 
 TINY = SETTINGS
-pytestmark = pytest.mark.xdist_group("tiny")
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +66,7 @@ def test_a_run_is_made_again_by_its_name(tiny, drawn, tmp_path, monkeypatch):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "data/synthetic/utkface").symlink_to(drawn)
     shutil.copy(ROOT / "reports/protocol.yaml", tmp_path / "reports")
-    for name in (tiny.record.run_id, records.FACES):
-        shutil.copytree(tiny.folder.parent / name, tmp_path / "runs" / name)
+    copied(tiny, tmp_path / "runs")
     result = CliRunner().invoke(app, ["reproduce", tiny.record.run_id])
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines()[-1] == f"{tiny.record.run_id}: identical"

@@ -102,7 +102,6 @@ def test_as_many_labels_are_wrong_as_asked_for_and_only_those_of_the_rows(task, 
     assert not other.equals(first)
 
 
-@pytest.mark.xdist_group("tiny")
 def test_a_grid_goes_on_with_what_is_left_and_names_what_fails(faces, drawn, tmp_path):
     tiny = {"width": 2, "epochs": 2, "train_faces": 128, "preset": "smoke"}
     configs = [c for c in grids.configs_of("rivals", 2, **tiny) if c.network == "separable"]  # quick to trace

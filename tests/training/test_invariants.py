@@ -16,7 +16,6 @@ from gralib.evaluation.compare import side
 from gralib.training import experiment, perturb, probed, records
 
 
-@pytest.mark.xdist_group("tiny")
 def test_the_unchanged_faces_of_a_probe_score_as_the_record_says(tiny_run, faces, monkeypatch, tmp_path):
     run = tiny.copied(tiny_run("gender"), tmp_path)
     few = {name: change for name, change in probed.changes().items() if name in ("as they are", "turn -30", "move +6")}
