@@ -134,8 +134,7 @@ def write(book: Book) -> None:
         book.ordered, book.first, lambda name: placed[name][0], lambda claim: link(claim, f"../claims/{claim}.md")
     )
     rows = [
-        (*line, "executed" if done else "not executed")
-        for line, (_, done) in zip(lines, placed.values(), strict=True)
+        (*line, "executed" if done else "not executed") for line, (_, done) in zip(lines, placed.values(), strict=True)
     ]
     intro = (
         "The story step by step, with code, in the order in which it is best read. `make lab` opens the first of them."

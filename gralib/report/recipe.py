@@ -5,6 +5,7 @@ from typing import Any
 
 from gralib.config import RunConfig, configure
 from gralib.evaluation import search
+from gralib.evaluation.compare import NETWORKS
 from gralib.evaluation.measures import measures_of
 from gralib.metrics import METRICS
 from gralib.report import gridfigures
@@ -130,7 +131,7 @@ def _rates(known: Mapping[RunConfig, Run]) -> str:
     if len(tries) < len(search.rate_tries()):
         return ""
     rows = [
-        (row["method"].replace("_", " "), row["rate"], f"{row['accuracy']:.2f} %", *_difference(row))
+        (NETWORKS[row["method"]], row["rate"], f"{row['accuracy']:.2f} %", *_difference(row))
         for row in search.rates(tries).to_dict(orient="records")
     ]
     said = (
