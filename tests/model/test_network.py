@@ -134,7 +134,9 @@ def test_one_network_serves_every_gate_value(small):
         gate.hold("trainable")
 
 
-@pytest.mark.parametrize(("attention", "upsampling"), zip(ATTENTIONS, ("bilinear", "nearest", "bilinear"), strict=True))
+@pytest.mark.parametrize(
+    ("attention", "upsampling"), [*zip(ATTENTIONS, ("bilinear", "nearest", "bilinear"), strict=True)]
+)
 def test_saves_and_loads_in_safe_mode(tmp_path, attention, upsampling):
     model = gra_net(width=2, attention=attention, upsampling=upsampling, gate=0.25)
     model.save(tmp_path / "net.keras")
