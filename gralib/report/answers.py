@@ -168,6 +168,6 @@ def first_picture(ids: Sequence[str], instead: Callable[[], Any]) -> Any:
     several = len(ids) > 1
     names = [(f"{row['id']}: " if several else "") + words.short(row) for row in rows]
     figure = plots.parts(rows, names)
-    above = 1 + 0.12 / figure.get_figheight()  # the legend has the top of the figure
-    figure.text(0.01, above, f"{', '.join(ids)}: differences on {REAL}", fontweight="bold", fontsize=13.5)
+    title = f"{', '.join(ids)}: differences on {REAL}"
+    figure.axes[0].set_title(title, loc="left", fontweight="bold", fontsize=13.5)
     return figure
