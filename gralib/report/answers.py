@@ -167,5 +167,6 @@ def first_picture(ids: Sequence[str], instead: Callable[[], Any]) -> Any:
     several = len(ids) > 1
     names = [(f"{row['id']}: " if several else "") + words.short(row) for row in rows]
     figure = plots.parts(rows, names)
-    figure.suptitle(f"{', '.join(ids)}: differences on {REAL}", x=0.01, ha="left", fontweight="bold", fontsize=13.5)
+    title = f"{', '.join(ids)}: differences on {REAL}"
+    figure.axes[0].set_title(title, loc="left", fontweight="bold", fontsize=13.5)
     return figure

@@ -38,10 +38,11 @@ class Live:
         preset: str = "laptop",
         **fields: Any,
     ):
+        from IPython.core.getipython import get_ipython
         from IPython.display import display
 
         self._name, self._label, self._asked = name, label, (dataset, preset, fields)
-        self._display = display(self._shown(runs), raw=True, display_id=True)
+        self._display = display(self._shown(runs), raw=True, display_id=True) if get_ipython() else None
 
     def __call__(self, runs: Sequence[Run]) -> None:
         """Show these runs in place of those shown before."""

@@ -61,7 +61,7 @@ def test_answers_and_route_follow_the_runs(root, made_up):
         words[1][3] = re.sub(r"\[(C\d+)\]\(.*?\)", r"\1", words[1][3])
         assert words[0][:3] == words[1][:3] and words[0][3].rstrip(" |") == words[1][3].rstrip(" |")
     drawn = answers.first_picture(["C10"], pytest.fail)
-    assert "real faces, as committed" in drawn.get_suptitle()
+    assert drawn.axes[0].get_title("left") == "C10: differences on real faces, as committed"
     plt.close(drawn)
 
 
