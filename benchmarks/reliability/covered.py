@@ -14,7 +14,7 @@ def measure() -> dict:
     """Run the tests and return the share of lines and branches they reach, in all and by file."""
     out = BUILD / "coverage.json"
     out.parent.mkdir(parents=True, exist_ok=True)
-    words = ["--cov", "--cov-branch", f"--cov-report=json:{out}", "-n", str(CORES), "--dist", "loadgroup", "-q"]
+    words = ["--cov", "--cov-branch", f"--cov-report=json:{out}", "-n", str(CORES), "--dist", "loadfile", "-q"]
     env = {**os.environ, "COVERAGE_FILE": str(BUILD / ".coverage")}
     done = subprocess.run([sys.executable, "-m", "pytest", *words], cwd=ROOT, env=env, capture_output=True, text=True)
     report = json.loads(out.read_text())
