@@ -101,7 +101,7 @@ def broken(text: str, how: Broken) -> str:
 def failing(clone: Path, tests: list[str]) -> tuple[set[str], str]:
     """Run tests in the clone and return which failed, and what was said; ends the program where they did not run."""
     env = {**os.environ, "PYTHONPATH": str(clone), "KERAS_BACKEND": "none"}
-    words = [sys.executable, "-m", "pytest", "-q", "-rf", "-p", "no:cacheprovider", *tests]
+    words = [sys.executable, "-m", "pytest", "-vv", "-rf", "-p", "no:cacheprovider", *tests]
     done = subprocess.run(words, cwd=clone, env=env, capture_output=True, text=True)
     failed = {test for test in tests if re.search(rf"^FAILED {re.escape(test)}( |$)", done.stdout, re.MULTILINE)}
     if done.returncode not in (0, 1) or " skipped" in done.stdout or bool(failed) != bool(done.returncode):
@@ -134,6 +134,15 @@ def git(clone: Path, *words: str) -> None:
     subprocess.run(["git", "-C", str(clone), *who, *words], check=True, capture_output=True)
 
 
+def pages(clone: Path) -> list[list]:
+    """Return the sentences of the report's pages, all broken at once, and whether the test named their page."""
+    for how in PAGES:
+        write(clone, how)
+    git(clone, "commit", "-qam", "broken")
+    failed, said = failing(clone, [BOOK])
+    return [[*how, bool(failed) and f"M {how.file}" in said] for how in PAGES]
+
+
 def measure() -> dict:
     """Return for every sentence whether its test noticed."""
     rows = []
@@ -148,9 +157,5 @@ def measure() -> dict:
             rows += [[*how, how.test in failed] for how in some]
             for file, text in before.items():
                 (clone / file).write_text(text)
-        for how in PAGES:
-            write(clone, how)
-        git(clone, "commit", "-qam", "broken")
-        failed, said = failing(clone, [BOOK])
-        rows += [[*how, bool(failed) and f"M {how.file}" in said] for how in PAGES]
+        rows += pages(clone)
     return {"sentences": rows}
