@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from gralib.errors import UserError, from_root
+from gralib.files import put
 
 INJECTED = "# Parameters"
 """First line of the cell that papermill puts in."""
@@ -145,12 +146,12 @@ def execute(notebook: str | Path, parameters: dict[str, Any], out: str | Path) -
             kernel_manager_class=_own_kernel(),
         )  # fmt: skip
     except PapermillExecutionError as error:
-        part.replace(ipynb)
+        put(part, ipynb)
         raise UserError(f"{source.name}, cell {error.exec_count}: {error.ename}: {error.evalue}") from None
     except RuntimeError as error:
         raise UserError(f"{source.name}: its kernel died, perhaps of too little memory: {error}") from None
     else:
-        part.replace(ipynb)
+        put(part, ipynb)
     finally:
         part.unlink(missing_ok=True)
     return ipynb
