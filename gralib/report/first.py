@@ -65,7 +65,11 @@ def what_was_trained(book: Book) -> str:
     """Return the second sentence: networks, faces, size and time behind the verdicts."""
     runs = book.counted
     if not runs:
-        return "**What was trained.** Nothing yet: no run that a rule asks for is recorded."
+        asked = book.protocol.all_configs()
+        begun = sum(config in book.known for config in asked)
+        said = f"{begun:,} of the {len(asked):,} runs" if begun else "no run"
+        are = "are" if begun > 1 else "is"
+        return f"**What was trained.** Nothing yet that decides: {said} that rules ask for {are} recorded."
     sets = {run.record.config.dataset for run in runs}
     hours = sum(run.record.seconds for run in runs) / 3600
     published = max((c.stated for c in book.stated if c.stated), default=0)

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pandas as pd
@@ -23,6 +24,7 @@ from gralib.evaluation.protocol import load
 from gralib.evaluation.verdicts import VERDICTS
 from gralib.report import about, machine, notebooks, pages, plots, release, text
 from gralib.report.evidence import open_book
+from gralib.report.first import what_was_trained
 from gralib.training import records
 
 INPUTS = ("claims.yaml", "protocol.yaml", "contradictions.yaml", "changes.yaml", "literature.csv", "equations.json",
@@ -79,7 +81,7 @@ def built(folder, name="build/report"):
 def test_nothing_run_reads_not_run_and_calculations_stand(root):
     first = pages.build().read_text()
     assert first.count("**not run**") == 17 and "**not testable** (C13)" in first
-    assert "Nothing yet: no run that a rule asks for is recorded." in first
+    assert "Nothing yet that decides: no run that rules ask for is recorded." in first
     assert "| [C2](claims/C2.md) |" in first and "33,019,013" in first
     claim = (root / "build/report/claims/C4.md").read_text()
     assert "gra reproduce C4" in claim and "no run yet" in claim
@@ -89,6 +91,17 @@ def test_nothing_run_reads_not_run_and_calculations_stand(root):
     line = next(line for line in moved.splitlines() if "C11.md" in line)
     assert "| partly | **not run** |" in line and "Levi and Hassner" in line
     assert "| not asked |" in next(line for line in moved.splitlines() if "C15.md" in line)
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [([], "no run that rules ask for is"), (["b", "x"], "1 of the 3 runs that rules ask for is"),
+     (["a", "b"], "2 of the 3 runs that rules ask for are")],
+)  # fmt: skip
+def test_runs_that_decide_nothing_yet_are_counted(known, said):
+    protocol = SimpleNamespace(all_configs=lambda: ["a", "b", "c"])
+    book = SimpleNamespace(counted=[], protocol=protocol, known=known)
+    assert what_was_trained(book).endswith(f"decides: {said} recorded.")
 
 
 def test_the_same_records_give_the_same_bytes_and_the_checkout_stays_clean(judged):
