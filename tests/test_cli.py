@@ -258,23 +258,28 @@ def test_two_that_draw_the_same_faces_at_once_both_find_them(tmp_path, monkeypat
 
 
 @pytest.mark.parametrize("words", [[], ["data"], ["records"], ["protocol"]])
-def test_a_group_without_a_command_shows_its_help(words):
+def test_a_group_without_a_command_shows_its_help(words, gra):
     result = gra(*words)
     assert result.returncode == 1 and not result.stdout
     assert result.stderr.startswith("Usage: ") and "Commands:" in result.stderr
 
 
-def test_a_home_stands_for_itself_in_every_path(networks, tmp_path):
+def test_a_home_stands_for_itself_in_every_path(networks, tmp_path, monkeypatch, gra):
+    monkeypatch.setenv("HOME", str(tmp_path))
     Image.new("RGB", (64, 64), (200, 160, 140)).save(tmp_path / "me.png")
     words = ["predict", "~/me.png", "--faces", "whole", "--networks", "~/networks", "--draw", "~/out/drawn.png"]
     (tmp_path / "networks").symlink_to(networks)
-    result = gra(*words, HOME=str(tmp_path))
+    result = gra(*words)
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith(f"{tmp_path}/me.png, face 1: age ")
     assert (tmp_path / "out/drawn.png").exists() and not list(ROOT.glob("~*"))
-    elsewhere = gra("predict", "~/me.png", "--faces", "whole", HOME=str(tmp_path), GRA_NETWORKS="~/networks")
+    code = "from gralib import cli; cli.main()"
+    elsewhere = subprocess.run(
+        [sys.executable, "-c", code, "predict", "~/me.png", "--faces", "whole"], cwd=ROOT, capture_output=True,
+        text=True, env={**os.environ, "GRA_NETWORKS": "~/networks"},
+    )  # fmt: skip
     assert elsewhere.stdout == result.stdout
-    imported = gra("records", "import", "~/networks", HOME=str(tmp_path))
+    imported = gra("records", "import", "~/networks")
     assert "~/networks: expected a folder of runs" in imported.stderr
 
 

@@ -163,9 +163,9 @@ def test_keys_move_a_gate_and_the_page_shows_what_python_says(browser, networks)
     assert browser.value(ANSWER) == play.sentence(face.answers())
     times = []
     browser.value(f"{handle('gate of stage 1')}.focus()")
-    for _ in range(8):
+    for name, code in [("Home", 36), ("End", 35)] * 4:  # to 0 and to 1: of untrained networks a step is seen in no mask
         before, start = browser.value(IMAGE), time.monotonic()
-        browser.key("ArrowRight", 39)
+        browser.key(name, code)
         browser.until(f"{IMAGE} != {json.dumps(before)}")
         times.append(time.monotonic() - start)
     time.sleep(0.5)
@@ -195,7 +195,7 @@ def test_hostile_uploads_end_in_sentences_and_the_page_goes_on(browser, tmp_path
     assert browser.value(ANSWER) == before
     browser.value(f"{handle('gate of stage 2')}.focus()")
     image = browser.value(IMAGE)
-    browser.key("ArrowRight", 39)
+    browser.key("End", 35)
     browser.until(f"{IMAGE} != {json.dumps(image)}")
 
 
