@@ -71,7 +71,7 @@ golden: $(ENV)  ## write the numbers that tests compare with anew, and show what
 test-cluster: $(ENV)  ## run the study on a Slurm started here, kill a job and a node of it (needs root, slurm-wlm and munge)
 	@python tests/cluster/run.py
 
-bench: $(ENV)  ## measure speed beside what people would use instead (two hours; keep the machine quiet)
+bench: $(ENV)  ## measure speed beside what people would use instead (an hour and a half; keep the machine quiet)
 	@test -d build/bench || python -m pip install --quiet --disable-pip-version-check --no-deps --target build/bench \
 		-r benchmarks/requirements.txt
 	@python benchmarks/run.py $(if $(ROOT),--root $(ROOT))

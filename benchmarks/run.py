@@ -3,7 +3,7 @@
 python benchmarks/run.py [NAME…] [--root UTKFACE] (or: make bench). Interrupted, it goes on with what is missing. With
 names (of the raw measurements, such as input or grid) it makes only these anew and keeps the others, whose commit is
 then named. Every contender runs in a process of its own, one after another, except the grid, which is two processes at
-once. Keep the machine quiet meanwhile; about 40 minutes on two cores, and half an hour for each contender that
+once. Keep the machine quiet meanwhile; about 40 minutes on two cores, and twelve minutes for each contender that
 trains on the real UTKFace, where that is at hand.
 """
 
@@ -34,7 +34,7 @@ RUN_FACES = 17_064 * 18
 """Faces that one laptop run on UTKFace steps through; 18 such runs are a grid of six gates and three seeds."""
 WHO = ("gralib", "resattention", "torch-eager", "torch-compile")
 LEARNERS = ("gralib", "resattention", "keras-defaults")
-MINUTES = 30
+MINUTES = 12
 """That a contender may train on real faces."""
 INPUTS = ("gralib", "keras-dataset", "keras-generator", "torch-loader")
 ENV = {**os.environ, "PYTHONPATH": str(ROOT / "build" / "bench"), "TF_CPP_MIN_LOG_LEVEL": "3"}
