@@ -39,10 +39,10 @@ WHY = {
     "comes much later, see below.",
     "grid_peak_share": "The peak is that of 3072x3072 matrix products. Convolutions of 8 to 64 channels on 16x16 and "
     "8x8 maps do not come near it: the profile has most of the step inside the convolutions themselves.",
-    "minutes_to_80_percent_gender": "Two thirds of the time are the first epoch, and nearly half of that is building and "
-    "compiling; both are there at the end of their second epoch.",
-    "minutes_to_best": "The best of the opponent in the time given, reached while the recipe's rate is still high; what "
-    "the recipe gains by its later epochs lies above it.",
+    "minutes_to_80_percent_gender": "Two thirds of the time are the first epoch, and nearly half of that is building "
+    "and compiling; both are there at the end of their second epoch.",
+    "minutes_to_best": "The best of the opponent in the time given, reached while the recipe's rate is still high; "
+    "what the recipe gains by its later epochs lies above it.",
     "ingest_ratio": INGEST,
     "ingest_ratio_64px": INGEST,
 }
