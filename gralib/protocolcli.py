@@ -51,7 +51,7 @@ def run_command(dataset: Dataset = "utkface", root: Root = "", workers: Workers 
         if problems:
             raise UserError("; ".join(problems))
         for run in found:
-            probe(run, faces)
+            probe(run, faces, protocol)
 
 
 def _real_faces(dataset: str, root: str):
@@ -63,13 +63,13 @@ def _real_faces(dataset: str, root: str):
     return faces
 
 
-def probe(run, faces) -> None:
+def probe(run, faces, protocol=None) -> None:
     """Look into a trained network where a score of the protocol asks for it and its weights are here."""
     from gralib.evaluation.outcomes import probe_of
     from gralib.evaluation.protocol import load
     from gralib.training import inspection, perturb
 
-    wanted = load().scores_of(run.record.config) if (run.folder / "weights.npz").exists() else set()
+    wanted = (protocol or load()).scores_of(run.record.config) if (run.folder / "weights.npz").exists() else set()
     probes = {probe_of(score) for score in wanted}
     if "orientation" in probes:
         perturb.probe(run, faces)

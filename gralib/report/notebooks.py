@@ -9,9 +9,10 @@ from gralib.errors import ROOT, from_root
 from gralib.evaluation.claims import Claim
 from gralib.files import write_text
 from gralib.progress import MARK
+from gralib.report import words
 from gralib.report.answers import committed, kept
 from gralib.report.evidence import Book, Row
-from gralib.report.text import estimate, link, page, table
+from gralib.report.text import link, page, table
 
 DRAWN, GRID = "nothing; the data set for real faces", "nothing; UTKFace for real faces"
 ROUTE = {
@@ -170,9 +171,7 @@ def committed_route() -> str:
 
 
 def _found(row: Row) -> str:
-    unit = row["unit"] if isinstance(row["unit"], str) else ""
-    number = f", {estimate(row['value'], row['low'], row['high'], unit)}" if row["value"] == row["value"] else ""
-    return f"**{row['verdict']}**{number}"
+    return ", ".join(filter(None, (f"**{row['verdict']}**", words.estimated(row))))
 
 
 def _told(path: Path) -> tuple[str, str, str]:
