@@ -36,7 +36,7 @@ study: $(ENV)  ## run the study and build the book of it (minutes on synthetic f
 	@$(SNAKEMAKE) $(if $(SETTINGS),--config $(SETTINGS))
 	@$(MAKE) --no-print-directory book
 
-grids: $(ENV)  ## run the experiments on UTKFace: gates, attention, noise, depth, rivals (hours; stop it any time)
+grids: $(ENV)  ## run the experiments on UTKFace: gates, attention, noise, depth, earlier methods (hours; stop it any time)
 	@$(SNAKEMAKE) grids $(if $(SETTINGS),--config $(SETTINGS))
 	@$(MAKE) --no-print-directory book
 

@@ -188,7 +188,7 @@ STORIES = {
 ANSWERS = {
     "utkface": ("C10", "C12", "C21"), "fgnet": ("C14", "C9"), "afad": ("C13",), "wikipedia": ("C13",),
     "adience": ("C10",), "gate_ablation": ("C4", "C15"), "attention_types": ("C5", "C19"), "label_noise": ("C6",),
-    "depth": ("C7", "C16"), "age_decomposition": ("C9",), "rivals": ("C11",), "orientation": ("C8",),
+    "depth": ("C7", "C16"), "age_decomposition": ("C9",), "earlier_methods": ("C11",), "orientation": ("C8",),
 }  # fmt: skip
 """The claims that a notebook answers at its end."""
 TRAIN = ("utkface", "adience")
@@ -254,7 +254,7 @@ def first_output(notebook, ending):
     return any("image/png" in o.get("data", {}) for o in outputs)
 
 
-GRIDS = {"attention_types": 3, "label_noise": 3, "depth": 3, "age_decomposition": 3, "rivals": 3}
+GRIDS = {"attention_types": 3, "label_noise": 3, "depth": 3, "age_decomposition": 3, "earlier_methods": 3}
 
 
 @pytest.mark.parametrize("name", GRIDS)

@@ -12,7 +12,7 @@ from gralib.evaluation.verdicts import LEVEL
 from gralib.metrics import METRICS
 from gralib.report import answers, flips, plots, words
 from gralib.report.evidence import Book, run_ids, to
-from gralib.report.text import SHORT, SURE, code, figure, fold, level, link, page, plain, plural, size, table
+from gralib.report.text import SHORT, SURE, code, figure, fold, in_words, level, link, page, plain, plural, size, table
 
 NOTEBOOK_OF_EXACT = "model_tour"
 
@@ -155,7 +155,7 @@ def _runs(book: Book, claim: Claim, runs: Sequence[str], rows: Sequence[Mapping[
         config = run.record.config
         score = next(iter(rows))["score"]
         lines.append((
-            link(name, book.to_run(_place(claim.id), name)), config.task.replace("_", " "), config.seed, config.fold,
+            link(name, book.to_run(_place(claim.id), name)), in_words(config.task), config.seed, config.fold,
             "verdict" if name in decides else "beside it", "yes" if run.converged else "**did not train**",
             _level(book, run, score), f"{run.record.seconds / 60:.0f}",
         ))  # fmt: skip

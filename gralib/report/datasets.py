@@ -18,7 +18,7 @@ from gralib.report.label_floor import FIGURE as REPEATS_FIGURE
 from gralib.report.label_floor import TABLE as FLOOR
 from gralib.report.levels import interval_in_words, level_of, seeds_in_words
 from gralib.report.local import on_this_machine
-from gralib.report.text import SURE, figure, level, link, listing, page, plural, scored, size, table, unit_of
+from gralib.report.text import SURE, figure, in_words, level, link, listing, page, plural, scored, size, table, unit_of
 from gralib.training.grids import METHODS
 from gralib.training.records import Run
 
@@ -47,7 +47,7 @@ def write(book: Book) -> None:
         study = pooled(book, name)
         book.pages[f"datasets/{name}.md"] = _page(book, name, study)
         runs = sum(len(runs) for runs in study.runs.values()) if study else 0
-        labels = listing([task.replace("_", " ") for task in TASKS[name]])
+        labels = listing([in_words(task) for task in TASKS[name]])
         done = plural(runs, "run") if runs else "**not run**"
         rows.append((link(title, f"{name}.md"), f"{data_sets()[name].pictures:,}", labels, done))
     intro = "Pictures of people are never part of this report; scores count real faces alone."
@@ -103,7 +103,7 @@ def _split(book: Book, name: Dataset, study: Study | None) -> str:
     """Return who trains and who tests, and what test faces share with training."""
     protocol = protocol_of(name).settings.get("protocol") or PROTOCOLS[name].get("protocol", "grouped")
     folds = book.protocol.general.folds.get(name)
-    said = f"## Split\n\n{str(protocol).replace('_', ' ').capitalize()}: {SPLITS[str(protocol)]}."
+    said = f"## Split\n\n{in_words(str(protocol)).capitalize()}: {SPLITS[str(protocol)]}."
     said += f" {plural(folds, 'fold')}; seed and fold vary together." if folds else ""
     if not study:
         return said
@@ -189,7 +189,7 @@ def _by_label(study: Study, label: str, names: Sequence[str], said: str = "") ->
 
 def _calibration(book: Book, name: Dataset, study: Study) -> str:
     """Draw how often answers are right by confidence."""
-    tables = {task.replace("_", " "): found for task in study.runs if (found := study.calibration(task)) is not None}
+    tables = {in_words(task): found for task in study.runs if (found := study.calibration(task)) is not None}
     if not tables:
         return ""
     drawn = figures.calibration(tables, f"{TITLES[name]}, real faces")

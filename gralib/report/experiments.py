@@ -23,7 +23,7 @@ EXPERIMENTS: dict[str, tuple[str, tuple[str, ...], str]] = {
     "wrong-labels": ("Training with wrong labels", ("C6",), "label_noise"),
     "depth": ("More attention modules a stage", ("C7", "C16"), "depth"),
     "ages": ("Category, regression, or both", ("C9",), "age_decomposition"),
-    "earlier-methods": ("Beside earlier methods, on the same faces", ("C11", "C10"), "rivals"),
+    "earlier-methods": ("Beside earlier methods, on the same faces", ("C11", "C10"), "earlier_methods"),
     "units-and-masks": ("Grouped units, skip connections, one mask", ("C17", "C18"), ""),
     "people": ("Children, and race labels", ("C12", "C21"), "utkface"),
     "splits": ("Honest and random splits", ("C14",), "fgnet"),

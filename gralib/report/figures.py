@@ -16,6 +16,7 @@ from matplotlib.ticker import MaxNLocator
 
 from gralib.errors import from_root
 from gralib.files import write_bytes
+from gralib.report.text import in_words
 
 COLOURS = {
     "measured": "#0072B2",
@@ -84,9 +85,9 @@ def canvas(title: str, label: str, width: float = 6.4, height: float = 4.0) -> A
     return ax
 
 
-def losses(history: pd.DataFrame, chosen: int, title: str, label: str) -> Axes:
-    """Training and validation loss by epoch, and the epoch whose weights were kept."""
-    ax = canvas(title, label)
+def losses(history: pd.DataFrame, chosen: int, task: str, label: str) -> Axes:
+    """Training and validation loss of a task by epoch, and the epoch whose weights were kept."""
+    ax = canvas(f"Training: {in_words(task)}", label)
     drawn = {"train_loss": "training", "validation_loss": "validation"}
     for column in history.columns.intersection(list(drawn)):  # the last is that which chose the epoch, where one did
         name = drawn[column]
@@ -99,9 +100,9 @@ def losses(history: pd.DataFrame, chosen: int, title: str, label: str) -> Axes:
     return ax
 
 
-def gates(history: pd.DataFrame, label: str, title: str = "Where the gates go") -> Axes:
-    """Gamma of every gate (Eq. 3) by epoch, from its start at 1/2."""
-    ax = canvas(title, label)
+def gates(history: pd.DataFrame, task: str, label: str) -> Axes:
+    """Gamma of every gate (Eq. 3) of a task's network by epoch, from its start at 1/2."""
+    ax = canvas(f"Where the gates go: {in_words(task)}", label)
     for column in history.filter(like="gate_"):
         name = str(column).removeprefix("gate_")
         values = [0.5, *history[column]]

@@ -13,6 +13,7 @@ from matplotlib.ticker import FixedLocator
 from gralib.evaluation.compare import along
 from gralib.metrics import METRICS
 from gralib.report.figures import COLOURS, canvas, gate_axis
+from gralib.report.text import in_words
 
 MARKERS = "osD^v"
 UNITS = ("accuracy, %", "mean absolute error of the age, years")
@@ -181,11 +182,11 @@ def parts(tables: dict[str, pd.DataFrame], units: dict[str, str], title: str, la
             ax.plot([row["low"], row["high"]], [y, y], lw=2, color=COLOURS["measured"] if sure else "0.6")
             ax.plot(row["difference"], y, "o", ms=6, color=COLOURS["measured"] if sure else "0.6")
         ax.axvline(0, color="0.3", lw=1)
-        ax.set(yticks=[-i for i in range(len(names))], yticklabels=names, title=task)
+        ax.set(yticks=[-i for i in range(len(names))], yticklabels=names, title=in_words(task))
         ax.set_xlabel(f"better by, {units[task]}")
         ax.grid(axis="x", color="0.9")
     return figure
 
 
 def _part(row: Mapping[Any, Any]) -> str:
-    return f"{row['part'].replace('_', ' ')}: {row['value']} (not {row['beside']})"
+    return f"{in_words(row['part'])}: {row['value']} (not {row['beside']})"

@@ -26,7 +26,7 @@ ROUTE = {
     "label_noise": ("minutes; on real faces a night", GRID),
     "orientation": ("minutes; on real faces an hour", GRID),
     "age_decomposition": ("minutes; on real faces hours", GRID),
-    "rivals": ("minutes; on real faces hours", GRID),
+    "earlier_methods": ("minutes; on real faces hours", GRID),
     "fgnet": ("some minutes", DRAWN),
     "afad": ("some minutes", DRAWN),
     "wikipedia": ("some minutes", DRAWN),

@@ -10,7 +10,7 @@ from gralib.evaluation.measures import measures_of
 from gralib.metrics import METRICS
 from gralib.report import gridfigures
 from gralib.report.evidence import Book
-from gralib.report.text import SURE, fold, link, plural, table
+from gralib.report.text import SURE, fold, in_words, link, plural, table
 from gralib.training.records import Run
 
 PAGE = "experiments/recipe.md"
@@ -63,7 +63,7 @@ def _drawn(book: Book, runs: Sequence[Run]) -> str:
     drawn = gridfigures.parts(worth, UNITS, "What each part of a recipe is worth", label)
     alt = "What each part of a recipe is worth on average over the others, with intervals, by task."
     rows = [
-        (task.replace("_", " "), row["part"].replace("_", " "), row["value"], row["beside"],
+        (in_words(task), in_words(row["part"]), row["value"], row["beside"],
          f"{row['difference']:+.2f}", f"[{row['low']:+.2f}, {row['high']:+.2f}]", row["runs"])
         for task, part in worth.items() for row in part.to_dict(orient="records")
     ]  # fmt: skip
@@ -86,7 +86,7 @@ def _scores(runs: Sequence[Run]) -> str:
     rows = []
     for row in search.scores_of(runs).to_dict(orient="records"):
         levels = [_level(row[key], row["measure"]) for key in COLUMNS]
-        rows.append((row["task"].replace("_", " "), METRICS[row["measure"]].title, *levels, row["seeds"]))
+        rows.append((in_words(row["task"]), METRICS[row["measure"]].title, *levels, row["seeds"]))
     return table(("task", "score", "mean", "standard deviation", "constant predictor", "seeds"), rows)
 
 
@@ -103,7 +103,7 @@ def _without(known: Mapping[RunConfig, Run]) -> str:
     if not chosen or not others:
         return ""
     rows = [
-        (row["part"].replace("_", " "), f"{row['worth']:+.2f}", f"[{row['low']:+.2f}, {row['high']:+.2f}]")
+        (in_words(row["part"]), f"{row['worth']:+.2f}", f"[{row['low']:+.2f}, {row['high']:+.2f}]")
         for row in search.knocked_out(chosen, others).to_dict(orient="records")
     ]
     said = "Points of gender accuracy that a part is worth, face by face: one seed, so seeds add to it."
@@ -155,7 +155,7 @@ def _rest(book: Book, runs: Sequence[Run]) -> str:
     rows = []
     for run in runs:
         (score, unit), config = _score(run), run.record.config
-        rows.append((link(run.record.run_id, book.to_run(PAGE, run.record.run_id)), config.task.replace("_", " "),
+        rows.append((link(run.record.run_id, book.to_run(PAGE, run.record.run_id)), in_words(config.task),
                      config.seed, changed(config), f"{score:.2f} {unit}",
                      f"{run.record.seconds / 60:.0f}"))  # fmt: skip
     rows.sort(key=lambda row: (row[1], row[2], row[3]))
@@ -176,4 +176,4 @@ def changed(config: RunConfig) -> str:
     """Return the settings in which a run differs from its preset under its recipe, in words."""
     plain = configure(config.preset, config.recipe, dataset=config.dataset, task=config.task).model_dump()
     other = [(name, value) for name, value in config.model_dump().items() if value != plain[name] and name not in SHOWN]
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in other) or "nothing"
+    return ", ".join(f"{in_words(name)} {value}" for name, value in other) or "nothing"

@@ -6,7 +6,7 @@ from gralib.config import TITLES
 from gralib.files import write_text
 from gralib.report.evidence import Book, run_ids
 from gralib.report.recipe import changed
-from gralib.report.text import SHORT, fold, link, page, plural, table
+from gralib.report.text import SHORT, fold, in_words, link, page, plural, table
 from gralib.training.records import Run
 
 PAGE, CSV = "about/runs.md", "tables/runs.csv"
@@ -39,7 +39,7 @@ def _group(run: Run, used: set[str]) -> str:
         purpose = "chose the recipe, validation faces"
     else:
         purpose = "behind a claim" if run.record.run_id in used else "behind no claim yet"
-    return f"{TITLES[config.dataset]}, {kind}, {config.task.replace('_', ' ')}, {purpose}"
+    return f"{TITLES[config.dataset]}, {kind}, {in_words(config.task)}, {purpose}"
 
 
 def _row(book: Book, run: Run) -> tuple[object, ...]:

@@ -57,9 +57,14 @@ def listing(words: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]])) if words else ""
 
 
-def plural(count: int, word: str, words: str = "") -> str:
+def in_words(name: str) -> str:
+    """Return a name of the code as a reader writes it: 'age_category' as 'age category'."""
+    return name.replace("_", " ")
+
+
+def plural(count: int, word: str) -> str:
     """Return a count with its word."""
-    return f"{count:,} {word if count == 1 else words or word + 's'}"
+    return f"{count:,} {word if count == 1 else word + 's'}"
 
 
 def between(counts: Sequence[int]) -> str:

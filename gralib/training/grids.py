@@ -60,7 +60,7 @@ GRIDS: dict[str, Grid] = {
         "More attention modules a stage", "gender", "accuracy",
         tuple({"gate": gate, "modules": (depth,) * 3} for depth in DEPTHS for gate in (0.0, 0.5, 1.0, "trainable")),
     ),
-    "rivals": Grid(
+    "earlier_methods": Grid(
         "Beside earlier methods, on the same faces", "gender", "accuracy",
         tuple({"network": name} for name in METHODS), 3,
     ),

@@ -89,9 +89,9 @@ EXERCISES = {
         lambda: _joined(ages.join_soft), "Each category's age, 10 · (category + remainder), times its share."
     ),
     "age-3": Exercise(lambda: _joined(ages.join_hard), "Take the likeliest category alone, and its remainder."),
-    "rivals-1": Exercise(lambda: _separable(3, 64, 128), "3·3·64·128 weights against 3·3·64 + 64·128."),
-    "rivals-2": Exercise(lambda: (32 // 4 - 1) ** 2 * 2 * 2 * 9, "7 × 7 blocks, each of 2 × 2 cells of 9 directions."),
-    "rivals-3": Exercise(lambda: (10 + (85 - 83)) / 2, "Of the ten, first − second = 2 and first + second = 10."),
+    "methods-1": Exercise(lambda: _separable(3, 64, 128), "3·3·64·128 weights against 3·3·64 + 64·128."),
+    "methods-2": Exercise(lambda: (32 // 4 - 1) ** 2 * 2 * 2 * 9, "7 × 7 blocks, each of 2 × 2 cells of 9 directions."),
+    "methods-3": Exercise(lambda: (10 + (85 - 83)) / 2, "Of the ten, first − second = 2 and first + second = 10."),
     "recipe-1": Exercise(
         lambda: 0.001 * (1 + np.cos(0.75 * np.pi)) / 2, "Half a cosine: (1 + cos(π · share done)) / 2."
     ),

@@ -25,7 +25,7 @@ def test_every_grid_varies_what_it_is_about_and_nothing_else():
     same = {
         "gate_ablation": {"gate", "seed"}, "attention_types": {"attention", "seed"},
         "label_noise": {"label_noise", "gate", "network", "seed"}, "depth": {"gate", "modules", "seed"},
-        "orientation": {"gate", "seed"}, "rivals": {"network", "seed"},
+        "orientation": {"gate", "seed"}, "earlier_methods": {"network", "seed"},
         "age_decomposition": {"task", "age_width", "seed"},
     }  # fmt: skip
     for name in grids.GRIDS:
@@ -44,7 +44,8 @@ def test_every_grid_has_its_steps():
     assert steps("label_noise", "label_noise") == [0.0, 0.1, 0.3, 0.5, 0.7]
     assert steps("depth", "modules") == [(1, 1, 1), (2, 2, 2), (3, 3, 3)]
     assert steps("age_decomposition", "age_width") == [5, 10, 20, 117]
-    assert steps("rivals", "network") == ["gra_net", "residual", "levi_hassner", "savchenko", "separable", "hog"]
+    methods = ["gra_net", "residual", "levi_hassner", "savchenko", "separable", "hog"]
+    assert steps("earlier_methods", "network") == methods
 
 
 def test_a_setting_asked_for_by_several_grids_is_one_run():
@@ -104,7 +105,7 @@ def test_as_many_labels_are_wrong_as_asked_for_and_only_those_of_the_rows(task, 
 
 def test_a_grid_goes_on_with_what_is_left_and_names_what_fails(faces, drawn, tmp_path):
     tiny = {"width": 2, "epochs": 2, "train_faces": 128, "preset": "smoke"}
-    configs = [c for c in grids.configs_of("rivals", 2, **tiny) if c.network == "separable"]  # quick to trace
+    configs = [c for c in grids.configs_of("earlier_methods", 2, **tiny) if c.network == "separable"]  # quick to trace
     assert batch.finished(configs, faces, tmp_path) == {}
     assert np.isnan(batch.minutes_left(configs, {}, 2))
     laptop = grids.configs_of("depth", 2, train_faces=6000, epochs=5)
@@ -232,7 +233,7 @@ if __name__ == "__main__":
 @pytest.mark.xdist_group("grid")
 def test_what_a_stopped_grid_was_training_goes_on_after_its_last_epoch(faces, drawn, tmp_path, monkeypatch):
     tiny = {"preset": "smoke", "width": 2, "epochs": 40, "train_faces": 128}
-    config = next(c for c in grids.configs_of("rivals", 1, **tiny) if c.network == "separable")
+    config = next(c for c in grids.configs_of("earlier_methods", 1, **tiny) if c.network == "separable")
     (tmp_path / "grid.py").write_text(LONG)
     words = [sys.executable, str(tmp_path / "grid.py"), config.model_dump_json(), str(drawn)]
     process = subprocess.Popen(words, start_new_session=True, stderr=subprocess.DEVNULL,
