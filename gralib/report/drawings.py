@@ -10,6 +10,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 
 from gralib.ages import category_names, encode
+from gralib.equations import gated
 from gralib.errors import UserError, from_root
 from gralib.report.figures import COLOURS, canvas
 
@@ -82,15 +83,15 @@ def label_division(age: float = 37, width: int = 10) -> Axes:
     return ax
 
 
-def gate_effect(label: str = "Eq. 3 for features F = 1; Fig. 4 has the two ends") -> Axes:
+def gate_effect() -> Axes:
     """Fig. 4 as a plot: O of Eq. 3 by mask value, for several gates."""
-    ax = canvas("What a gate does to a mask", label)
+    ax = canvas("What a gate does to a mask", "Eq. 3 for features F = 1; Fig. 4 has the two ends")
     mask = np.linspace(0, 1, 51)
     notes = {0: "γ = 0: the mask in full", 1: "γ = 1: no mask"}
     for gamma, colour in zip((0, 0.25, 0.5, 0.75, 1), sns.color_palette("viridis", 6), strict=False):
-        ax.plot(mask, gamma + (1 - gamma) * mask, color=colour, lw=2)
+        ax.plot(mask, gated(mask, gamma), color=colour, lw=2)
         ax.text(
-            0.02, gamma + (1 - gamma) * 0.02 + 0.02, notes.get(int(gamma), "") if gamma in notes else f"γ = {gamma:g}",
+            0.02, gated(0.02, gamma) + 0.02, notes.get(int(gamma), "") if gamma in notes else f"γ = {gamma:g}",
             color=colour, fontsize=10, rotation=np.degrees(np.arctan(1 - gamma)), transform_rotates_text=True,
             rotation_mode="anchor",
         )  # fmt: skip

@@ -5,36 +5,26 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from gralib.config import TASKS
 from gralib.errors import ROOT, from_root
+from gralib.evaluation import search
 from gralib.evaluation.claims import Claim
 from gralib.files import write_text
 from gralib.progress import MARK
 from gralib.report import words
 from gralib.report.answers import committed, kept
 from gralib.report.evidence import Book, Row
-from gralib.report.text import link, page, table
+from gralib.report.text import link, page, plural, table
+from gralib.training.grids import GRIDS, configs_of
 
-DRAWN, GRID = "nothing; the data set for real faces", "nothing; UTKFace for real faces"
-ROUTE = {
-    "start": ("a minute", "nothing"),
-    "model_tour": ("a minute", "nothing"),
-    "play": ("as long as you like", "nothing"),
-    "utkface": ("some minutes", DRAWN),
-    "gate_ablation": ("minutes; on real faces hours", GRID),
-    "attention_types": ("minutes; on real faces hours", GRID),
-    "depth": ("minutes; on real faces a night", GRID),
-    "label_noise": ("minutes; on real faces a night", GRID),
-    "orientation": ("minutes; on real faces an hour", GRID),
-    "age_decomposition": ("minutes; on real faces hours", GRID),
-    "earlier_methods": ("minutes; on real faces hours", GRID),
-    "fgnet": ("some minutes", DRAWN),
-    "afad": ("some minutes", DRAWN),
-    "wikipedia": ("some minutes", DRAWN),
-    "adience": ("some minutes", DRAWN),
-    "recipe": ("hours", GRID),
-}
-"""The notebooks in the order they are best read: how long each takes, and what it needs."""
-HEADERS = ("notebook", "the question", "time", "needs", "what the study found")
+ROUTE = (
+    "start", "model_tour", "play", "utkface", "gate_ablation", "attention_types", "depth", "label_noise", "orientation",
+    "age_decomposition", "earlier_methods", "fgnet", "afad", "wikipedia", "adience", "recipe",
+)  # fmt: skip
+"""The notebooks in the order they are best read."""
+HEADERS = ("notebook", "the question", "trains", "what the study found")
 SHOWS_FACES = ("keep_faces(", "figures.faces(", "figures.masks(")
 """Calls that draw faces: what such a cell puts out is left out."""
 INJECTED = "injected-parameters"
@@ -138,7 +128,8 @@ def write(book: Book) -> None:
         (*line, "executed" if done else "not executed") for line, (_, done) in zip(lines, placed.values(), strict=True)
     ]
     intro = (
-        "The story step by step, with code, in the order in which it is best read. `make lab` opens the first of them."
+        "The story step by step, with code, in the order in which it is best read. `make lab` opens the first of them. "
+        "None needs a download: without a data set a notebook draws its faces." + _minutes(book)
     )
     book.pages[here] = page("Notebooks", intro, table((*HEADERS, "here"), rows))
 
@@ -155,12 +146,33 @@ def route(
         named: gives how a claim is called.
     """
     lines: list[tuple[str, ...]] = []
-    for name, (time, needs) in ROUTE.items():
+    for name in ROUTE:
         title, question, text = _told(kept(f"notebooks/{name}.ipynb"))
         mine = [c.id for c in stated if name == c.grid or re.search(rf"\b{c.id}\b", text)]
         found = "; ".join(f"{named(claim)} {_found(first(claim))}" for claim in mine)
-        lines.append((link(title, place(name)), question, time, needs, found))
+        lines.append((link(title, place(name)), question, _trains(name), found))
     return lines
+
+
+def _trains(name: str) -> str:
+    """Return how many networks a notebook trains: none, or those of its grid, data set or search."""
+    if name in GRIDS:
+        return f"{plural(len(configs_of(name, 1)), 'network')} a seed"
+    if name in TASKS:
+        return f"{plural(len(TASKS[name]), 'network')} a fold"
+    return f"{len(search.configs())} networks, then the recipe chosen" if name == "recipe" else "nothing"
+
+
+def _minutes(book: Book) -> str:
+    """Return how long the recorded networks on real faces took; nothing where there is none."""
+    took = [run.record.seconds / 60 for run in book.runs if not run.record.synthetic]
+    if not took:
+        return ""
+    low, middle, high = np.percentile(took, (5, 50, 95))
+    return (
+        f" The {plural(len(took), 'network')} recorded on real faces took {middle:.0f} minutes each, nine in ten "
+        f"of them {low:.0f} to {high:.0f}; a notebook says at its top what is left to train."
+    )
 
 
 def committed_route() -> str:

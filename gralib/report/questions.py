@@ -6,10 +6,10 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit
+from numpy.typing import NDArray
 
 from gralib.ages import category_names
+from gralib.equations import gated, masks_of
 from gralib.report.answers import kept
 from gralib.report.figures import COLOURS, canvas
 
@@ -17,28 +17,12 @@ CALCULATED = "calculated, nothing is trained or measured"
 LITERATURE = "reports/literature.csv"
 
 
-def gated(mask: ArrayLike, gamma: float, features: ArrayLike = 1.0) -> NDArray[np.float64]:
-    """Return O = (gamma + (1 - gamma) K) F of Eq. 3; mask K and features F of any shapes that go together."""
-    return (gamma + (1 - gamma) * np.asarray(mask, dtype=np.float64)) * np.asarray(features, dtype=np.float64)
-
-
-def masks_of(features: ArrayLike) -> dict[str, NDArray[np.float64]]:
-    """Return the masks K that Eq. 4, 5 and 6 make of features (height, width, channels), by kind of attention."""
-    x = np.asarray(features, dtype=np.float64)
-    spread = np.maximum(x.std(axis=(0, 1)), 1e-6)
-    return {
-        "mixed": expit(x),
-        "channel": x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-6),
-        "spatial": expit((x - x.mean(axis=(0, 1))) / spread),
-    }
-
-
-def attentions(channels: int = 3, seed: int = 0) -> Figure:
+def attentions() -> Figure:
     """Three channels of features and the masks that each kind of attention makes of them, all on one scale.
 
     Each channel has a blob of its own height at a place of its own, over a little noise.
     """
-    rng, side = np.random.default_rng(seed), np.arange(8)
+    channels, rng, side = 3, np.random.default_rng(0), np.arange(8)
     x = rng.normal(0, 0.4, (8, 8, channels))
     for c in range(channels):
         row, column = rng.integers(1, 7, 2)
@@ -58,10 +42,10 @@ def attentions(channels: int = 3, seed: int = 0) -> Figure:
     return _headed(figure, "What Eq. 4, 5 and 6 make of the same features")
 
 
-def stacked(mask: float = 0.5, most: int = 9) -> Axes:
+def stacked(mask: float = 0.5) -> Axes:
     """What is left of a feature after several gated blocks whose masks all have one value, by gamma (Eq. 3)."""
     ax = canvas("What stacked masks leave of a feature", f"mask K = {mask:g} in every block; {CALCULATED}")
-    blocks = np.arange(most + 1)
+    blocks = np.arange(10)
     for gamma, colour in zip((1.0, 0.75, 0.5, 0.25, 0.0), sns.color_palette("viridis", 6)[::-1], strict=False):
         left = 100 * gated(mask, gamma) ** blocks
         notes = {1.0: " (no mask)", 0.0: " (naive: the mask in full)"}
@@ -78,9 +62,9 @@ def confused(share: float, classes: int) -> NDArray[np.float64]:
     return wrong
 
 
-def wrong_labels(shares: tuple[float, ...] = (0.1, 0.3, 0.5, 0.7), width: int = 10) -> Figure:
+def wrong_labels() -> Figure:
     """Which labels the faces of each age category carry in training, at several shares of wrong ones."""
-    names = category_names(width)
+    names, shares = category_names(), (0.1, 0.3, 0.5, 0.7)
     figure, axes = plt.subplots(1, len(shares), figsize=(2.7 * len(shares), 3.5), layout="constrained", sharey=True)
     for ax, share in zip(axes, shares, strict=True):
         image = ax.imshow(100 * confused(share, len(names)), cmap="Blues", vmin=0, vmax=100)

@@ -12,9 +12,10 @@ from scipy.special import expit
 
 from gralib import ages, metrics
 from gralib.data.formats import afad, fgnet, wikipedia
+from gralib.equations import gated, masks_of
 from gralib.errors import UserError
 from gralib.evaluation.verdicts import Interval, judge
-from gralib.report.questions import confused, gated, masks_of
+from gralib.report.questions import confused
 
 CLOSE = 0.01
 """By which share of the right number an answer may be off."""

@@ -6,6 +6,9 @@ kind comes to other features: notebooks/attention_types.ipynb trains them.
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logit
+
+from gralib.equations import masks_of
 
 EDGE = 1e-7
 """A mask is this far from 0 and 1 at least, so that its logarithms are numbers."""
@@ -20,14 +23,9 @@ Shares = dict[str, NDArray[np.float64]]
 def of(mask: NDArray[np.floating]) -> dict[str, NDArray[np.float64]]:
     """Return the masks by kind, (h, w, c) each, of the features whose mask by Eq. 4 is `mask` (h, w, c).
 
-    As `gralib.model.attention.MaskActivation`; that of Eq. 5 lies in [-1, 1], the others in (0, 1).
+    That of Eq. 5 lies in [-1, 1], the others in (0, 1).
     """
-    share = np.clip(mask.astype(np.float64), EDGE, 1 - EDGE)
-    features = np.log(share / (1 - share))  # Eq. 4 undone
-    norm = np.sqrt((features**2).sum(axis=-1, keepdims=True)) + 1e-6
-    places = (0, 1)
-    off = (features - features.mean(places)) / np.sqrt(features.var(places) + 1e-6)
-    return {"mixed": share, "channel": features / norm, "spatial": 1 / (1 + np.exp(-off))}
+    return masks_of(logit(np.clip(mask.astype(np.float64), EDGE, 1 - EDGE)))
 
 
 def shares(mask: NDArray[np.floating]) -> Shares:

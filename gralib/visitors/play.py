@@ -4,6 +4,7 @@
 """
 
 import io
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -166,13 +167,19 @@ def jpeg(picture: np.ndarray) -> bytes:
     return data.getvalue()
 
 
+def rows(face: Face, gammas: Iterable[float], drawn: Callable[[float], np.ndarray]) -> np.ndarray:
+    """Return what is `drawn` (h, w, 3) with all gates at each gamma, a row each, and on it what the networks say."""
+    learned, made = dict(face.gates), []
+    for gamma in gammas:
+        face.gates = dict.fromkeys(face.reader.networks["gender"].card.gates, float(gamma))
+        row, said = Image.fromarray(drawn(gamma)), f"gamma = {gamma:g}: {sentence(face.answers())}"
+        font = ImageFont.load_default(16)
+        ImageDraw.Draw(row).text((8, 6), said, "yellow", font, stroke_width=2, stroke_fill="black")
+        made.append(np.asarray(row))
+    face.gates = learned
+    return np.vstack(made)
+
+
 def tour(face: Face, steps: int = 5) -> np.ndarray:
     """Return the same face under all gates at 0, …, 1, a row each: what the sliders do, for a page without them."""
-    learned, rows = dict(face.gates), []
-    for gamma in np.linspace(0, 1, steps):
-        face.gates = dict.fromkeys(face.reader.networks["gender"].card.gates, float(gamma))
-        row = Image.fromarray(face.picture(face.shares(), across=1 + len(face.gates)))
-        ImageDraw.Draw(row).text((6, 4), f"gamma = {gamma:g}: {sentence(face.answers())}", (255, 220, 0))
-        rows.append(np.asarray(row))
-    face.gates = learned
-    return np.vstack(rows)
+    return rows(face, np.linspace(0, 1, steps), lambda _: face.picture(face.shares(), across=1 + len(face.gates)))

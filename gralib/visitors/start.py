@@ -6,10 +6,9 @@ from dataclasses import dataclass
 import ipywidgets as widgets
 import numpy as np
 from matplotlib.figure import Figure
-from PIL import Image, ImageDraw, ImageFont
 
+from gralib.equations import gated
 from gralib.report import figures
-from gralib.report.questions import gated
 from gralib.training.perturb import change
 from gralib.visitors import kinds, play, shipped
 
@@ -27,26 +26,18 @@ def let_through(face: play.Face, gamma: float) -> dict[str, np.ndarray]:
     return {name: gated(mask.mean(axis=-1), gamma) for name, mask in face.masks().items()}
 
 
-def picture(face: play.Face, gamma: float) -> np.ndarray:
-    """Return the face, and over it what each block lets through, in a row (h, w, 3) uint8; all on one scale."""
+def picture(face: play.Face, through: dict[str, np.ndarray]) -> np.ndarray:
+    """Return the face, and over it what each block lets `through`, in a row (h, w, 3) uint8; all on one scale."""
     low, high = kinds.SCALES["mixed"]
-    shares = [np.clip((share - low) / (high - low), 0, 1) for share in let_through(face, gamma).values()]
     whole = face.enlarged(play.ENLARGED)
     grey = whole.convert("L").convert("RGB")
+    shares = [np.clip((share - low) / (high - low), 0, 1) for share in through.values()]
     return play.sheet([whole, *(play.over(grey, share) for share in shares)], 1 + len(shares))
 
 
 def rows(face: play.Face, gammas: tuple[float, ...] = (0, 0.5, 1)) -> np.ndarray:
     """Return a row of `picture` for each gamma, and what the networks say: the slider, where nothing moves."""
-    drawn = []
-    for gamma in gammas:
-        row = Image.fromarray(picture(face, gamma))
-        said = f"gamma = {gamma:g}: {play.sentence(face.answers())}"
-        ImageDraw.Draw(row).text(
-            (8, 6), said, "yellow", ImageFont.load_default(16), stroke_width=2, stroke_fill="black"
-        )
-        drawn.append(np.asarray(row))
-    return np.vstack(drawn)
+    return play.rows(face, gammas, lambda gamma: picture(face, let_through(face, gamma)))
 
 
 @dataclass
@@ -61,9 +52,9 @@ class Gate:
 
     def show(self, *_: object) -> None:
         """Read the slider; show what gets through, in pictures and numbers, and what the networks say."""
-        gamma = self.slider.value
-        self.picture.value = play.png(picture(self.face, gamma))
-        shares = [f"stage {i}: {share.mean():.2f}" for i, share in enumerate(let_through(self.face, gamma).values(), 1)]
+        through = let_through(self.face, self.slider.value)
+        self.picture.value = play.png(picture(self.face, through))
+        shares = [f"stage {i}: {share.mean():.2f}" for i, share in enumerate(through.values(), 1)]
         said = f"On average gets through, {', '.join(shares)}. The networks say: {play.sentence(self.face.answers())}."
         self.answer.value = f'<div role="status">{html.escape(said)}</div>'
 
@@ -86,9 +77,9 @@ def gate(number: int = 3) -> Gate:
     return made
 
 
-def turned(number: int = 3) -> Figure:
+def turned() -> Figure:
     """A drawn face as it is, turned and moved by steps: what C8 is about; nothing is read off it."""
-    face = play.drawn(number)[None]
+    face = play.drawn(3)[None]
     steps = {"turn": (-45, -15, 0, 15, 45), "move": (-8, -3, 0, 3, 8)}
     units = {"turn": "{:+d} degrees", "move": "{:+d} pixels"}
     shown = np.concatenate([change(face, kind, step) for kind, some in steps.items() for step in some])
