@@ -23,7 +23,7 @@ def runs_command(workers: Workers = 2) -> None:
     from gralib.training import batch, records
 
     protocol = load()
-    known = {run.record.config: run for run in records.gather()[0] if not run.record.synthetic}
+    known = claims.known_runs(records.gather()[0])
     asked = protocol.all_configs(claims.ended(protocol, known))
     for claim in protocol.general.order:
         configs = protocol.configs(claim)

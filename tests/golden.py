@@ -24,7 +24,7 @@ from gralib.data.formats import adience, fgnet, wikipedia
 from gralib.data.manifest import Row
 from gralib.evaluation import compare
 from gralib.evaluation.measures import measures, outputs_of
-from gralib.evaluation.studies import studies
+from gralib.evaluation.study import studies
 from gralib.files import write_text
 from gralib.labels import GENDERS
 from gralib.metrics import interval

@@ -5,17 +5,16 @@ seeds that the protocol lists. A run that did not train is counted and never ave
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from math import isfinite, nan
+from collections.abc import Iterable, Mapping
+from math import nan
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gralib.errors import UserError, explain, from_root
-from gralib.evaluation.contrasts import Known, Remembering, Row, evaluate, known_runs
+from gralib.evaluation.contrasts import Known, Row, evaluate, known_runs
 from gralib.evaluation.protocol import Protocol
 from gralib.evaluation.protocol import load as load_protocol
 from gralib.evaluation.ruledates import RuleDate, rule_dates
@@ -82,7 +81,7 @@ def write(runs: Iterable[Run], path: str | Path = TABLE) -> Path:
 
 
 def decide(
-    protocol: Protocol, runs: Iterable[Run] | Remembering, dates: Mapping[str, RuleDate] | None = None,
+    protocol: Protocol, runs: Iterable[Run] | Known, dates: Mapping[str, RuleDate] | None = None,
     problems: list[str] | None = None,
 ) -> pd.DataFrame:  # fmt: skip
     """Return the decision table: `COLUMNS`, of every claim its primary, its parts, and the primary under `keras`.
@@ -189,14 +188,3 @@ def _look(protocol: Protocol, rule: Rule, known: Known) -> tuple[int, Row]:
         if row["verdict"] != "inconclusive":
             break
     return at, found
-
-
-def said(row: Mapping[str, Any], form: Callable[[float], str]) -> str:
-    """Return in words what an inconclusive row needs: how many seeds would settle it, should its estimate stay."""
-    if row["verdict"] != "inconclusive":
-        return str(row["finding"])
-    more = row.get("seeds_to_settle", nan)
-    if not isinstance(more, float | int) or more != more:
-        return str(row["finding"])
-    needs = f"about {more:.0f} seeds" if isfinite(more) else "no number of seeds on these faces"
-    return f"{row['finding']}: less than {form(row['detectable'])} cannot be seen yet; {needs} would settle it"

@@ -18,32 +18,29 @@ from gralib.metrics import METRICS, improvement
 from gralib.training.records import Run
 
 Row = dict[str, Any]
-Known = Mapping[RunConfig, Run]
-"""Runs that may count, by configuration."""
 
 
-class Remembering(dict[RunConfig, Run]):
-    """Runs that may count, and what was asked of them before: an outcome or a point is worked out once."""
+class Known(dict[RunConfig, Run]):
+    """Runs that may count, by configuration, and what they said before: an outcome or a point is worked out once."""
 
     def __init__(self, *given: Any):
         super().__init__(*given)
         self.said: dict[Any, Any] = {}
 
 
-def known_runs(runs: Iterable[Run] | Remembering) -> Remembering:
-    """Return the runs that may count, by configuration: those on real faces."""
-    if isinstance(runs, Remembering):
+def known_runs(runs: Iterable[Run] | Known) -> Known:
+    """Return the runs that may count: those on real faces."""
+    if isinstance(runs, Known):
         return runs
-    return Remembering({run.record.config: run for run in runs if not run.record.synthetic})
+    return Known({run.record.config: run for run in runs if not run.record.synthetic})
 
 
 def said_by(known: Known, runs: Sequence[Run], score: str, condition: Condition) -> Outcome | None:
-    """Return `gralib.evaluation.outcomes.outcome` of the runs of a condition, remembered where `known` does."""
-    memory = known.said if isinstance(known, Remembering) else {}
+    """Return `gralib.evaluation.outcomes.outcome` of the runs of a condition, remembered."""
     key = (*(run.record.run_id for run in runs), score, condition.join, str(condition.faces))
-    if key not in memory:
-        memory[key] = outcome(runs, score, condition.join, condition.faces)
-    return memory[key]
+    if key not in known.said:
+        known.said[key] = outcome(runs, score, condition.join, condition.faces)
+    return known.said[key]
 
 
 @dataclass(frozen=True)
@@ -128,10 +125,9 @@ def _point(
     protocol: Protocol, contrast: Contrast, pair: tuple[Condition, Condition], seed: int, recipe: str, known: Known
 ) -> Point | None:
     """Return one pair under one seed; None where a run or a probe of it is missing."""
-    memory = known.said if isinstance(known, Remembering) else {}
     key = (contrast.score, contrast.dataset, contrast.task, str(pair), seed, recipe)
-    if key in memory:
-        return memory[key]
+    if key in known.said:
+        return known.said[key]
     found: list[tuple[list[Run], Outcome]] = []
     for condition in pair:
         source = pair[0] if condition.constant else condition
@@ -143,8 +139,8 @@ def _point(
         if said is None:
             return None
         found.append((runs, Outcome(said.constant, said.constant, said.faces) if condition.constant else said))
-    memory[key] = _paired(contrast.score, *found)
-    return memory[key]
+    known.said[key] = _paired(contrast.score, *found)
+    return known.said[key]
 
 
 def _paired(score: str, first: tuple[list[Run], Outcome], second: tuple[list[Run], Outcome]) -> Point:

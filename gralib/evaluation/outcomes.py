@@ -1,4 +1,4 @@
-"""What the runs of one condition and seed say of their test faces, under one score."""
+"""What the runs of one condition and seed say of their test faces, under one score; and what probes of them say."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gralib import metrics
 from gralib.errors import UserError
-from gralib.evaluation import blocks, orientation
 from gralib.evaluation.compare import values_of
 from gralib.training import probed
+from gralib.training.probed import MOVES, TURNS
 from gralib.training.records import Run
 
 TURN, MOVE = 15, 3
@@ -32,14 +33,47 @@ class Outcome:
     faces: pd.DataFrame | None
 
 
-def _changed(kinds: Sequence[tuple[str, int]]) -> Callable[[Run], NDArray[np.float64] | None]:
-    def losses(run: Run) -> NDArray[np.float64] | None:
-        table = probed.orientation(run)
-        if table is None:
-            return None
-        return np.mean([orientation.losses([table], kind, step)[0] for kind, step in kinds], axis=0)
+def losses(tables: Sequence[pd.DataFrame], kind: str, step: int) -> NDArray[np.float64]:
+    """Return what a turn or move to either side takes away from each face (C8): (seeds, faces), both sides' mean.
 
-    return losses
+    Args:
+        tables: of `probed.orientation`, one a seed.
+        kind: 'turn' or 'move'.
+        step: degrees or pixels.
+    """
+    return np.stack([t["as they are"] - (t[f"{kind} -{step}"] + t[f"{kind} +{step}"]) / 2 for t in tables])
+
+
+def curve(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return accuracy by step of turning and moving: kind, step, value, low, high over seeds and groups of faces."""
+    rows = []
+    for kind, steps in (("turn", TURNS), ("move", MOVES)):
+        for step in (0, *steps):
+            names = ["as they are"] if not step else [f"{kind} -{step}", f"{kind} +{step}"]
+            e = metrics.interval_over_seeds(np.stack([t[names].mean(axis=1) for t in tables]), tables[0]["group"])
+            rows.append((kind, step, e.value, e.low, e.high))
+    return pd.DataFrame(rows, columns=["kind", "step", "value", "low", "high"])
+
+
+def growth(table: pd.DataFrame, column: str = "size_after") -> float:
+    """Return by how many doublings features grow from the first to the last module of a stage (C16), stages' mean.
+
+    Raises:
+        UserError: one module a stage, between which nothing can grow.
+    """
+    stage = table["block"].str.extract(r"^(stage\d+)_module\d+$")[0]
+    ends = np.log2(table[column]).groupby(stage).agg(["first", "last", "size"])
+    if (ends["size"] < 2).any():
+        raise UserError("modules: expected at least 2 a stage to compare the size of features, got 1")
+    return float((ends["last"] - ends["first"]).mean())
+
+
+def _changed(kinds: Sequence[tuple[str, int]]) -> Callable[[Run], NDArray[np.float64] | None]:
+    def one(run: Run) -> NDArray[np.float64] | None:
+        table = probed.orientation(run)
+        return None if table is None else np.mean([losses([table], *change)[0] for change in kinds], axis=0)
+
+    return one
 
 
 def _block(measure: Callable[[pd.DataFrame], float]) -> Callable[[Run], NDArray[np.float64] | None]:
@@ -54,8 +88,8 @@ PROBED: dict[str, Callable[[Run], NDArray[np.float64] | None]] = {
     "rotation_loss": _changed([("turn", TURN)]),
     "shift_loss": _changed([("move", MOVE)]),
     "orientation_loss": _changed([("turn", TURN), ("move", MOVE)]),
-    "feature_growth": _block(blocks.growth),
-    "feature_growth_before": _block(lambda table: blocks.growth(table, "size_before")),
+    "feature_growth": _block(growth),
+    "feature_growth_before": _block(lambda table: growth(table, "size_before")),
     "mask_position_share": _block(lambda table: float(table["position_share"].mean())),
     "mask_channel_share": _block(lambda table: float(table["channel_share"].mean())),
 }

@@ -3,15 +3,16 @@
 Notebooks and report take their numbers from here, so that both show the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import get_args
 
 import numpy as np
 import pandas as pd
 
 from gralib import metrics
-from gralib.config import TITLES, Task
+from gralib.config import TASKS, TITLES, Task, configure
 from gralib.evaluation.measures import join_ages, measures_of, outputs_of, scored
 from gralib.labels import GENDERS, LABEL, class_names, targets
 from gralib.metrics import METRICS, Score
@@ -22,6 +23,12 @@ SCORE_COLUMNS = ["score", "value", "low", "high", "faces", "constant predictor",
 AGE_TASKS: tuple[Task, Task] = ("age_category", "age_regression")
 JOINED = {"age_mae": "predicted", "age_mae_hard": "hard"}
 """Metrics of the two age networks joined, and the column of `Study.ages` they are of."""
+
+STANDARD = (
+    "network", "gate", "attention", "upsampling", "groups", "modules", "mask_depths", "age_width", "label_noise",
+    "train_faces",
+)  # fmt: skip
+"""Settings that every run of the network as it is shares with its preset."""
 
 
 @dataclass(frozen=True)
@@ -220,3 +227,21 @@ class Study:
                 "constant": metrics.cumulative_score(metrics.absolute_errors(truth, self.ages["constant"]), years),
             }
         )
+
+
+def is_standard(run: Run) -> bool:
+    """Tell whether a run is of the network as it is, trained on all faces its preset gives: no run of a grid."""
+    config = run.record.config
+    plain = configure(config.preset)
+    return all(getattr(config, name) == getattr(plain, name) for name in STANDARD)
+
+
+def studies(runs: Iterable[Run]) -> list[Study]:
+    """Group runs that differ in nothing but task and fold; real faces first, then by name."""
+    groups: dict[str, dict[Task, list[Run]]] = {}
+    for run in sorted(runs, key=lambda run: (run.record.config.task, run.record.config.fold)):
+        record = run.record
+        config = record.config.model_copy(update={"fold": 0, "task": TASKS[record.config.dataset][0]})
+        groups.setdefault(config.run_id(record.fingerprint), {}).setdefault(record.config.task, []).append(run)
+    found = [Study({task: members[task] for task in get_args(Task) if task in members}) for members in groups.values()]
+    return sorted(found, key=lambda s: (s.first.record.synthetic, s.first.record.config.preset == "smoke", s.slug))

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from gralib.errors import UserError, from_root
 from gralib.evaluation import claims
 from gralib.evaluation.claims import Claim
-from gralib.evaluation.contrasts import Remembering, said_by
+from gralib.evaluation.contrasts import Known, said_by
 from gralib.evaluation.measures import measures_of
 from gralib.evaluation.outcomes import Outcome
 from gralib.evaluation.protocol import Protocol
@@ -49,7 +49,7 @@ class Book:
         return claims.decide(self.protocol, self.known, self.dates, self.problems)
 
     @cached_property
-    def known(self) -> Remembering:
+    def known(self) -> Known:
         """Runs that may count, by configuration."""
         return claims.known_runs(self.runs)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from gralib.config import TITLES
-from gralib.evaluation import orientation, search
+from gralib.evaluation import outcomes, search
 from gralib.evaluation.rules import Condition, Contrast
 from gralib.report import figures, gridfigures, plots, recipe, words
 from gralib.report.evidence import Book, run_ids, to
@@ -149,7 +149,7 @@ def _curves(book: Book, place: str) -> str:
     contrast, seeds = book.rule(claim).contrasts[0], book.seeds(claim)
     curves: dict[str, list[pd.DataFrame]] = {}
     for condition in contrast.pairs[0]:
-        curves[words.condition(condition)] = _by_fold(book, contrast, condition, seeds)
+        curves[words.condition(condition)] = _by_fold(book, contrast, condition, seeds, book.rule(claim).recipe)
     if not seeds or not all(curves.values()):
         return ""
     shown = {name: _mean(tables) for name, tables in curves.items()}
@@ -158,14 +158,16 @@ def _curves(book: Book, place: str) -> str:
     return f"## By degrees and pixels\n\nThe band is the spread of folds, not an interval.\n\n{picture}"
 
 
-def _by_fold(book: Book, contrast: Contrast, condition: Condition, seeds: Sequence[int]) -> list[pd.DataFrame]:
+def _by_fold(
+    book: Book, contrast: Contrast, condition: Condition, seeds: Sequence[int], recipe: str
+) -> list[pd.DataFrame]:
     """Return the curve of every seed: kind, step, value."""
     tables = []
     for seed in seeds:
-        found = book.say(contrast, condition, seed, book.protocol.rules["C8"].recipe)
+        found = book.say(contrast, condition, seed, recipe)
         table_of = probed.orientation(found[0][0]) if found else None
         if table_of is not None:
-            tables.append(orientation.curve([table_of]))
+            tables.append(outcomes.curve([table_of]))
     return tables
 
 

@@ -1,8 +1,7 @@
 """What this machine's own runs add: drawn faces, other presets. Rendered beside what is committed, never in it."""
 
 from gralib.config import Dataset
-from gralib.evaluation.studies import is_standard, studies
-from gralib.evaluation.study import Study
+from gralib.evaluation.study import Study, is_standard, studies
 from gralib.report.evidence import Book
 from gralib.report.text import SURE, fold, plural, scored, table, unit_of
 

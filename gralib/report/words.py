@@ -1,15 +1,14 @@
 """What the pages call things: rules, verdicts, conditions."""
 
 from collections.abc import Mapping
-from math import isfinite
+from math import isfinite, nan
 from typing import Any
 
 from gralib.config import TITLES
-from gralib.evaluation.claims import said
 from gralib.evaluation.compare import NETWORKS, describe
 from gralib.evaluation.rules import Condition, Rule
 from gralib.metrics import METRICS
-from gralib.report.text import SURE, difference, estimate, listing, plural, size
+from gralib.report.text import SURE, estimate, listing, plural, size
 
 RULES = {
     "superiority": "**supported** if the {sure} interval lies above zero; **contradicted** if it lies below zero, or "
@@ -74,8 +73,13 @@ def estimated(row: Mapping[Any, Any]) -> str:
 
 
 def finding(row: Mapping[Any, Any]) -> str:
-    """Return what a verdict stands on."""
-    return said(row, lambda value: difference(value, unit(row)).lstrip("+"))
+    """Return what a verdict stands on, and where it is open how many seeds would settle it, should its value stay."""
+    more = row.get("seeds_to_settle", nan)
+    if row["verdict"] != "inconclusive" or not isinstance(more, float | int) or more != more:
+        return str(row["finding"])
+    needs = f"about {more:.0f} seeds" if isfinite(more) else "no number of seeds on these faces"
+    seen = size(row["detectable"], unit(row))
+    return f"{row['finding']}: less than {seen} cannot be seen yet; {needs} would settle it"
 
 
 def short(row: Mapping[Any, Any]) -> str:

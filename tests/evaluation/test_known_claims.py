@@ -12,6 +12,7 @@ from gralib.errors import UserError
 from gralib.evaluation import claims, compare, contrasts, measures
 from gralib.evaluation.protocol import load
 from gralib.evaluation.rules import Condition
+from gralib.report import words
 from gralib.training import probed
 
 PROTOCOL = load()
@@ -121,7 +122,7 @@ def test_a_gain_that_seeds_disagree_on_is_undecided_and_says_what_would_settle_i
     target, now = (0.02 / 2.7764451) ** 2, differences.var(ddof=1) / 5
     seeds = 5 * np.ceil((now - faces / 5) / (target - faces / 5))
     assert row["seeds_to_settle"] == seeds
-    assert claims.said(row, lambda v: f"{v:.3f}").endswith(f"about {seeds:.0f} seeds would settle it")
+    assert words.finding(row).endswith(f"about {seeds:.0f} seeds would settle it")
 
 
 def test_drawn_faces_never_count_and_runs_on_several_data_are_refused():

@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import confusion_matrix
 
 from gralib.config import configure
-from gralib.evaluation.studies import is_standard, studies
+from gralib.evaluation.study import is_standard, studies
 from gralib.labels import GENDERS
 
 rng = np.random.default_rng(8)

@@ -9,7 +9,7 @@ import pytest
 import tiny
 
 from gralib.errors import UserError
-from gralib.evaluation import blocks
+from gralib.evaluation import outcomes
 from gralib.training import inspection, probed, records
 from gralib.training.packed import pack
 
@@ -36,12 +36,12 @@ def test_size_and_growth():
     assert inspection.size(np.array([[3.0, -3.0]])) == 3
     table = pd.DataFrame({"block": ["stage1_module1", "stage1_module2", "stage2_module1", "stage2_module2"],
                           "size_after": [1.0, 4.0, 2.0, 1.0], "size_before": [1.0, 1.0, 1.0, 1.0]})  # fmt: skip
-    assert blocks.growth(table) == 0.5  # two doublings up, one down
-    assert blocks.growth(table, "size_before") == 0
+    assert outcomes.growth(table) == 0.5  # two doublings up, one down
+    assert outcomes.growth(table, "size_before") == 0
     deeper = pd.DataFrame({"block": [f"stage1_module{m}" for m in (1, 2, 3)], "size_after": [1.0, 9.0, 8.0]})
-    assert blocks.growth(deeper) == 3, "from the first to the last of three"
+    assert outcomes.growth(deeper) == 3, "from the first to the last of three"
     with pytest.raises(UserError, match="modules: expected at least 2 a stage"):
-        blocks.growth(table.iloc[[0, 2]])
+        outcomes.growth(table.iloc[[0, 2]])
 
 
 def test_a_trained_network_is_looked_into_once(tiny_run, faces, tmp_path):

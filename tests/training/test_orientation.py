@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from gralib.errors import UserError
-from gralib.evaluation import orientation
+from gralib.evaluation import outcomes
 from gralib.training import perturb, probed, records
 from gralib.training.packed import pack_rows
 
@@ -39,9 +39,9 @@ def table(as_is, changed):
 
 
 def test_a_loss_is_what_the_change_takes_away():
-    lost = orientation.losses([table([1, 1, 1, 0], [1, 0, 1, 0])], "turn", 15)
+    lost = outcomes.losses([table([1, 1, 1, 0], [1, 0, 1, 0])], "turn", 15)
     assert lost.tolist() == [[0, 1, 0, 0]]
-    curve = orientation.curve([table([1, 1, 1, 0], [1, 0, 1, 0])]).set_index(["kind", "step"])["value"]
+    curve = outcomes.curve([table([1, 1, 1, 0], [1, 0, 1, 0])]).set_index(["kind", "step"])["value"]
     assert curve["turn", 0] == curve["move", 0] == 0.75
     assert curve["turn", 30] == curve["move", 6] == 0.5
 

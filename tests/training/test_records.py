@@ -12,7 +12,7 @@ from gralib.cli import app
 from gralib.config import TASKS, RunConfig, configure
 from gralib.errors import UserError
 from gralib.evaluation import measures
-from gralib.evaluation.studies import studies
+from gralib.evaluation.study import studies
 from gralib.labels import GENDERS
 from gralib.report import about, drawings
 from gralib.training import exchange, experiment, records
