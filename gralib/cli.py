@@ -13,6 +13,7 @@ from gralib.datacli import app as data
 from gralib.errors import UserError, expanded
 from gralib.protocolcli import app as protocol
 from gralib.visitors import cli as visitors
+from gralib.words import Root
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -31,7 +32,6 @@ app.command("networks")(visitors.networks)
 
 STOPPED = 130
 """Exit status after Ctrl-C, by convention; typer's too."""
-Root = Annotated[str, typer.Option(help="Folder or archive as downloaded. Default: data/NAME, else synthetic faces.")]
 
 
 @app.command("run")

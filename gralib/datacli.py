@@ -6,12 +6,12 @@ from typing import Annotated, Any
 import typer
 
 from gralib.errors import UserError
+from gralib.words import Root
 
 app = typer.Typer(no_args_is_help=True, help="Look at a data set, or draw a synthetic one.")
 Dataset = Annotated[
     str, typer.Argument(help="Name of the data set: fgnet, afad, wikipedia, utkface or adience.", metavar="NAME")
 ]
-Root = Annotated[str, typer.Option(help="Folder or archive as downloaded. Default: data/NAME, else synthetic faces.")]
 
 
 @app.command("check")

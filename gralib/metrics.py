@@ -30,13 +30,13 @@ METRICS = {
     "group_mae_years_by_middles": Metric("age MAE if every group stands for its middle (years)", "years", True),
     "age_mae": Metric("age MAE, both networks, expected age (years)", "years", True),
     "age_mae_hard": Metric("age MAE, both networks, likeliest category (years)", "years", True),
-    "rotation_loss": Metric("accuracy lost by rotated faces", "shares", True),
-    "shift_loss": Metric("accuracy lost by shifted faces", "shares", True),
-    "orientation_loss": Metric("accuracy lost by rotated and shifted faces", "shares", True),
-    "feature_growth": Metric("growth of features from the first to the last module", "doublings"),
-    "feature_growth_before": Metric("the same before training", "doublings"),
-    "mask_position_share": Metric("share of the masks' variance between positions", "shares"),
-    "mask_channel_share": Metric("share of the masks' variance between channels", "shares"),
+    "rotation_loss": Metric("accuracy lost on turned faces", "shares", True),
+    "shift_loss": Metric("accuracy lost on shifted faces", "shares", True),
+    "orientation_loss": Metric("accuracy lost on turned and shifted faces", "shares", True),
+    "feature_growth": Metric("growth of features, in doublings", "doublings"),
+    "feature_growth_before": Metric("growth before training", "doublings"),
+    "mask_position_share": Metric("share of the masks' variance over positions", "shares"),
+    "mask_channel_share": Metric("share of the masks' variance over channels", "shares"),
 }
 """Every metric by its key."""
 RESAMPLES = 2000

@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 
 from gralib.errors import UserError, from_root
+from gralib.words import Root
 
 app = typer.Typer(no_args_is_help=True, help="The rules behind the verdicts (reports/protocol.yaml) and their runs.")
 SIMULATION = "reports/tables/protocol-simulation.csv"
 ACROSS = "reports/tables/across.csv"
 Dataset = Annotated[str, typer.Option(help="Only the runs of this data set.")]
-Root = Annotated[str, typer.Option(help="Folder or archive as downloaded. Default: data/NAME, else synthetic faces.")]
 Workers = Annotated[int, typer.Option(help="Runs side by side, one thread each.", min=1)]
 
 

@@ -1,9 +1,13 @@
-"""What the NAME=VALUE words of the command say."""
+"""Words that several commands take: where pictures are, and NAME=VALUE."""
 
 import json
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from gralib.errors import UserError
+
+Root = Annotated[str, typer.Option(help="Folder or archive as downloaded. Default: data/NAME, else synthetic faces.")]
 
 
 def read(pairs: list[str] | None) -> dict[str, Any]:

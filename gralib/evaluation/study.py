@@ -172,8 +172,8 @@ class Study:
             names: its labels, in the order of the rows.
 
         Returns:
-            One row a score and label with faces: score, `label`, value, low, high, constant (what the constant
-            predictor reaches on these faces), faces.
+            One row a score and label with faces: score, `label`, value, low, high, constant predictor (what it reaches
+            on these faces), faces.
         """
         tested = pd.concat([run.tested for runs in self.runs.values() for run in runs]).drop_duplicates("path")
         labels, rows = tested.set_index("path")[label], []
@@ -190,7 +190,7 @@ class Study:
                     e = metrics.interval(measure(mine[what], mine["predicted"]), mine["group"])
                     floor = measure(mine[what], mine["constant"]).mean()
                     rows.append((name, known, e.value, e.low, e.high, floor, e.n))
-        return pd.DataFrame(rows, columns=["score", label, "value", "low", "high", "constant", "faces"])
+        return pd.DataFrame(rows, columns=["score", label, "value", "low", "high", "constant predictor", "faces"])
 
     def confusion(self) -> pd.DataFrame | None:
         """Return the share of each true age category (or group) put into each one (rows add up to 1)."""

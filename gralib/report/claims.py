@@ -1,10 +1,8 @@
 """A page a claim: the paper's words, the rule with its dates, the difference, its parts, where it flips, its runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import isfinite
-from typing import Any
 
-from gralib.errors import from_root
 from gralib.evaluation.claims import Claim
 from gralib.evaluation.ruledates import check
 from gralib.evaluation.rules import Rule
@@ -12,7 +10,23 @@ from gralib.evaluation.verdicts import LEVEL
 from gralib.metrics import METRICS
 from gralib.report import answers, flips, plots, words
 from gralib.report.evidence import Book, run_ids, to
-from gralib.report.text import SHORT, SURE, code, figure, fold, in_words, level, link, page, plain, plural, size, table
+from gralib.report.text import (
+    SHORT,
+    SURE,
+    Row,
+    code,
+    figure,
+    fold,
+    in_words,
+    level,
+    link,
+    page,
+    plain,
+    plural,
+    size,
+    table,
+)
+from gralib.training.records import Run
 
 NOTEBOOK_OF_EXACT = "model_tour"
 
@@ -39,14 +53,15 @@ def _place(claim: str) -> str:
 
 def _page(book: Book, claim: Claim, order: str) -> str:
     rule, rows = book.rule(claim.id), book.rows(claim.id)
+    story = book.story(_place(claim.id), NOTEBOOK_OF_EXACT if rule.rule == "exact" else claim.grid)
     said = f"> “{claim.words}” — the paper, section {claim.where}" if claim.words else ""
     parts = [said, answers.block(claim, rule, rows[0])]
     if rule.rule == "exact":
         parts += [_exact_figure(book, claim), _checks(claim, rows), _dates(book, claim, rule, order)]
-        parts += ["## Make it again", code("gra checks"), _notebook(book, claim)]
+        parts += ["## Make it again", code("gra checks"), story]
     else:
         parts += [_dates(book, claim, rule, order), _difference(book, claim, rows), _parts(rows), _other(rows)]
-        parts += [flips.section(book, claim.id), _again(book, claim, rule, rows), _notebook(book, claim)]
+        parts += [flips.section(book, claim.id), _again(book, claim, rule, rows), story]
     return page(f"{claim.id}: {claim.short}", *parts)
 
 
@@ -68,7 +83,7 @@ def _dates(book: Book, claim: Claim, rule: Rule, order: str) -> str:
     )
 
 
-def _difference(book: Book, claim: Claim, rows: Sequence[Mapping[Any, Any]]) -> str:
+def _difference(book: Book, claim: Claim, rows: Sequence[Row]) -> str:
     """Draw the differences of a claim; nothing where none is known."""
     mine = [row for row in rows if isfinite(row["value"])]
     if not mine:
@@ -79,7 +94,7 @@ def _difference(book: Book, claim: Claim, rows: Sequence[Mapping[Any, Any]]) -> 
     return f"## The difference\n\n{drawn}\n\n{_seen(rows[0])}"
 
 
-def _seen(row: Mapping[Any, Any]) -> str:
+def _seen(row: Row) -> str:
     """Return what the study could have seen, and what stands behind the number."""
     if not isfinite(row["value"]):
         return ""
@@ -97,7 +112,7 @@ def _seen(row: Mapping[Any, Any]) -> str:
     return " ".join(said)
 
 
-def _parts(rows: Sequence[Mapping[Any, Any]]) -> str:
+def _parts(rows: Sequence[Row]) -> str:
     """Return the table of a claim's parts, with Holm's correction."""
     mine = [row for row in rows if row["role"] == "part"]
     if not mine:
@@ -109,7 +124,7 @@ def _parts(rows: Sequence[Mapping[Any, Any]]) -> str:
     )
 
 
-def _part(row: Mapping[Any, Any]) -> tuple[str, ...]:
+def _part(row: Row) -> tuple[str, ...]:
     known = isfinite(row["value"])
     return (
         row["what"], words.estimated(row), _p(row["p_holm"]) if known else "", f"{row['seeds']:.0f}" if known else "",
@@ -122,7 +137,7 @@ def _p(value: float) -> str:
     return "" if not isfinite(value) else f"< {least:.3f}" if value < least else f"{value:.3f}"
 
 
-def _other(rows: Sequence[Mapping[Any, Any]]) -> str:
+def _other(rows: Sequence[Row]) -> str:
     """Return the primary under the other recipe."""
     mine = [row for row in rows if row["role"] == "other recipe"]
     if not mine:
@@ -134,7 +149,7 @@ def _other(rows: Sequence[Mapping[Any, Any]]) -> str:
     return f"## Under recipe `{mine[0]['recipe']}`\n\n{said}\n\n" + table(headers, lines)
 
 
-def _again(book: Book, claim: Claim, rule: Rule, rows: Sequence[Mapping[Any, Any]]) -> str:
+def _again(book: Book, claim: Claim, rule: Rule, rows: Sequence[Row]) -> str:
     """Return the command that makes a claim's runs again, and the runs."""
     if rule.primary is None or not rule.planned:
         return ""
@@ -147,7 +162,7 @@ def _again(book: Book, claim: Claim, rule: Rule, rows: Sequence[Mapping[Any, Any
     return said + ("\n\n" + fold(f"The {plural(len(runs), 'run')}", _runs(book, claim, runs, rows)) if runs else "")
 
 
-def _runs(book: Book, claim: Claim, runs: Sequence[str], rows: Sequence[Mapping[Any, Any]]) -> str:
+def _runs(book: Book, claim: Claim, runs: Sequence[str], rows: Sequence[Row]) -> str:
     decides = set(run_ids(rows[0]))
     lines = []
     for name in runs:
@@ -162,7 +177,7 @@ def _runs(book: Book, claim: Claim, runs: Sequence[str], rows: Sequence[Mapping[
     return table(("run", "task", "seed", "fold", "serves the", "trained", "score alone", "minutes"), lines)
 
 
-def _level(book: Book, run: Any, score: str) -> str:
+def _level(book: Book, run: Run, score: str) -> str:
     """Return the mean score of one run, where the run alone has it."""
     found = book.scores(run)
     key = score if score in found else next(iter(found))
@@ -176,18 +191,8 @@ def _exact_figure(book: Book, claim: Claim) -> str:
     return figure(f"What {claim.id} says, drawn from the network: {claim.claim}", to(_place(claim.id), place))
 
 
-def _checks(claim: Claim, rows: Sequence[Mapping[Any, Any]]) -> str:
+def _checks(claim: Claim, rows: Sequence[Row]) -> str:
     lines = [(row["what"], plain(row["value"]), claim.paper, f"**{row['verdict']}**") for row in rows]
     return "## The checks\n\nCalculated, nothing is trained.\n\n" + table(
         ("check", "found", "the paper", "verdict"), lines
     )
-
-
-def _notebook(book: Book, claim: Claim) -> str:
-    """Return where the story stands, executed or as it is."""
-    name = NOTEBOOK_OF_EXACT if book.rule(claim.id).rule == "exact" else claim.grid
-    place, executed = book.notebook(_place(claim.id), name)
-    if executed:
-        return f"The story, executed: {link(name, place)}."
-    known = name and from_root(f"notebooks/{name}.ipynb").is_file()
-    return f"The notebook: {link(name, place)}, not executed on real faces yet." if known else ""

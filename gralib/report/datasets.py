@@ -12,7 +12,7 @@ from gralib.evaluation.rules import Condition, Contrast
 from gralib.evaluation.study import Study
 from gralib.labels import GENDERS
 from gralib.registry import data_sets
-from gralib.report import figures
+from gralib.report import figures, words
 from gralib.report.evidence import Book, to
 from gralib.report.label_floor import FIGURE as REPEATS_FIGURE
 from gralib.report.label_floor import TABLE as FLOOR
@@ -27,11 +27,6 @@ COMPARED: dict[Task, tuple[str, ...]] = {
     "age_group": ("group_accuracy", "group_one_off_accuracy"),
 }  # fmt: skip
 """Scores of a task that methods are compared by."""
-SCORE_TITLES = {
-    "accuracy": "gender accuracy", "category_accuracy": "age category accuracy",
-    "category_mae_years": "age MAE of the category network", "group_accuracy": "age group accuracy, exact",
-    "group_one_off_accuracy": "age group accuracy, one-off",
-}  # fmt: skip
 SPLITS = {
     "grouped": "faces of one photograph, person or time stamp stay together, in folds",
     "official": "the folds that came with the set, of people who share no fold",
@@ -83,7 +78,7 @@ def _page(book: Book, name: Dataset, study: Study | None) -> str:
     parts = [_inventory(book, name), _split(book, name, study)]
     parts += _scores(book, name, study) if study else ["## Scores\n\n**not run**: no run on its real faces counts yet."]
     parts += [_literature(book, name), _labels(book, place) if name == "utkface" else "", _failures(book, name)]
-    parts += [_notebook(book, place, name), on_this_machine(book, name)]
+    parts += [book.story(place, name), on_this_machine(book, name)]
     return page(TITLES[name], *parts)
 
 
@@ -126,12 +121,10 @@ def _scores(book: Book, name: Dataset, study: Study) -> list[str]:
 
 
 def _table(study: Study) -> str:
-    rows = [
-        (row["score"], *scored(row["value"], row["low"], row["high"], row["constant predictor"],
-                               unit_of(row["score"])), f"{row['faces']:,}",
-         size(row["sd of folds"], unit_of(row["score"])) if row["folds"] > 1 else "one fold")
-        for row in study.scores.to_dict(orient="records")
-    ]  # fmt: skip
+    rows = []
+    for row in study.scores.to_dict(orient="records"):
+        spread = size(row["sd of folds"], unit_of(row["score"])) if row["folds"] > 1 else "one fold"
+        rows.append((row["score"], *scored(row), spread))
     headers = ("score", "measured", f"{SURE} interval", "same answer for all", "test faces", "sd of folds")
     said = "All folds together; the interval is over groups of test faces. The paper states none of these."
     return f"## Scores\n\n{said}\n\n{table(headers, rows)}"
@@ -148,7 +141,7 @@ def _beside(book: Book, name: Dataset) -> str:
                 if one := level_of(book, contrast, Condition(settings=settings), seeds):
                     value, constant = (level(number, one.unit) for number in (one.value, one.constant))
                     seen = (interval_in_words(one), seeds_in_words(one), constant)
-                    rows.append((SCORE_TITLES[score], one.name, f"**{value}**", *seen))
+                    rows.append((words.score_name(score), one.name, f"**{value}**", *seen))
     headers = ("score", "method", "measured", f"{SURE} interval over folds", "seeds", "same answer for all")
     said = "The same faces, recipe and tuning budget; as differences, paired by face, in [C11](../claims/C11.md)."
     return f"## Beside other methods\n\n{said}\n\n{table(headers, rows)}" if rows else ""
@@ -177,11 +170,8 @@ BY_RACE = "Labels as the set’s file names have them; nobody was asked. The rul
 
 def _by_label(study: Study, label: str, names: Sequence[str], said: str = "") -> str:
     """Return the scores of the faces of each label of one kind; nothing where none has one."""
-    rows = [
-        (row["score"], row[label], *scored(row["value"], row["low"], row["high"], row["constant"],
-                                           unit_of(row["score"])), f"{row['faces']:,}")
-        for row in study.by_label(label, names).to_dict("records")
-    ]  # fmt: skip
+    found = study.by_label(label, names).to_dict(orient="records")
+    rows = [(row["score"], row[label], *scored(row)) for row in found]
     headers = ("score", "labelled", "measured", f"{SURE} interval", "same answer for all", "test faces")
     parts = [f"## By {label} label", said, table(headers, rows)]
     return "\n\n".join(filter(None, parts)) if rows else ""
@@ -242,7 +232,3 @@ def _failures(book: Book, name: Dataset) -> str:
         )
     pictures = [figure(file.partition(".")[0].replace("-", " "), f"../faces/{file}") for file in shown]
     return "## Faces on this machine\n\nNever committed.\n\n" + "\n\n".join(pictures)
-
-
-def _notebook(book: Book, place: str, name: str) -> str:
-    return f"The story step by step: {link(name, book.notebook(place, name)[0])}."

@@ -2,7 +2,7 @@
 
 import os
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -23,11 +23,9 @@ from gralib.evaluation.protocol import load as load_protocol
 from gralib.evaluation.ruledates import RuleDate, rule_dates
 from gralib.evaluation.rules import Condition, Contrast, Rule
 from gralib.report import figures
-from gralib.report.text import figure
+from gralib.report.text import Row, figure, link
 from gralib.training import records
 from gralib.training.records import Run
-
-Row = Mapping[Any, Any]
 
 
 @dataclass
@@ -54,7 +52,7 @@ class Book:
         return claims.known_runs(self.runs)
 
     @cached_property
-    def lines(self) -> dict[str, list[dict[Any, Any]]]:
+    def lines(self) -> dict[str, list[Row]]:
         """The rows of the decision table by claim."""
         rows = self.table.to_dict(orient="records")
         return {claim.id: [row for row in rows if row["id"] == claim.id] for claim in self.stated}
@@ -86,6 +84,14 @@ class Book:
         executed = place in self.executed
         return to(page, place) if executed else self.source(page, place), executed
 
+    def story(self, page: str, name: str) -> str:
+        """Return the sentence that links to a notebook; nothing where there is none of that name."""
+        place, executed = self.notebook(page, name)
+        if executed:
+            return f"The story, executed: {link(name, place)}."
+        known = name and from_root(f"notebooks/{name}.ipynb").is_file()
+        return f"The notebook: {link(name, place)}, not executed on real faces yet." if known else ""
+
     def draw(self, page: str, name: str, drawn: Axes | Figure, alt: str) -> str:
         """Write a figure into the book and return it as a picture on a page."""
         place = f"figures/{name}.svg"
@@ -96,11 +102,11 @@ class Book:
         """Return how a claim is judged."""
         return self.protocol.rules[claim]
 
-    def rows(self, claim: str = "") -> list[dict[Any, Any]]:
+    def rows(self, claim: str = "") -> list[Row]:
         """Return the rows of the decision table, of one claim if named, the primary first."""
         return self.lines[claim] if claim else [row for rows in self.lines.values() for row in rows]
 
-    def first(self, claim: str) -> dict[Any, Any]:
+    def first(self, claim: str) -> Row:
         """Return the row that decides a claim."""
         return self.rows(claim)[0]
 

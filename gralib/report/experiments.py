@@ -50,7 +50,7 @@ def write(book: Book) -> None:
 
 def _page(book: Book, name: str, place: str) -> str:
     title, ids, notebook = EXPERIMENTS[name]
-    parts = [_claims(book, place, ids), _notebook(book, place, notebook)]
+    parts = [_claims(book, place, ids), book.story(place, notebook)]
     groups = [(c, contrasts) for c in ids for contrasts in _by_score(book.rule(c).contrasts)]
     for number, (claim, contrasts) in enumerate(groups):
         parts.append(_levels(book, place, f"{name}-{number + 1}", claim, contrasts))
@@ -70,11 +70,6 @@ def _claims(book: Book, place: str, ids: Sequence[str]) -> str:
     return table(("claim", "what is estimated", "verdict", "difference", "because"), lines)
 
 
-def _notebook(book: Book, place: str, name: str) -> str:
-    target, executed = book.notebook(place, name)
-    return f"The {'story' if executed else 'notebook'}: {link(name, target)}." if name else ""
-
-
 def _by_score(contrasts: Sequence[Contrast]) -> list[list[Contrast]]:
     """Return contrasts of one data set, task and score together."""
     groups: dict[Any, list[Contrast]] = {}
@@ -86,7 +81,7 @@ def _by_score(contrasts: Sequence[Contrast]) -> list[list[Contrast]]:
 def _levels(book: Book, place: str, slug: str, claim: str, contrasts: Sequence[Contrast]) -> str:
     """Return figure and table of every condition of some contrasts, on the seeds of the claim's verdict."""
     first = contrasts[0]
-    name = words.SCORE_NAMES[first.score]
+    name = words.score_name(first.score)
     title = f"## {claim}, {TITLES[first.dataset]}: {name}"
     seeds = first.seeds or book.seeds(claim)
     conditions = {words.condition(c): c for contrast in contrasts for pair in contrast.pairs for c in pair}

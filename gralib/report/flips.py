@@ -1,16 +1,14 @@
 """Where a verdict would flip: another margin, another recipe, another level, a fold less."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any
 
 from gralib.evaluation.contrasts import evaluate
 from gralib.evaluation.rules import Rule
 from gralib.evaluation.verdicts import Interval, judge
 from gralib.report import words
 from gralib.report.evidence import Book
-from gralib.report.text import POINTS, SURE, estimate, size, table
+from gralib.report.text import POINTS, SURE, Row, estimate, size, table
 
 FACTORS = (0.5, 2.0)
 """Other margins, as multiples of the rule's."""
@@ -38,7 +36,7 @@ def section(book: Book, claim: str) -> str:
     return f"## Where it would flip\n\n{said}\n\n" + table(("change", "difference", "verdict", "so it"), lines)
 
 
-def _distance(row: Mapping[Any, Any]) -> str:
+def _distance(row: Row) -> str:
     """Return how far the interval's nearest end is from where the verdict changes."""
     lines = [0.0] if row["rule"] == "sign" else [-row["margin"], 0.0]
     if row["rule"] == "superiority":
@@ -47,11 +45,11 @@ def _distance(row: Mapping[Any, Any]) -> str:
     return f"An end of the interval is {size(near, row['unit'])} from where a verdict may change."
 
 
-def _interval(row: Mapping[Any, Any], low: str = "low", high: str = "high") -> Interval:
+def _interval(row: Row, low: str = "low", high: str = "high") -> Interval:
     return Interval(row["value"], row[low], row[high], row["low_90"], row["high_90"], 0.0, row["p"], int(row["folds"]))
 
 
-def _margins(row: Mapping[Any, Any]) -> list[Case]:
+def _margins(row: Row) -> list[Case]:
     if not row["margin"]:
         return []
     found, unit = _interval(row), row["unit"]
@@ -62,13 +60,13 @@ def _margins(row: Mapping[Any, Any]) -> list[Case]:
     ]  # fmt: skip
 
 
-def _level(row: Mapping[Any, Any]) -> list[Case]:
+def _level(row: Row) -> list[Case]:
     verdict = judge(row["rule"], _interval(row, "low_90", "high_90"), row["margin"])[0]
     found = estimate(row["value"], row["low_90"], row["high_90"], row["unit"])
     return [Case(f"an interval at {POINTS * 0.9:.0f} %, not {SURE}", found, verdict)]
 
 
-def _folds(book: Book, rule: Rule, row: Mapping[Any, Any]) -> list[Case]:
+def _folds(book: Book, rule: Rule, row: Row) -> list[Case]:
     """Return the verdict without each of the folds."""
     assert rule.primary is not None
     count = book.protocol.general.folds[rule.primary.dataset]

@@ -3,7 +3,7 @@
 from gralib.config import Dataset
 from gralib.evaluation.study import Study, is_standard, studies
 from gralib.report.evidence import Book
-from gralib.report.text import SURE, fold, plural, scored, table, unit_of
+from gralib.report.text import SURE, fold, plural, scored, table
 
 
 def on_this_machine(book: Book, name: Dataset) -> str:
@@ -25,11 +25,7 @@ def _planned(book: Book, run) -> bool:
 
 def _study(study: Study) -> str:
     kind = "synthetic" if study.first.record.synthetic else "real"
-    rows = [
-        (row["score"], kind, *scored(row["value"], row["low"], row["high"], row["constant predictor"],
-                                     unit_of(row["score"])), f"{row['faces']:,}")
-        for row in study.scores.to_dict(orient="records")
-    ]  # fmt: skip
+    rows = [(row["score"], kind, *scored(row)) for row in study.scores.to_dict(orient="records")]
     headers = ("score", "faces", "measured", f"{SURE} interval", "same answer for all", "test faces")
     runs = sum(len(runs) for runs in study.runs.values())
     return fold(f"{study.label}: {plural(runs, 'run')}", table(headers, rows))

@@ -1,17 +1,17 @@
 """The decision table for machines and papers: `claims.json` with its schema, CSV, LaTeX."""
 
 import json
-from collections.abc import Mapping
 from math import isfinite
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from gralib.evaluation.claims import Claim
 from gralib.evaluation.verdicts import LEVEL, Verdict
 from gralib.files import write_text
 from gralib.report import words
 from gralib.report.evidence import Book, run_ids
-from gralib.report.text import SURE, difference, plain, spread
+from gralib.report.text import SURE, Row, difference, plain, spread
 
 JSON, SCHEMA = "claims.json", "claims.schema.json"
 HEADERS = ("", "Comparison", "Data", "Difference", f"{SURE} interval", "Seeds", "Verdict")
@@ -76,7 +76,7 @@ def of(book: Book) -> Claims:
     return Claims(level=LEVEL, claims=[_judged(book, claim) for claim in book.stated])
 
 
-def _judged(book: Book, claim: Any) -> Judged:
+def _judged(book: Book, claim: Claim) -> Judged:
     first, rule = book.first(claim.id), book.rule(claim.id)
     return Judged(
         id=claim.id, claim=claim.claim, where=claim.where, verdict=first["verdict"],
@@ -86,7 +86,7 @@ def _judged(book: Book, claim: Any) -> Judged:
     )  # fmt: skip
 
 
-def _comparison(row: Mapping[Any, Any]) -> Comparison:
+def _comparison(row: Row) -> Comparison:
     texts = {key: row[key] if isinstance(row[key], str) else "" for key in
              ("role", "what", "finding", "dataset", "score", "unit", "recipe")}  # fmt: skip
     numbers = {key: row[key] if _known(row[key]) else None for key in
@@ -116,7 +116,7 @@ def write(book: Book) -> None:
     write_text(book.folder / "tables/claim-parts.tex", "\n".join(tables))
 
 
-def _cells(row: Mapping[Any, Any]) -> tuple[str, ...]:
+def _cells(row: Row) -> tuple[str, ...]:
     unit, known = words.unit(row), _known(row["value"])
     value = (difference(row["value"], unit) if unit else plain(row["value"])) if known else ""
     interval = spread(row["low"], row["high"], unit) if known and unit and isfinite(row["low"]) else ""

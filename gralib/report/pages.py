@@ -10,10 +10,9 @@ from gralib.report.evidence import Book, open_book, or_line
 
 PUBLISHED, LOCAL = "reports", "build/report"
 """What is committed; what this machine's runs add to it is rendered beside it."""
-FIGURES = ("sample-faces", "flow", "gate-effect", "attention-block", "soft-mask-branch", "architecture",
-           "label-division", "near-identical", "benchmarks-growth")  # fmt: skip
+FIGURES = (*(name for name, _ in about.FIGURES.values()), "near-identical", "benchmarks-growth")
 TABLES = ("label-floor.csv", "protocol-simulation.csv")
-OWN = ("claims", "datasets", "experiments", "about", "notebooks", "figures", "tables")
+OWN = (*first.SECTIONS, "figures", "tables")
 """Folders that hold nothing but the report."""
 
 

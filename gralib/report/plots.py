@@ -1,6 +1,6 @@
 """Figures of differences: all claims on one, and the parts of one claim. A verdict has one colour everywhere."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from gralib.report.text import POINTS, SURE, signed
+from gralib.report.text import POINTS, SURE, Row, signed
 
 COLOURS = {
     "supported": "#00664d", "contradicted": "#a33b00", "inconclusive": "#5b4b9a", "not testable": "#595959",
@@ -31,7 +31,7 @@ def scale(unit: str) -> float:
     return POINTS if unit == "shares" else 1
 
 
-def panel_of(row: Mapping[Any, Any]) -> str:
+def panel_of(row: Row) -> str:
     """Return what the axis of a row is: rows of one axis can be compared."""
     if row["unit"] == "years":
         return "years of age error"
@@ -40,7 +40,7 @@ def panel_of(row: Mapping[Any, Any]) -> str:
     return "points of the masks’ variance" if row["unit"] == "shares" else str(row["unit"])
 
 
-def forest(rows: Sequence[Mapping[Any, Any]], names: Sequence[str]) -> Figure:
+def forest(rows: Sequence[Row], names: Sequence[str]) -> Figure:
     """All primary differences: estimate, interval, zero line, margin, and what could have been seen; a panel a unit.
 
     Args:
@@ -58,7 +58,7 @@ def forest(rows: Sequence[Mapping[Any, Any]], names: Sequence[str]) -> Figure:
     return figure
 
 
-def parts(rows: Sequence[Mapping[Any, Any]], names: Sequence[str]) -> Figure:
+def parts(rows: Sequence[Row], names: Sequence[str]) -> Figure:
     """The differences of one claim: the primary above, then its parts; as `forest`."""
     kinds = list(dict.fromkeys(panel_of(row) for row in rows))
     if len(kinds) > 1:
@@ -69,7 +69,7 @@ def parts(rows: Sequence[Mapping[Any, Any]], names: Sequence[str]) -> Figure:
     return figure
 
 
-def _panel(ax: Axes, rows: Sequence[Mapping[Any, Any]], names: Sequence[str], title: str) -> None:
+def _panel(ax: Axes, rows: Sequence[Row], names: Sequence[str], title: str) -> None:
     end = _end(rows)
     for y, row in zip(np.arange(len(rows))[::-1], rows, strict=True):
         _line(ax, row, float(y), end)
@@ -83,7 +83,7 @@ def _panel(ax: Axes, rows: Sequence[Mapping[Any, Any]], names: Sequence[str], ti
     ax.grid(axis="x", color="0.92", zorder=0)
 
 
-def _end(rows: Sequence[Mapping[Any, Any]]) -> float:
+def _end(rows: Sequence[Row]) -> float:
     """Return how far an axis reaches to both sides, in what is shown."""
     margins = [scale(row["unit"]) * row["margin"] for row in rows if row["margin"] > 0]
     ends = [scale(row["unit"]) * abs(row[key]) for row in rows for key in ("low", "high", "value", "detectable")]
@@ -92,7 +92,7 @@ def _end(rows: Sequence[Mapping[Any, Any]]) -> float:
     return max(least, 1.08 * min(reach, REACH * max(margins)) if margins else 1.08 * reach)
 
 
-def _line(ax: Axes, row: Mapping[Any, Any], y: float, end: float) -> None:
+def _line(ax: Axes, row: Row, y: float, end: float) -> None:
     """One difference: margin, what could have been seen, both intervals, estimate, and its numbers at the right."""
     factor, colour = scale(row["unit"]), COLOURS[row["verdict"]]
     if row["margin"] > 0:
@@ -119,7 +119,7 @@ def _line(ax: Axes, row: Mapping[Any, Any], y: float, end: float) -> None:
     ax.plot(np.clip(value, -end, end), y, mark, ms=8, color=colour, mec="white", mew=0.8, zorder=4, clip_on=False)
 
 
-def _legend(rows: Sequence[Mapping[Any, Any]]) -> list[Any]:
+def _legend(rows: Sequence[Row]) -> list[Any]:
     shown = [v for v in COLOURS if any(row["verdict"] == v and np.isfinite(row["value"]) for row in rows)]
     marks: list[Any] = [Line2D([], [], color=COLOURS[v], marker=MARKERS[v], ms=7, lw=1.8, label=v) for v in shown]
     if any(row["margin"] > 0 for row in rows):
@@ -131,7 +131,7 @@ def _legend(rows: Sequence[Mapping[Any, Any]]) -> list[Any]:
     return marks
 
 
-def levels(rows: Sequence[Mapping[str, Any]], title: str, unit: str, constant: float) -> Figure:
+def levels(rows: Sequence[Row], title: str, unit: str, constant: float) -> Figure:
     """Scores of several conditions on the same seeds: mean with its interval, a ring a fold, the constant predictor.
 
     Args:

@@ -1,7 +1,6 @@
 """The page of the recipe search: validation faces only, so none of it is a result."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from gralib.config import RunConfig, configure
 from gralib.evaluation import search
@@ -10,7 +9,7 @@ from gralib.evaluation.measures import measures_of
 from gralib.metrics import METRICS
 from gralib.report import gridfigures
 from gralib.report.evidence import Book
-from gralib.report.text import SURE, fold, in_words, link, plural, table
+from gralib.report.text import SURE, Row, fold, in_words, link, plural, table
 from gralib.training.records import Run
 
 PAGE = "experiments/recipe.md"
@@ -64,7 +63,7 @@ def _drawn(book: Book, runs: Sequence[Run]) -> str:
     alt = "What each part of a recipe is worth on average over the others, with intervals, by task."
     rows = [
         (in_words(task), in_words(row["part"]), row["value"], row["beside"],
-         f"{row['difference']:+.2f}", f"[{row['low']:+.2f}, {row['high']:+.2f}]", row["runs"])
+         *_better(row), row["runs"])
         for task, part in worth.items() for row in part.to_dict(orient="records")
     ]  # fmt: skip
     headers = ("task", "part", "value", "beside", "better by", f"{SURE} interval", "runs")
@@ -103,7 +102,7 @@ def _without(known: Mapping[RunConfig, Run]) -> str:
     if not chosen or not others:
         return ""
     rows = [
-        (in_words(row["part"]), f"{row['worth']:+.2f}", f"[{row['low']:+.2f}, {row['high']:+.2f}]")
+        (in_words(row["part"]), *_better(row, "worth"))
         for row in search.knocked_out(chosen, others).to_dict(orient="records")
     ]
     said = "Points of gender accuracy that a part is worth, face by face: one seed, so seeds add to it."
@@ -131,7 +130,7 @@ def _rates(known: Mapping[RunConfig, Run]) -> str:
     if len(tries) < len(search.rate_tries()):
         return ""
     rows = [
-        (NETWORKS[row["method"]], row["rate"], f"{row['accuracy']:.2f} %", *_difference(row))
+        (NETWORKS[row["method"]], row["rate"], f"{row['accuracy']:.2f} %", *_better(row))
         for row in search.rates(tries).to_dict(orient="records")
     ]
     said = (
@@ -142,10 +141,9 @@ def _rates(known: Mapping[RunConfig, Run]) -> str:
     return f"## The same tries for every method\n\n{said}\n\n" + table(headers, rows)
 
 
-def _difference(row: Mapping[Any, float]) -> tuple[str, str]:
-    if row["difference"] != row["difference"]:
-        return "", ""
-    return f"{row['difference']:+.2f}", f"[{row['low']:+.2f}, {row['high']:+.2f}]"
+def _better(row: Row, by: str = "difference") -> tuple[str, str]:
+    """Return a difference and its interval; nothing where there is none."""
+    return (f"{row[by]:+.2f}", f"[{row['low']:+.2f}, {row['high']:+.2f}]") if row[by] == row[by] else ("", "")
 
 
 def _rest(book: Book, runs: Sequence[Run]) -> str:

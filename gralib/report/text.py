@@ -1,9 +1,11 @@
 """Words and numbers as the pages write them: plain GitHub Markdown, and nothing that knows of runs."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
+from typing import Any
 
 from gralib.evaluation.verdicts import LEVEL
+from gralib.metrics import METRICS
 
 POINTS = 100
 """Points or per cent in a share."""
@@ -12,6 +14,10 @@ SURE = f"{LEVEL * POINTS:.0f} %"
 SHORT = 10
 """Digits of a commit that are shown."""
 NOTHING = "–"
+Row = Mapping[Any, Any]
+"""Of a table, by column."""
+SCORED = ("value", "low", "high", "constant predictor")
+"""Columns of a score in the tables of `gralib.evaluation.study`."""
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -116,9 +122,10 @@ def level(value: float, unit: str) -> str:
     return _minus(f"{POINTS * value:.1f} %" if unit == "shares" else f"{value:.2f} {unit}")
 
 
-def scored(value: float, low: float, high: float, constant: float, unit: str) -> tuple[str, str, str]:
-    """Return the cells of a score: its level, its interval, and what the same answer for all reaches."""
-    return f"**{level(value, unit)}**", f"{level(low, unit)} to {level(high, unit)}", level(constant, unit)
+def scored(row: Row) -> tuple[str, str, str, str]:
+    """Return the cells of a score of a study: level, interval, what the same answer for all reaches, and faces."""
+    value, low, high, constant = (level(row[key], unit_of(row["score"])) for key in SCORED)
+    return f"**{value}**", f"{low} to {high}", constant, f"{row['faces']:,}"
 
 
 def plain(value: float) -> str:
@@ -128,9 +135,9 @@ def plain(value: float) -> str:
     return "0" if value == 0 else f"{value:,.0f}" if abs(value) >= 1e3 else f"{value:.2g}"
 
 
-def unit_of(score: str) -> str:
-    """Return what a score of `gralib.evaluation.study` is counted in, by its reader's name."""
-    return "years" if "years" in score else "shares"
+def unit_of(title: str) -> str:
+    """Return what the metric of that title is counted in."""
+    return next(metric.unit for metric in METRICS.values() if metric.title == title)
 
 
 def _minus(text: str) -> str:

@@ -1,6 +1,5 @@
 """What the pages call things: rules, verdicts, conditions."""
 
-from collections.abc import Mapping
 from math import isfinite, nan
 from typing import Any
 
@@ -8,7 +7,7 @@ from gralib.config import TITLES
 from gralib.evaluation.compare import NETWORKS, describe
 from gralib.evaluation.rules import Condition, Rule
 from gralib.metrics import METRICS
-from gralib.report.text import SURE, estimate, listing, plural, size
+from gralib.report.text import SURE, Row, estimate, listing, plural, size
 
 RULES = {
     "superiority": "**supported** if the {sure} interval lies above zero; **contradicted** if it lies below zero, or "
@@ -21,16 +20,13 @@ RULES = {
     "none": "**not testable**",
 }  # fmt: skip
 FACES = {"age": "aged", "race": "labelled"}
-SCORE_NAMES = {
-    "accuracy": "gender accuracy", "balanced_accuracy": "balanced gender accuracy",
-    "category_accuracy": "age category accuracy", "category_mae_years": "age MAE of the category network",
-    "age_mae": "age MAE", "rotation_loss": "accuracy lost on turned faces",
-    "shift_loss": "accuracy lost on shifted faces", "orientation_loss": "accuracy lost on turned and shifted faces",
-    "feature_growth": "growth of features, in doublings", "feature_growth_before": "growth before training",
-    "mask_position_share": "share of the masks' variance over positions",
-    "mask_channel_share": "share of the masks' variance over channels",
-}  # fmt: skip
-"""Scores of the protocol, as a reader wants them."""
+SCORE_NAMES = {"category_mae_years": "age MAE of the category network", "age_mae": "age MAE"}
+"""Scores that the protocol means otherwise than a study, or that say more than a heading needs."""
+
+
+def score_name(score: str) -> str:
+    """Return a score of the protocol as a reader wants it."""
+    return SCORE_NAMES.get(score, METRICS[score].title)
 
 
 def rule_in_words(rule: Rule) -> str:
@@ -62,17 +58,17 @@ def _span(values: tuple[Any, ...]) -> str:
     return f"{values[0]} to {values[-1]}" if numbers else listing([str(value) for value in values])
 
 
-def unit(row: Mapping[Any, Any]) -> str:
+def unit(row: Row) -> str:
     """Return what the difference of a row is counted in; nothing of a calculation."""
     return row["unit"] if isinstance(row.get("unit"), str) else ""
 
 
-def estimated(row: Mapping[Any, Any]) -> str:
+def estimated(row: Row) -> str:
     """Return the difference of a row with its interval; nothing where none is known."""
     return estimate(row["value"], row["low"], row["high"], unit(row)) if isfinite(row["value"]) else ""
 
 
-def finding(row: Mapping[Any, Any]) -> str:
+def finding(row: Row) -> str:
     """Return what a verdict stands on, and where it is open how many seeds would settle it, should its value stay."""
     more = row.get("seeds_to_settle", nan)
     if row["verdict"] != "inconclusive" or not isinstance(more, float | int) or more != more:
@@ -82,11 +78,11 @@ def finding(row: Mapping[Any, Any]) -> str:
     return f"{row['finding']}: less than {seen} cannot be seen yet; {needs} would settle it"
 
 
-def short(row: Mapping[Any, Any]) -> str:
+def short(row: Row) -> str:
     """Return what stands beside a difference of one claim."""
     return row["what"] if row["role"] != "other recipe" else f"the first, under recipe {row['recipe']}"
 
 
-def dataset(row: Mapping[Any, Any]) -> str:
+def dataset(row: Row) -> str:
     """Return the title of the data set of a row, if it has one."""
     return next((title for name, title in TITLES.items() if name == row.get("dataset")), "")
