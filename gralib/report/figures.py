@@ -62,9 +62,9 @@ def save(axes: Axes | Figure, path: Path) -> Path:
     return path
 
 
-def keep_faces(figure: Figure, dataset: str, name: str, synthetic: bool, folder: str = "build/faces") -> Path:
+def keep_faces(figure: Figure, dataset: str, name: str, synthetic: bool) -> Path:
     """Write a figure that shows faces where git ignores it and the book of this machine finds it."""
-    path = from_root(folder) / f"{'synthetic-' if synthetic else ''}{dataset}-{name}.png"
+    path = from_root("build/faces") / f"{'synthetic-' if synthetic else ''}{dataset}-{name}.png"
     _write(figure, path)
     return path
 

@@ -88,8 +88,9 @@ def _train(config: RunConfig, faces: Faces, folder: Path, threads: int | None, p
     known = faces.table[LABEL[config.task]].notna().to_numpy()
     train, validation, test = (rows[known[rows]] for rows in (parts.train, parts.validation, parts.test))
     write_faces(folder.parent, faces)
-    learn = _fit if config.network == "hog" else _fit_network
-    learnt = learn(config, faces, (train, validation, test), folder, progress)
+    table = flip(config, faces.table, np.concatenate([train, validation]))
+    learn = _fit_hog if config.network == "hog" else _fit_network
+    learnt = learn(config, faces.pixels, table, (train, validation, test), folder, progress)
     record = Record(
         schema_version=3,
         run_id=folder.name,
@@ -129,16 +130,17 @@ class _Learnt:
     faces_per_second: float
 
 
-def _fit_network(config: RunConfig, faces: Faces, rows: tuple, folder: Path, progress: str) -> _Learnt:
+def _fit_network(
+    config: RunConfig, pixels: np.ndarray, table: pd.DataFrame, rows: tuple, folder: Path, progress: str
+) -> _Learnt:
     from gralib.model.network import trainable_count
     from gralib.model.optimizer import reach
     from gralib.training import fit
 
     train, validation, test = rows
-    table = flip(config, faces.table, np.concatenate([train, validation]))
-    trained = fit.train(config, faces.pixels, table, train, validation, folder, folder.name, progress)  # type: ignore[arg-type]
+    trained = fit.train(config, pixels, table, train, validation, folder, folder.name, progress)  # type: ignore[arg-type]
     return _Learnt(
-        fit.predict(trained.model, faces.pixels, test, config.mirrored_prediction)[:, : len(class_names(config))],
+        fit.predict(trained.model, pixels, test, config.mirrored_prediction)[:, : len(class_names(config))],
         trained.history,
         trained.chosen_epoch,
         trainable_count(trained.model),
@@ -149,14 +151,14 @@ def _fit_network(config: RunConfig, faces: Faces, rows: tuple, folder: Path, pro
     )
 
 
-def _fit(config: RunConfig, faces: Faces, rows: tuple, folder: Path, progress: str) -> _Learnt:
-    """Fit the method without a network."""
+def _fit_hog(
+    config: RunConfig, pixels: np.ndarray, table: pd.DataFrame, rows: tuple, folder: Path, progress: str
+) -> _Learnt:
     from gralib.training import hog
 
     train, validation, test = rows
-    table = flip(config, faces.table, np.concatenate([train, validation]))
-    model, history, chosen, seconds = hog.fit(config, faces.pixels, table, train, validation)
-    outputs = hog.predict(config, model, hog.features(faces.pixels[test]), len(class_names(config)))
+    model, history, chosen, seconds = hog.fit(config, pixels, table, train, validation)
+    outputs = hog.predict(config, model, hog.features(pixels[test]), len(class_names(config)))
     count = int(model[-1].coef_.size + model[-1].intercept_.size)
     return _Learnt(outputs, history, chosen, count, count, 0.0, seconds, len(train) / seconds)
 
