@@ -10,7 +10,7 @@ import typer
 
 from gralib import words
 from gralib.datacli import app as data
-from gralib.errors import UserError, expanded
+from gralib.errors import UserError
 from gralib.protocolcli import app as protocol
 from gralib.visitors import cli as visitors
 from gralib.words import Root
@@ -142,10 +142,7 @@ def keep_command(
 @app.command("export")
 def export_command(
     run: Annotated[str, typer.Argument(help="Name of a finished run made here, as 'gra run' printed it.")],
-    out: Annotated[
-        Path | None,
-        typer.Option(help="File to write. Default: network.onnx beside the weights.", metavar="PATH", parser=expanded),
-    ] = None,
+    out: Annotated[Path | None, visitors.place(help="File to write. Default: network.onnx beside the weights.")] = None,
     gates: Annotated[bool, typer.Option("--gates", help="Make the gates inputs, and the masks outputs.")] = False,
 ) -> None:
     """Write a trained network as ONNX, for gralib.predict and other readers without Keras."""

@@ -39,7 +39,7 @@ RECIPES: dict[Recipe, dict[str, Any]] = {
     },
 }  # fmt: skip
 """How a network is trained, for as many epochs: with Keras' defaults around what the paper says, or as chosen on
-validation faces (see `gralib.search` and notebooks/recipe.ipynb)."""
+validation faces (see `gralib.evaluation.search` and notebooks/recipe.ipynb)."""
 
 
 def _known(name: str) -> str:

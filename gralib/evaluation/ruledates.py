@@ -1,10 +1,10 @@
 """Which came first, the rule or the run: the commit of every rule beside the first run that it judges."""
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +37,10 @@ def digests(text: str) -> dict[str, str]:
         content = parse(text)
         shared = {key: content["general"][key] for key in SHARED}
         rules: Iterable[Mapping[str, Any]] = content["claims"]
-        return {rule["id"]: _digest([rule, shared if "primary" in rule else None]) for rule in rules}
+        parts = {rule["id"]: [rule, shared if "primary" in rule else None] for rule in rules}
+        return {claim: sha256(json.dumps(part, sort_keys=True).encode()).hexdigest() for claim, part in parts.items()}
     except (yaml.YAMLError, KeyError, TypeError):
         return {}
-
-
-def _digest(content: Any) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def rule_dates(path: str | Path = PLACE) -> dict[str, RuleDate]:

@@ -58,16 +58,6 @@ class Study:
         ages = f", ages {config.age_range[0]}-{config.age_range[1]}" if config.age_range else ""
         return f"{TITLES[config.dataset]}, {kind}, {config.preset} preset, seed {config.seed}{protocol}{ages}{folds}"
 
-    @property
-    def slug(self) -> str:
-        """The label as part of a file name."""
-        record = self.first.record
-        kind = "synthetic-" if record.synthetic else ""
-        config = record.config
-        protocol = "" if config.protocol in ("grouped", "official") else f"-{config.protocol.replace('_', '-')}"
-        ages = "-ages-{}-{}".format(*config.age_range) if config.age_range else ""
-        return f"{kind}{config.dataset}-{config.preset}-s{config.seed}{protocol}{ages}"
-
     @cached_property
     def ages(self) -> pd.DataFrame | None:
         """One row a test face: path, group, age, gender, and the joined age as `predicted` (expected age) and `hard`.
@@ -244,4 +234,4 @@ def studies(runs: Iterable[Run]) -> list[Study]:
         config = record.config.model_copy(update={"fold": 0, "task": TASKS[record.config.dataset][0]})
         groups.setdefault(config.run_id(record.fingerprint), {}).setdefault(record.config.task, []).append(run)
     found = [Study({task: members[task] for task in get_args(Task) if task in members}) for members in groups.values()]
-    return sorted(found, key=lambda s: (s.first.record.synthetic, s.first.record.config.preset == "smoke", s.slug))
+    return sorted(found, key=lambda s: (s.first.record.synthetic, s.first.record.config.preset == "smoke", s.label))

@@ -38,14 +38,11 @@ def block(claim: Claim, rule: Rule, row: Row) -> str:
         rule: how it is judged.
         row: of the decision table, the one that decides.
     """
-    parts = {"Claim.": claim.claim, "Rule.": _rule(rule), "Verdict.": verdict(claim, row),
+    seeds = f" On {words.looks_in_words(rule)}." if rule.primary else ""
+    judged = f"{rule.estimand} The claim is {words.rule_in_words(rule)}.{seeds}"
+    parts = {"Claim.": claim.claim, "Rule.": judged, "Verdict.": verdict(claim, row),
              "What stays open.": still_open(claim, rule, row)}  # fmt: skip
     return "\n\n".join(f"**{head}** {said}" for head, said in parts.items())
-
-
-def _rule(rule: Rule) -> str:
-    seeds = f" On {words.looks_in_words(rule)}." if rule.primary else ""
-    return f"{rule.estimand} The claim is {words.rule_in_words(rule)}.{seeds}"
 
 
 def verdict(claim: Claim, row: Row) -> str:
@@ -166,7 +163,7 @@ def first_picture(ids: Sequence[str], instead: Callable[[], Any]) -> Any:
         return instead()
     several = len(ids) > 1
     names = [(f"{row['id']}: " if several else "") + words.short(row) for row in rows]
-    figure = plots.parts(rows, names)
+    figure = plots.forest(rows, names)
     title = f"{', '.join(ids)}: differences on {REAL}"
     figure.axes[0].set_title(title, loc="left", fontweight="bold", fontsize=13.5)
     return figure

@@ -90,7 +90,7 @@ def _difference(book: Book, claim: Claim, rows: Sequence[Row]) -> str:
         return ""
     names = [words.short(row) for row in mine]
     alt = "; ".join(f"{name} {words.estimated(row)}" for name, row in zip(names, mine, strict=True))
-    drawn = book.draw(_place(claim.id), claim.id, plots.parts(mine, names), f"{claim.id}: {alt}")
+    drawn = book.draw(_place(claim.id), claim.id, plots.forest(mine, names), f"{claim.id}: {alt}")
     return f"## The difference\n\n{drawn}\n\n{_seen(rows[0])}"
 
 

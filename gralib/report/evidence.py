@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gralib.errors import UserError, from_root
+from gralib.errors import from_root
 from gralib.evaluation import claims
 from gralib.evaluation.claims import Claim
 from gralib.evaluation.contrasts import Known, said_by
@@ -169,12 +168,3 @@ def to(page: str, target: str) -> str:
 def run_ids(row: Row) -> list[str]:
     """Return the runs behind a row of the decision table."""
     return row["run_ids"].split() if isinstance(row.get("run_ids"), str) else []
-
-
-def or_line(problems: list[str], what: str, make: Any, *given: Any) -> Any:
-    """Return what `make` makes of `given`; where its records do not fit, None and a line in `problems`."""
-    try:
-        return make(*given)
-    except UserError as error:
-        problems.append(f"{what}: {error}")
-        return None

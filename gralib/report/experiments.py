@@ -11,7 +11,7 @@ from gralib.evaluation import outcomes, search
 from gralib.evaluation.rules import Condition, Contrast
 from gralib.report import figures, gridfigures, plots, recipe, words
 from gralib.report.evidence import Book, run_ids, to
-from gralib.report.levels import Level, level_of, levels_table
+from gralib.report.levels import level_of, levels_table
 from gralib.report.text import link, listing, page, plural, table
 from gralib.training import probed
 from gralib.training.records import Run
@@ -87,7 +87,8 @@ def _levels(book: Book, place: str, slug: str, claim: str, contrasts: Sequence[C
     conditions = {words.condition(c): c for contrast in contrasts for pair in contrast.pairs for c in pair}
     found = [one for c in conditions.values() if not c.constant
              and (one := level_of(book, first, c, seeds, book.rule(claim).recipe))] if seeds else []  # fmt: skip
-    found = _each_once(found)
+    once = {(one.run_ids, one.value, one.constant): one for one in reversed(found)}  # test faces chosen differ too
+    found = list(once.values())[::-1]
     if not found:
         wanted = plural(len([c for c in conditions.values() if not c.constant]), "condition")
         return f"{title}\n\n**not run**: {wanted}, none with all its seeds."
@@ -95,22 +96,13 @@ def _levels(book: Book, place: str, slug: str, claim: str, contrasts: Sequence[C
     same = constants[0] if max(constants) - min(constants) < 1e-9 else nan
     rows = [
         {"name": one.name, "value": one.value, "low": one.low, "high": one.high, "folds": one.folds,
-         "colour": figures.COLOURS.get(_colour(one.name), "0.35")}
+         "colour": figures.COLOURS.get(one.name, "0.35")}
         for one in found
     ]  # fmt: skip
     unit = {"shares": "%"}.get(found[0].unit, found[0].unit)
     drawn = plots.levels(rows, f"{name}, {unit}", found[0].unit, same)
     alt = f"{name} of {plural(len(found), 'condition')} with intervals over folds; the numbers are in the table below."
     return "\n\n".join((title, book.draw(place, slug, drawn, alt), levels_table(book, place, found)))
-
-
-def _colour(name: str) -> str:
-    return "trainable gate" if name == "GRA_Net" else name
-
-
-def _each_once(found: Sequence[Level]) -> list[Level]:
-    """Return levels whose runs differ, under the first of their names; test faces chosen make them differ too."""
-    return list({(one.run_ids, one.value, one.constant): one for one in reversed(found)}.values())[::-1]
 
 
 def _gates(book: Book, place: str) -> str:

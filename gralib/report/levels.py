@@ -21,7 +21,7 @@ class Level:
 
     Attributes:
         name: of the condition.
-        unit: see `gralib.metrics.SCORES`.
+        unit: see `gralib.metrics.METRICS`.
         value: mean over the folds' means, with its interval `low` to `high` (NaN for one fold).
         folds: the mean of each fold.
         seeds: that count.

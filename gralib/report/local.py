@@ -11,16 +11,13 @@ def on_this_machine(book: Book, name: Dataset) -> str:
     asked = {run.record.run_id for run in book.counted}
     mine = [
         run for run in book.runs if run.record.config.dataset == name and is_standard(run)
-        and not run.record.config.tuning and run.record.run_id not in asked and not _planned(book, run)
+        and not run.record.config.tuning and run.record.run_id not in asked
+        and (run.record.synthetic or not book.protocol.scores_of(run.record.config))
     ]  # fmt: skip
     if not mine:
         return ""
     said = "These runs show that the study works here. No rule asks for them, so they earn no verdict."
     return "## Other runs\n\n" + said + "\n\n" + "\n".join(_study(study) for study in studies(mine))
-
-
-def _planned(book: Book, run) -> bool:
-    return not run.record.synthetic and bool(book.protocol.scores_of(run.record.config))
 
 
 def _study(study: Study) -> str:

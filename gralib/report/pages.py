@@ -3,10 +3,10 @@
 import shutil
 from pathlib import Path
 
-from gralib.errors import from_root
+from gralib.errors import UserError, from_root
 from gralib.files import write_bytes, write_text
 from gralib.report import about, claims, datasets, experiments, figures, first, machine, notebooks, runs
-from gralib.report.evidence import Book, open_book, or_line
+from gralib.report.evidence import Book, open_book
 
 PUBLISHED, LOCAL = "reports", "build/report"
 """What is committed; what this machine's runs add to it is rendered beside it."""
@@ -28,7 +28,10 @@ def build(publish: bool = False) -> Path:
     book = open_book(folder, publish)
     figures.style()
     for part in (datasets, experiments, claims, notebooks, runs, machine, about):  # the last lists what is there
-        or_line(book.problems, part.__name__.rpartition(".")[2], part.write, book)
+        try:
+            part.write(book)
+        except UserError as error:  # its records do not fit: the other pages are written
+            book.problems.append(f"{part.__name__.rpartition('.')[2]}: {error}")
     book.problems[:] = dict.fromkeys(book.problems)
     first.write(book)
     for place, text in book.pages.items():

@@ -1,4 +1,4 @@
-"""Figures of differences: all claims on one, and the parts of one claim. A verdict has one colour everywhere."""
+"""Figures of differences: of all claims, or of one and its parts; and of scores. A verdict has one colour everywhere."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -22,8 +22,8 @@ MARGIN, SEEN = "#cfe3f2", "#9a9a9a"
 """The band of the margin, and the bar of what could have been seen."""
 REACH = 6.0
 """An axis reaches so many margins; what lies beyond is an arrow with its number."""
-ROW, HEAD = 0.31, 0.78
-"""Inches of a line, and of what is around a panel."""
+ROW, HEAD, LEGEND = 0.31, 0.78, 0.7
+"""Inches of a line, of what is around a panel, and of the legend above a single one."""
 
 
 def scale(unit: str) -> float:
@@ -41,7 +41,7 @@ def panel_of(row: Row) -> str:
 
 
 def forest(rows: Sequence[Row], names: Sequence[str]) -> Figure:
-    """All primary differences: estimate, interval, zero line, margin, and what could have been seen; a panel a unit.
+    """Differences: estimate, interval, zero line, margin, and what could have been seen; a panel a unit.
 
     Args:
         rows: of the decision table, in the order shown.
@@ -50,21 +50,11 @@ def forest(rows: Sequence[Row], names: Sequence[str]) -> Figure:
     kinds = list(dict.fromkeys(panel_of(row) for row in rows))
     groups = [[(r, n) for r, n in zip(rows, names, strict=True) if panel_of(r) == kind] for kind in kinds]
     heights = [len(group) * ROW + HEAD for group in groups]
-    figure, axes = plt.subplots(len(groups), 1, figsize=(10.4, sum(heights)), height_ratios=heights,
-                                layout="constrained", squeeze=False)  # fmt: skip
+    whole = sum(heights) + (LEGEND if len(groups) == 1 else 0)
+    figure, axes = plt.subplots(len(groups), 1, figsize=(10.4, whole), height_ratios=heights, layout="constrained",
+                                squeeze=False)  # fmt: skip
     for ax, kind, group in zip(axes[:, 0], kinds, groups, strict=True):
         _panel(ax, [row for row, _ in group], [name for _, name in group], f"better by, {kind}")
-    figure.legend(handles=_legend(rows), loc="outside upper left", ncols=4, frameon=False, fontsize=10.5)
-    return figure
-
-
-def parts(rows: Sequence[Row], names: Sequence[str]) -> Figure:
-    """The differences of one claim: the primary above, then its parts; as `forest`."""
-    kinds = list(dict.fromkeys(panel_of(row) for row in rows))
-    if len(kinds) > 1:
-        return forest(rows, names)
-    figure, ax = plt.subplots(figsize=(10.4, len(rows) * ROW + HEAD + 0.7), layout="constrained")
-    _panel(ax, rows, names, f"better by, {kinds[0]}")
     figure.legend(handles=_legend(rows), loc="outside upper left", ncols=4, frameon=False, fontsize=10.5)
     return figure
 
@@ -137,7 +127,7 @@ def levels(rows: Sequence[Row], title: str, unit: str, constant: float) -> Figur
     Args:
         rows: name, value, low, high, folds (list of the folds' means), colour.
         title: of the axis.
-        unit: of the score, see `gralib.metrics.SCORES`.
+        unit: of the score, see `gralib.metrics.METRICS`.
         constant: what the constant predictor reaches; NaN where there is none.
     """
     factor = scale(unit)

@@ -88,14 +88,9 @@ def signed(value: float, unit: str) -> str:
     return _minus(f"{POINTS * value:+.1f}" if unit == "shares" else f"{value:+.2f}")
 
 
-def named(unit: str) -> str:
-    """Return what a difference is counted in."""
-    return "points" if unit == "shares" else unit
-
-
 def difference(value: float, unit: str) -> str:
     """Return a difference with sign and unit."""
-    return f"{signed(value, unit)} {named(unit)}".strip() if isfinite(value) else NOTHING
+    return f"{signed(value, unit)} {'points' if unit == 'shares' else unit}".strip() if isfinite(value) else NOTHING
 
 
 def size(value: float, unit: str) -> str:

@@ -91,6 +91,7 @@ def _train(config: RunConfig, faces: Faces, folder: Path, threads: int | None, p
     table = flip(config, faces.table, np.concatenate([train, validation]))
     learn = _fit_hog if config.network == "hog" else _fit_network
     learnt = learn(config, faces.pixels, table, (train, validation, test), folder, progress)
+    chosen = learnt.history.set_index("epoch").loc[learnt.chosen_epoch].filter(like="gate_")
     record = Record(
         schema_version=3,
         run_id=folder.name,
@@ -105,7 +106,7 @@ def _train(config: RunConfig, faces: Faces, folder: Path, threads: int | None, p
         trainable_parameters=learnt.trainable_parameters,
         parameters=learnt.parameters,
         gate_reach=learnt.gate_reach,
-        gates={k.removeprefix("gate_"): float(v) for k, v in _chosen(learnt).items() if k.startswith("gate_")},
+        gates={str(name).removeprefix("gate_"): float(gamma) for name, gamma in chosen.items()},
         seconds=round(learnt.seconds, 1),
         faces_per_second=round(learnt.faces_per_second, 1),
         environment=environment,
@@ -208,12 +209,6 @@ def constants_of(config: RunConfig, train: pd.DataFrame) -> records.Constants:
         "remainder": float(np.median(remainder)),
         "category_means": ages.category_means(train["age"], config.age_width).tolist(),
     }
-
-
-def _chosen(learnt: _Learnt) -> dict[str, float]:
-    """Return the line of the history whose weights were kept."""
-    row = learnt.history.set_index("epoch").loc[learnt.chosen_epoch]
-    return {str(name): value for name, value in row.to_dict().items()}
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:

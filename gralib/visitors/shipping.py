@@ -115,26 +115,21 @@ def calibrate(runs: dict[str, Run]) -> tuple[Calibration, list[dict]]:
     age, spread = shipped.expected(outputs, remainder, width, means)
     fits = half(people["group"])
     off = np.abs(people["age"].to_numpy() - age)
+    tested, certain, own = gender.tested, _outputs(gender), half(gender.tested["group"])
+    true = tested["gender"].to_numpy()[:, None] == np.array(GENDERS)
     calibration = Calibration(
         runs={task: run.record.run_id for task, run in runs.items()},
-        temperature=float(f"{_temperature(gender):.6g}"),
+        temperature=float(f"{fit_temperature(certain[own], true[own]):.6g}"),
         category_means=means,
         level=LEVEL,
         quantile=float(f"{conformal((off / spread)[fits], LEVEL):.6g}"),
     )
     rows = of_age("UTKFace", people, *calibration.years(outputs, remainder, width), ~fits)
-    tested, certain = gender.tested, calibration.probability(_outputs(gender))
-    return calibration, [*of_gender("UTKFace", tested, certain, ~half(tested["group"])), *rows]
+    return calibration, [*of_gender("UTKFace", tested, calibration.probability(certain), ~own), *rows]
 
 
 def _outputs(run: Run) -> NDArray[np.float64]:
     return outputs_of(run.record.config, run.predictions)
-
-
-def _temperature(run: Run) -> float:
-    fits = half(run.tested["group"])
-    true = run.tested["gender"].to_numpy()[:, None] == np.array(GENDERS)
-    return fit_temperature(_outputs(run)[fits], true[fits])
 
 
 def half(group: pd.Series) -> NDArray[np.bool_]:
