@@ -1,4 +1,4 @@
-"""Figures of differences: of all claims, or of one and its parts; and of scores. A verdict has one colour everywhere."""
+"""Figures of differences, of all claims or of one and its parts, and of scores. A verdict has one colour everywhere."""
 
 from collections.abc import Sequence
 from typing import Any
