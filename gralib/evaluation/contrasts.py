@@ -35,12 +35,18 @@ def known_runs(runs: Iterable[Run] | Known) -> Known:
     return Known({run.record.config: run for run in runs if not run.record.synthetic})
 
 
-def said_by(known: Known, runs: Sequence[Run], score: str, condition: Condition) -> Outcome | None:
-    """Return `gralib.evaluation.outcomes.outcome` of the runs of a condition, remembered."""
-    key = (*(run.record.run_id for run in runs), score, condition.join, str(condition.faces))
+def said(
+    protocol: Protocol, contrast: Contrast, condition: Condition, seed: int, recipe: str, known: Known
+) -> tuple[list[Run], Outcome] | None:
+    """Return the runs of one condition and seed and what they say; None where a run or a probe of it is missing."""
+    configs = protocol.runs_of(contrast, condition, seed, recipe)
+    if not all(config in known for config in configs):
+        return None
+    runs = [known[config] for config in configs]
+    key = (*(run.record.run_id for run in runs), contrast.score, condition.join, str(condition.faces))
     if key not in known.said:
-        known.said[key] = outcome(runs, score, condition.join, condition.faces)
-    return known.said[key]
+        known.said[key] = outcome(runs, contrast.score, condition.join, condition.faces)
+    return (runs, known.said[key]) if known.said[key] else None
 
 
 @dataclass(frozen=True)
@@ -130,15 +136,11 @@ def _point(
         return known.said[key]
     found: list[tuple[list[Run], Outcome]] = []
     for condition in pair:
-        source = pair[0] if condition.constant else condition
-        configs = protocol.runs_of(contrast, source, seed, recipe)
-        if not all(config in known for config in configs):
+        both = said(protocol, contrast, pair[0] if condition.constant else condition, seed, recipe, known)
+        if both is None:
             return None
-        runs = [known[config] for config in configs]
-        said = said_by(known, runs, contrast.score, source)
-        if said is None:
-            return None
-        found.append((runs, Outcome(said.constant, said.constant, said.faces) if condition.constant else said))
+        runs, one = both
+        found.append((runs, Outcome(one.constant, one.constant, one.faces) if condition.constant else one))
     known.said[key] = _paired(contrast.score, *found)
     return known.said[key]
 

@@ -144,14 +144,8 @@ class Study:
         table = table[table["age"].notna() | table["age_group"].notna()]
         decade = (table["age"] // DECADE * DECADE).fillna(0).astype(int)
         bands = table["age_group"].where(table["age"].isna(), decade.map(lambda d: f"{d}-{d + DECADE - 1}"))
-        truth = table["age" if what == "age" else "gender"]
-        measure = metrics.absolute_errors if what == "age" else metrics.hits
-        values, constants = measure(truth, table["predicted"]), measure(truth, table["constant"])
-        rows = []
-        for name in sorted(bands.unique(), key=lambda band: int(band.split("-")[0])):
-            mine = (bands == name).to_numpy()
-            e = metrics.interval(values[mine], table["group"][mine])
-            rows.append((name, e.value, e.low, e.high, constants[mine].mean(), e.n))
+        names = sorted(bands.unique(), key=lambda band: int(band.split("-")[0]))
+        rows = _each(names, bands.to_numpy(), table, what)
         return pd.DataFrame(rows, columns=["decade", "value", "low", "high", "constant", "faces"])
 
     def by_label(self, label: str, names: Sequence[str]) -> pd.DataFrame:
@@ -167,19 +161,10 @@ class Study:
         """
         tested = pd.concat([run.tested for runs in self.runs.values() for run in runs]).drop_duplicates("path")
         labels, rows = tested.set_index("path")[label], []
-        for name, what, table, measure in (
-            (METRICS["age_mae"].title, "age", self.ages, metrics.absolute_errors),
-            (METRICS["accuracy"].title, "gender", self.genders, metrics.hits),
-        ):
-            if table is None:
-                continue
-            own = labels.reindex(table["path"]).to_numpy()
-            for known in names:
-                mine = table[own == known]
-                if len(mine):
-                    e = metrics.interval(measure(mine[what], mine["predicted"]), mine["group"])
-                    floor = measure(mine[what], mine["constant"]).mean()
-                    rows.append((name, known, e.value, e.low, e.high, floor, e.n))
+        for key, what, table in (("age_mae", "age", self.ages), ("accuracy", "gender", self.genders)):
+            if table is not None:
+                own = labels.reindex(table["path"]).to_numpy()
+                rows += [(METRICS[key].title, *row) for row in _each(names, own, table, what)]
         return pd.DataFrame(rows, columns=["score", label, "value", "low", "high", "constant predictor", "faces"])
 
     def confusion(self) -> pd.DataFrame | None:
@@ -217,6 +202,25 @@ class Study:
                 "constant": metrics.cumulative_score(metrics.absolute_errors(truth, self.ages["constant"]), years),
             }
         )
+
+
+def _each(names: Sequence[str], labels: np.ndarray, table: pd.DataFrame, what: str) -> list[tuple]:
+    """Return the score of the faces of each label: its name, value, low, high, the constant's value, faces.
+
+    Args:
+        names: of labels, in the order of the rows; those of no face are left out.
+        labels: (n,) of each face.
+        table: n rows, `Study.ages` or `Study.genders`.
+        what: 'age' (MAE in years) or 'gender' (accuracy).
+    """
+    measure = metrics.absolute_errors if what == "age" else metrics.hits
+    values, constants = (measure(table[what], table[column]) for column in ("predicted", "constant"))
+    rows = []
+    for name in names:
+        if (mine := labels == name).any():
+            e = metrics.interval(values[mine], table["group"][mine])
+            rows.append((name, e.value, e.low, e.high, constants[mine].mean(), e.n))
+    return rows
 
 
 def is_standard(run: Run) -> bool:

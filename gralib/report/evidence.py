@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from gralib.errors import from_root
 from gralib.evaluation import claims
 from gralib.evaluation.claims import Claim
-from gralib.evaluation.contrasts import Known, said_by
+from gralib.evaluation.contrasts import Known, said
 from gralib.evaluation.measures import measures_of
 from gralib.evaluation.outcomes import Outcome
 from gralib.evaluation.protocol import Protocol
@@ -114,15 +114,9 @@ class Book:
         count = self.first(claim).get("seeds_run")
         return self.rule(claim).seeds[: int(count)] if isinstance(count, float | int) and count == count else ()
 
-    def say(
-        self, contrast: Contrast, condition: Condition, seed: int, recipe: str
-    ) -> tuple[list[Run], Outcome | None] | None:
-        """Return the runs of one condition and seed and what they say (`outcomes`); None where one lacks."""
-        configs = self.protocol.runs_of(contrast, condition, seed, recipe)
-        if not all(config in self.known for config in configs):
-            return None
-        runs = [self.known[config] for config in configs]
-        return runs, said_by(self.known, runs, contrast.score, condition)
+    def say(self, contrast: Contrast, condition: Condition, seed: int, recipe: str) -> tuple[list[Run], Outcome] | None:
+        """Return the runs of one condition and seed and what they say; None where one of them lacks."""
+        return said(self.protocol, contrast, condition, seed, recipe, self.known)
 
     def scores(self, run: Run) -> dict[str, float]:
         """Return the mean scores of one run by their keys, see `gralib.evaluation.measures.measures`."""

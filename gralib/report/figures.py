@@ -174,7 +174,7 @@ def by_decade(table: pd.DataFrame, what: str, label: str) -> Axes:
 
 def confusion(table: pd.DataFrame, label: str) -> Axes:
     """Age categories: each row says where the faces of one true category were put, in per cent."""
-    _, ax = plt.subplots(figsize=(7.2, 6.0), layout="constrained")
+    ax = canvas("Which age category is taken for which?", label, 7.2, 6.0)
     table = table.dropna(how="all")
     bar = ax.inset_axes((1.03, 0, 0.035, 1))
     shown = (100 * table).round().astype(int)
@@ -182,8 +182,6 @@ def confusion(table: pd.DataFrame, label: str) -> Axes:
         100 * table, annot=shown.where(shown > 0, 0), fmt="d", annot_kws={"size": 8}, ax=ax, cmap="Blues", vmin=0,
         vmax=100, square=True, cbar_ax=bar, cbar_kws={"label": "% of the true category"}, linewidths=0.5,
     )  # fmt: skip
-    ax.set_title("Which age category is taken for which?\n", loc="left", fontweight="bold", fontsize=13.5)
-    ax.text(0, 1.02, label, transform=ax.transAxes, fontsize=10.5, color="0.35")
     ax.set(xlabel="predicted, years", ylabel="true, years")
     ax.tick_params(axis="x", rotation=45)
     ax.tick_params(axis="y", rotation=0)

@@ -57,22 +57,20 @@ def points(scores: Mapping[str, Sequence[float]], measure: str, title: str, labe
 def _rows(table: pd.DataFrame, unit: str, title: str, label: str) -> Axes:
     ax = canvas(title, label, 7.6, 1.8 + 0.5 * len(table))
     plain = COLOURS["measured"] if not set(table["setting"]) & set(COLOURS) else "0.35"
+    low, high = _ends(table)
     for y, row in zip(np.arange(len(table))[::-1], table.to_dict(orient="records"), strict=True):
         colour = COLOURS.get(row["setting"], plain)
         ax.plot(row["runs"], np.full(len(row["runs"]), y + 0.2), "o", ms=5.5, mfc="none", mew=1.4, color=colour)
         ax.plot([row["low"], row["high"]], [y - 0.08] * 2, "|-", lw=1.8, ms=8, color=colour)
         ax.plot(row["value"], y - 0.08, "D", ms=6, color=colour)
-    for marker, name in (("o", "one run"), ("D", "mean, 95 % interval")):
-        ax.plot([], [], marker, ms=6, mfc="none" if marker == "o" else plain, color=plain, label=name)
-    low, high = _ends(table)
-    for y, row in zip(np.arange(len(table))[::-1], table.to_dict(orient="records"), strict=True):
-        colour = COLOURS.get(row["setting"], plain)
         for end, off, mark in ((low, row["low"] < low, "<"), (high, row["high"] > high, ">")):
             if off:  # the interval goes on
                 ax.plot(end, y - 0.08, mark, ms=7, color=colour, clip_on=False)
         for end, side, away in ((low, "left", lambda r: r < low), (high, "right", lambda r: r > high)):
             if outside := [f"{run:.1f}" for run in row["runs"] if away(run)]:
                 ax.text(end, y + 0.12, "beyond: " + ", ".join(outside), color=colour, fontsize=10, ha=side)
+    for marker, name in (("o", "one run"), ("D", "mean, 95 % interval")):
+        ax.plot([], [], marker, ms=6, mfc="none" if marker == "o" else plain, color=plain, label=name)
     ax.set_yticks(np.arange(len(table))[::-1], table["setting"])
     ax.set(xlabel=unit, xlim=(low, high), ylim=(-0.8, len(table) - 0.4))
     ax.grid(axis="x", color="0.9")

@@ -51,9 +51,9 @@ def level_of(
     values, constants, names, left_out, fixed = {}, [], [], 0, False
     for seed in seeds:
         found = book.say(contrast, condition, seed, recipe)
-        if found is None or (said := found[1]) is None:
+        if found is None:
             return None
-        runs = found[0]
+        runs, said = found
         names += [run.record.run_id for run in runs]
         fixed = "seed" in ignored(runs[0].record.config)
         if not all(run.converged for run in runs):
