@@ -29,6 +29,7 @@ COLUMNS = [
     "seeds_run", "not_trained", "pairs_left_out", "folds", "faces", "groups", "room", "faces_se", "detectable",
     "seeds_to_settle", "rule", "rule_date", "run_ids",
 ]  # fmt: skip
+PLACE = "reports/claims.yaml"
 EQUATIONS = "reports/equations.json"
 """Written by `gra checks`: the exact checks."""
 TABLE = "reports/tables/claims.csv"
@@ -53,7 +54,7 @@ class Claim(BaseModel):
     """The experiment that shows it; of an exact check the figure of the report."""
 
 
-def load(path: str | Path = "reports/claims.yaml") -> list[Claim]:
+def load(path: str | Path = PLACE) -> list[Claim]:
     """Read and validate the claims.
 
     Raises:

@@ -26,7 +26,6 @@ from gralib.surroundings import TREE
 if TYPE_CHECKING:
     from IPython.display import Markdown
 
-CLAIMS, RULES = "reports/claims.yaml", "reports/protocol.yaml"
 REAL = "real faces, as committed"
 
 
@@ -115,8 +114,8 @@ def committed() -> Committed:
         raise UserError(f"{file}: expected the decision table that gra report --publish writes; {error}") from None
     text = [name for name in ("verdict", "finding", "what", "role", "recipe") if name in table]
     rows = table.assign(**{name: table[name].fillna("") for name in text}).to_dict(orient="records")
-    rules = protocol.load(kept(RULES))
-    stated = {claim.id: claim for claim in in_order(rules, claims.load(kept(CLAIMS)))}
+    rules = protocol.load(kept(protocol.PLACE))
+    stated = {claim.id: claim for claim in in_order(rules, claims.load(kept(claims.PLACE)))}
     by_claim: dict[str, list[Row]] = {id_: [row for row in rows if row["id"] == id_] for id_ in stated}
     if missing := [id_ for id_, mine in by_claim.items() if not mine]:
         raise UserError(f"{file}: expected a row for {missing[0]}; gra report --publish writes it anew")
