@@ -91,7 +91,7 @@ def gate_effect() -> Axes:
     for gamma, colour in zip((0, 0.25, 0.5, 0.75, 1), sns.color_palette("viridis", 6), strict=False):
         ax.plot(mask, gated(mask, gamma), color=colour, lw=2)
         ax.text(
-            0.02, gated(0.02, gamma) + 0.02, notes.get(int(gamma), "") if gamma in notes else f"γ = {gamma:g}",
+            0.02, float(gated(0.02, gamma)) + 0.02, notes.get(int(gamma), "") if gamma in notes else f"γ = {gamma:g}",
             color=colour, fontsize=10, rotation=np.degrees(np.arctan(1 - gamma)), transform_rotates_text=True,
             rotation_mode="anchor",
         )  # fmt: skip

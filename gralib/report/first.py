@@ -8,7 +8,7 @@ from gralib.evaluation.verdicts import VERDICTS
 from gralib.metrics import METRICS
 from gralib.report import plots, words
 from gralib.report.evidence import Book, to
-from gralib.report.text import between, difference, fold, link, listing, page, plural, table
+from gralib.report.text import Row, between, difference, fold, link, listing, page, plural, table
 from gralib.training.records import Run
 
 PAGE = "README.md"
@@ -122,7 +122,7 @@ def _plan(book: Book, claim: str) -> dict:
     return {**nothing, "unit": METRICS[primary.score].unit, "score": primary.score, "margin": primary.margin}
 
 
-def _known(row: dict) -> dict:
+def _known(row: Row) -> dict:
     """Return the cells of a row that say something."""
     return {key: value for key, value in row.items() if value == value and value is not None}
 
