@@ -91,7 +91,7 @@ def _train(config: RunConfig, faces: Faces, folder: Path, threads: int | None, p
     table = flip(config, faces.table, np.concatenate([train, validation]))
     learn = _fit_hog if config.network == "hog" else _fit_network
     learnt = learn(config, faces.pixels, table, (train, validation, test), folder, progress)
-    chosen = learnt.history.set_index("epoch").loc[learnt.chosen_epoch].filter(like="gate_")
+    chosen = learnt.history.filter(regex="^(epoch$|gate_)").set_index("epoch").loc[learnt.chosen_epoch].to_dict()
     record = Record(
         schema_version=3,
         run_id=folder.name,
