@@ -30,6 +30,9 @@ app.add_typer(protocol, name="protocol")
 app.command("predict")(visitors.predict)
 app.command("networks")(visitors.networks)
 
+Change = Annotated[
+    list[str] | None, typer.Option("--set", help="Change a setting, as in --set width=16.", metavar="FIELD=VALUE")
+]
 STOPPED = 130
 """Exit status after Ctrl-C, by convention; typer's too."""
 
@@ -40,9 +43,7 @@ def run_command(
     dataset: Annotated[str, typer.Option(help="Name of the data set.")] = "utkface",
     root: Root = "",
     preset: Annotated[str, typer.Option(help="smoke (minutes), laptop (half an hour), paper (a GPU).")] = "laptop",
-    change: Annotated[
-        list[str] | None, typer.Option("--set", help="Change a setting, as in --set width=16.", metavar="FIELD=VALUE")
-    ] = None,
+    change: Change = None,
     folds: Annotated[int, typer.Option(help="Run the first so many folds of the protocol; 0: all.", min=0)] = 1,
     again: Annotated[bool, typer.Option(help="Train although a committed record of this run exists.")] = False,
     threads: Annotated[int, typer.Option(help="Processor threads; another number rounds otherwise.", min=1)] = 1,
@@ -80,9 +81,7 @@ def grid_command(
     preset: Annotated[str, typer.Option(help="smoke, laptop or paper.")] = "laptop",
     seeds: Annotated[int, typer.Option(help="Run every setting with so many seeds; 0: as the study does.", min=0)] = 0,
     workers: Annotated[int, typer.Option(help="Runs side by side, one thread each.", min=1)] = 2,
-    change: Annotated[
-        list[str] | None, typer.Option("--set", help="Change a setting in every run.", metavar="FIELD=VALUE")
-    ] = None,
+    change: Change = None,
     part: Annotated[
         int, typer.Option(help="Only this part, from 1: a few runs of one network, as a cluster's job; 0: all.", min=0)
     ] = 0,

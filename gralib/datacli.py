@@ -1,12 +1,15 @@
 """The commands `gra data …`: what files there are and what they hold, how to get them, drawing them."""
 
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gralib.errors import UserError
 from gralib.words import Root
+
+if TYPE_CHECKING:
+    from gralib.data.manifest import Manifest
 
 app = typer.Typer(no_args_is_help=True, help="Look at a data set, or draw a synthetic one.")
 Dataset = Annotated[
@@ -23,9 +26,8 @@ def data_check(
     """Read every file, decode every picture once, and account for all of them."""
     from gralib.data.audit import contradictions
     from gralib.data.faces import open_faces
-    from gralib.data.formats import find_root, load, missing
+    from gralib.data.formats import find_root, load
     from gralib.data.manifest import account, summary
-    from gralib.registry import data_sets
 
     place = find_root(name, root)
     manifest = load(name, place)
@@ -42,19 +44,27 @@ def data_check(
         print(json.dumps({**found, "account": counts.to_dict(orient="records")}, indent=1))
     else:
         print(counts.to_string(index=False))
-        if trouble and not manifest.kept.empty:
-            print("as the names say, before any picture was decoded")
-        for part in ("all rows", "faces"):
-            if part in found:
-                print(f"{part}: " + ", ".join(f"{key} {value}" for key, value in found[part].items()))
-        if lost := missing(manifest):
-            print(f"{lost} fewer than published: gra data how-to {name} says how to get what is not here")
-        if not manifest.source.synthetic:
-            print(f"published: {data_sets()[name].pictures or 'nobody says how many'} pictures")
-        if not trouble:
-            print(f"{'synthetic' if faces.synthetic else 'real'} faces, fingerprint {faces.fingerprint}")
+        _say(found, manifest, trouble)
     if trouble:
         raise UserError(f"{trouble}; how to get the pictures: gra data how-to {name}")
+
+
+def _say(found: dict[str, Any], manifest: "Manifest", trouble: str) -> None:
+    """Print who is in a data set, and what of it is not here."""
+    from gralib.data.formats import missing
+    from gralib.registry import data_sets
+
+    if trouble and not manifest.kept.empty:
+        print("as the names say, before any picture was decoded")
+    for part in ("all rows", "faces"):
+        if part in found:
+            print(f"{part}: " + ", ".join(f"{key} {value}" for key, value in found[part].items()))
+    if lost := missing(manifest):
+        print(f"{lost} fewer than published: gra data how-to {manifest.dataset} says how to get what is not here")
+    if not manifest.source.synthetic:
+        print(f"published: {data_sets()[manifest.dataset].pictures or 'nobody says how many'} pictures")
+    if not trouble:
+        print(f"{'synthetic' if found['synthetic'] else 'real'} faces, fingerprint {found['fingerprint']}")
 
 
 @app.command("repeats")
