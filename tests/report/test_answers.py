@@ -78,7 +78,7 @@ def test_what_is_not_run_says_so_and_shows_the_question(capsys):
 
 @pytest.mark.parametrize("call", [answers.answer, lambda claim: answers.first_picture([claim], dict)])
 def test_an_unknown_claim_is_one_line(call):
-    with pytest.raises(UserError, match=r"^claim: expected one of C4, C15, .*, got 'C99'$"):
+    with pytest.raises(UserError, match=r"^claim: expected one of C4, C8, .*, got 'C99'$"):
         call("C99")
 
 
