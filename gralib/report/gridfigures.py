@@ -181,7 +181,7 @@ def parts(tables: dict[str, pd.DataFrame], units: dict[str, str], title: str, la
             ax.plot([row["low"], row["high"]], [y, y], lw=2, color=COLOURS["measured"] if sure else "0.6")
             ax.plot(row["difference"], y, "o", ms=6, color=COLOURS["measured"] if sure else "0.6")
         ax.axvline(0, color="0.3", lw=1)
-        ax.set(yticks=[-i for i in range(len(names))], yticklabels=names, title=task)
+        ax.set(yticks=[-i for i in range(len(names))], yticklabels=names, title=task.replace("_", " "))
         ax.set_xlabel(f"better by, {units[task]}")
         ax.grid(axis="x", color="0.9")
     return figure
