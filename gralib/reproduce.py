@@ -85,9 +85,8 @@ def _check(one: Asked, faces: Faces) -> None:
     if one.before is None and faces.synthetic:
         raise UserError(f"{faces.dataset}: expected real faces, as a claim asks for; name them with --root")
     if one.before and one.before.record.fingerprint != faces.fingerprint:
-        got = "synthetic ones" if faces.synthetic else faces.fingerprint
-        expected = f"{one.before.record.run_id}: expected {faces.dataset} as it was, faces {one.before.record.fingerprint}"
-        raise UserError(f"{expected}, got {got}; name them with --root")
+        before, got = one.before.record, "synthetic ones" if faces.synthetic else faces.fingerprint
+        raise UserError(f"{before.run_id}: expected faces {before.fingerprint}, got {got}; name them with --root")
 
 
 class Apart(NamedTuple):

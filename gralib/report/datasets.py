@@ -120,8 +120,9 @@ def _split(book: Book, name: Dataset, study: Study | None) -> str:
 def _scores(book: Book, name: Dataset, study: Study) -> list[str]:
     """Return everything measured on the real faces."""
     return [
-        _table(book, name, study), _beside(book, name), *_figures(book, name, study), _by_label(study, "gender", GENDERS),
-        _by_label(study, "race", sorted(RACES), BY_RACE), _calibration(book, name, study),
+        _table(book, name, study), _beside(book, name), *_figures(book, name, study),
+        _by_label(study, "gender", GENDERS), _by_label(study, "race", sorted(RACES), BY_RACE),
+        _calibration(book, name, study),
     ]  # fmt: skip
 
 

@@ -16,7 +16,8 @@ PAGE = "README.md"
 
 def write(book: Book) -> None:
     """Write the first page and its figure."""
-    parts = [WHAT, "\n".join(f"- {said}" for said in (what_came_out(book), what_was_trained(book), what_it_means(book)))]
+    said = (what_came_out(book), what_was_trained(book), what_it_means(book))
+    parts = [WHAT, "\n".join(f"- {sentence}" for sentence in said)]
     parts += [_figure(book), _table(book), READ, _contents()]
     parts.append(fold("Left out", "\n".join(f"- {problem}" for problem in book.problems)) if book.problems else "")
     book.pages[PAGE] = page("GRA_Net, reproduced", *parts)

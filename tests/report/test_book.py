@@ -436,7 +436,8 @@ def test_verdicts_are_badges_tables_sort_and_the_sidebar_follows_folders(book):
         assert f'href="../_files/{file}"' in waiting
     assert not re.search("verdict-(supported|contradicted|inconclusive)", waiting)  # the words of its rule are none
     assert "The 5 runs recorded so far" in waiting and waiting.count("no verdict yet") == 5
-    assert re.search(r'Runs of GRA_Net, here and below.*?runs.html#utkface', (book / "datasets/utkface.html").read_text())
+    scores = (book / "datasets/utkface.html").read_text()
+    assert re.search(r"Runs of GRA_Net, here and below.*?runs.html#utkface", scores)
     story = (book / "notebooks/story.html").read_text()
     assert "<math" in story and not re.search(r"<script[^>]*mathjax", story.lower())
 
