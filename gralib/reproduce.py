@@ -51,7 +51,8 @@ def asked(name: str) -> list[Asked]:
     if name not in protocol.rules:
         raise UserError(f"{name}: expected a claim ({', '.join(protocol.rules)}) or the name of a recorded run")
     if protocol.rules[name].primary is None:
-        raise UserError(f"{name}: expected a claim with runs; gra checks makes the calculations again")
+        instead = "gra checks makes it again" if protocol.rules[name].rule == "exact" else "its page says why"
+        raise UserError(f"{name}: expected a claim with runs, this one has none; {instead}")
     known = claims.known_runs(runs)
     rows = claims.judge_claim(protocol, protocol.rules[name], known)
     used = dict.fromkeys(run_id for row in rows for run_id in str(row.get("run_ids", "")).split())
@@ -84,8 +85,8 @@ def _check(one: Asked, faces: Faces) -> None:
     if one.before is None and faces.synthetic:
         raise UserError(f"{faces.dataset}: expected real faces, as a claim asks for; name them with --root")
     if one.before and one.before.record.fingerprint != faces.fingerprint:
-        name = one.before.record.run_id
-        raise UserError(f"{name}: expected faces {one.before.record.fingerprint}, got {faces.fingerprint}; see --root")
+        before, got = one.before.record, "synthetic ones" if faces.synthetic else faces.fingerprint
+        raise UserError(f"{before.run_id}: expected faces {before.fingerprint}, got {got}; name them with --root")
 
 
 class Apart(NamedTuple):

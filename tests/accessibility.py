@@ -37,7 +37,7 @@ def check(axe: Path, page: Path) -> dict:
                    "--allow-file-access-from-files", "--virtual-time-budget=60000", "--dump-dom",
                    f"file://{copy.name}"]  # fmt: skip
         dom = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True).stdout
-    found = re.search(r'<pre id="axe-found">(.+?)</pre>', dom, re.DOTALL)
+    found = re.search(r'<pre id="axe-found"[^>]*>(.+?)</pre>', dom, re.DOTALL)
     if not found:
         sys.exit(f"{page}: the checker gave no answer")
     return json.loads(html.unescape(found.group(1)))

@@ -153,17 +153,23 @@ def _again(book: Book, claim: Claim, rule: Rule, rows: Sequence[Row]) -> str:
     """Return the command that makes a claim's runs again, and the runs."""
     if rule.primary is None or not rule.planned:
         return ""
+    planned = book.protocol.configs(claim.id)
     runs = list(dict.fromkeys(name for row in rows for name in run_ids(row))) if run_ids(rows[0]) else []
-    what = f"trains {plural(len(book.protocol.configs(claim.id)), 'run')}" if not runs else (
+    what = f"trains {plural(len(planned), 'run')}" if not runs else (
         f"trains exactly the {plural(len(runs), 'run')} behind these numbers again and says whether they come out the "
         f"same ({sum(book.by_name[name].record.seconds for name in runs) / 3600:.1f} hours where they were made)"
     )  # fmt: skip
     said = f"## Make it again\n\n{code(f'gra reproduce {claim.id}')}\n\n{what[0].upper()}{what[1:]}."
-    return said + ("\n\n" + fold(f"The {plural(len(runs), 'run')}", _runs(book, claim, runs, rows)) if runs else "")
+    shown = runs or [book.known[config].record.run_id for config in planned if config in book.known]
+    so_far = "" if runs else " recorded so far"
+    return said + (
+        "\n\n" + fold(f"The {plural(len(shown), 'run')}{so_far}", _runs(book, claim, shown, rows)) if shown else ""
+    )
 
 
 def _runs(book: Book, claim: Claim, runs: Sequence[str], rows: Sequence[Row]) -> str:
     decides = set(run_ids(rows[0]))
+    beside = "beside it" if decides else "no verdict yet"
     lines = []
     for name in runs:
         run = book.by_name[name]
@@ -171,7 +177,7 @@ def _runs(book: Book, claim: Claim, runs: Sequence[str], rows: Sequence[Row]) ->
         score = next(iter(rows))["score"]
         lines.append((
             link(name, book.to_run(_place(claim.id), name)), in_words(config.task), config.seed, config.fold,
-            "verdict" if name in decides else "beside it", "yes" if run.converged else "**did not train**",
+            "verdict" if name in decides else beside, "yes" if run.converged else "**did not train**",
             _level(book, run, score), f"{run.record.seconds / 60:.0f}",
         ))  # fmt: skip
     return table(("run", "task", "seed", "fold", "serves the", "trained", "score alone", "minutes"), lines)

@@ -115,19 +115,30 @@ def _split(book: Book, name: Dataset, study: Study | None) -> str:
 def _scores(book: Book, name: Dataset, study: Study) -> list[str]:
     """Return everything measured on the real faces."""
     return [
-        _table(study), _beside(book, name), *_figures(book, name, study), _by_label(study, "gender", GENDERS),
-        _by_label(study, "race", sorted(RACES), BY_RACE), _calibration(book, name, study),
+        _table(book, name, study), _beside(book, name), *_figures(book, name, study),
+        _by_label(study, "gender", GENDERS), _by_label(study, "race", sorted(RACES), BY_RACE),
+        _calibration(book, name, study),
     ]  # fmt: skip
 
 
-def _table(study: Study) -> str:
+def _table(book: Book, name: Dataset, study: Study) -> str:
     rows = []
     for row in study.scores.to_dict(orient="records"):
         spread = size(row["sd of folds"], unit_of(row["score"])) if row["folds"] > 1 else "one fold"
         rows.append((row["score"], *scored(row), spread))
     headers = ("score", "measured", f"{SURE} interval", "same answer for all", "test faces", "sd of folds")
     said = "All folds together; the interval is over groups of test faces. The paper states none of these."
-    return f"## Scores\n\n{said}\n\n{table(headers, rows)}"
+    return f"## Scores\n\n{said}\n\n{table(headers, rows)}\n\n{_runs(book, name, study)}"
+
+
+def _runs(book: Book, name: Dataset, study: Study) -> str:
+    """Return the links to the runs of GRA_Net on a data set, by task and fold."""
+    by_task = [
+        f"{in_words(task)}, fold " + listing([
+            link(run.record.config.fold, book.to_run(f"datasets/{name}.md", run.record.run_id)) for run in runs])
+        for task, runs in study.runs.items()
+    ]  # fmt: skip
+    return f"Runs of GRA_Net, here and below: {'; '.join(by_task)}."
 
 
 def _beside(book: Book, name: Dataset) -> str:

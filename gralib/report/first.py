@@ -16,12 +16,17 @@ PAGE = "README.md"
 
 def write(book: Book) -> None:
     """Write the first page and its figure."""
-    parts = ["\n".join(f"- {said}" for said in (what_came_out(book), what_was_trained(book), what_it_means(book)))]
+    said = (what_came_out(book), what_was_trained(book), what_it_means(book))
+    parts = [WHAT, "\n".join(f"- {sentence}" for sentence in said)]
     parts += [_figure(book), _table(book), READ, _contents()]
     parts.append(fold("Left out", "\n".join(f"- {problem}" for problem in book.problems)) if book.problems else "")
     book.pages[PAGE] = page("GRA_Net, reproduced", *parts)
 
 
+WHAT = (
+    "GRA_Net is a gated residual attention network that reads age and gender from small pictures of faces. "
+    "Here its paper is checked, claim by claim."
+)
 READ = (
     "A difference is by how much the first of two is better, paired by test face. Rules were written down before their "
     "runs; each page says when. [How to read this](about/reading.md)."

@@ -84,15 +84,15 @@ def _scores(runs: Sequence[Run]) -> str:
     """Return the table of scores by task and measure, with the spread over seeds where there are several."""
     rows = []
     for row in search.scores_of(runs).to_dict(orient="records"):
-        levels = [_level(row[key], row["measure"]) for key in COLUMNS]
+        levels = [_level(row[key], row["measure"], "points" if key == "sd" else "%") for key in COLUMNS]
         rows.append((in_words(row["task"]), METRICS[row["measure"]].title, *levels, row["seeds"]))
-    return table(("task", "score", "mean", "standard deviation", "constant predictor", "seeds"), rows)
+    return table(("task", "score", "mean", "standard deviation", "same answer for all", "seeds"), rows)
 
 
-def _level(value: float, measure: str) -> str:
+def _level(value: float, measure: str, shares: str) -> str:
     if value != value:
         return "one seed"
-    return f"{value:.2f} years" if METRICS[measure].unit == "years" else f"{100 * value:.2f} %"
+    return f"{value:.2f} years" if METRICS[measure].unit == "years" else f"{100 * value:.2f} {shares}"
 
 
 def _without(known: Mapping[RunConfig, Run]) -> str:
@@ -106,7 +106,7 @@ def _without(known: Mapping[RunConfig, Run]) -> str:
         for row in search.knocked_out(chosen, others).to_dict(orient="records")
     ]
     said = "Points of gender accuracy that a part is worth, face by face: one seed, so seeds add to it."
-    return f"## Without each part\n\n{said}\n\n" + table(("part", "worth", f"{SURE} interval"), rows)
+    return f"## Without each part\n\n{said}\n\n" + table(("part", "worth, points", f"{SURE} interval"), rows)
 
 
 def _longer(known: Mapping[RunConfig, Run]) -> str:

@@ -10,14 +10,14 @@ from gralib.metrics import METRICS
 from gralib.report.text import SURE, Row, estimate, listing, plural, size
 
 RULES = {
-    "superiority": "**supported** if the {sure} interval lies above zero; **contradicted** if it lies below zero, or "
-                   "wholly within {margin} of it (no difference that matters); **inconclusive** otherwise",
-    "non-inferiority": "**supported** if the {sure} interval lies above minus {margin}; **contradicted** if it reaches "
-                       "past that and lies below zero; **inconclusive** otherwise",
-    "sign": "**supported** if the {sure} interval lies above zero, **contradicted** if below, **inconclusive** if it "
+    "superiority": "*supported* if the {sure} interval lies above zero; *contradicted* if it lies below zero, or "
+                   "wholly within {margin} of it (no difference that matters); *inconclusive* otherwise",
+    "non-inferiority": "*supported* if the {sure} interval lies above minus {margin}; *contradicted* if it reaches "
+                       "past that and lies below zero; *inconclusive* otherwise",
+    "sign": "*supported* if the {sure} interval lies above zero, *contradicted* if below, *inconclusive* if it "
             "holds zero",
-    "exact": "**supported** if every check holds, **contradicted** otherwise",
-    "none": "**not testable**",
+    "exact": "*supported* if every check holds, *contradicted* otherwise",
+    "none": "*not testable*",
 }  # fmt: skip
 FACES = {"age": "aged", "race": "labelled"}
 SCORE_NAMES = {"category_mae_years": "age MAE of the category network", "age_mae": "age MAE"}

@@ -261,6 +261,9 @@ def test_a_claim_is_reproduced_from_exactly_its_runs(judged):
     assert reproduce.compared(run.before, other).endswith("other test faces than before")
     with pytest.raises(UserError, match="expected a claim"):
         reproduce.asked("C99")
+    for claim, instead in (("C2", "gra checks makes it again"), ("C13", "its page says why")):
+        with pytest.raises(UserError, match=f"^{claim}: expected a claim with runs, this one has none; {instead}$"):
+            reproduce.asked(claim)
     result = CliRunner().invoke(app, ["reproduce", "C10", "--dry-run"])
     assert result.exit_code == 0 and result.stdout.count("utkface gender seed") == 5
 
@@ -431,6 +434,10 @@ def test_verdicts_are_badges_tables_sort_and_the_sidebar_follows_folders(book):
     waiting = (book / "claims/C4.html").read_text()
     for file in ("notebooks/gate_ablation.ipynb", "reports/protocol.yaml"):
         assert f'href="../_files/{file}"' in waiting
+    assert not re.search("verdict-(supported|contradicted|inconclusive)", waiting)  # the words of its rule are none
+    assert "The 5 runs recorded so far" in waiting and waiting.count("no verdict yet") == 5
+    scores = (book / "datasets/utkface.html").read_text()
+    assert re.search(r"Runs of GRA_Net, here and below.*?runs.html#utkface", scores)
     story = (book / "notebooks/story.html").read_text()
     assert "<math" in story and not re.search(r"<script[^>]*mathjax", story.lower())
 
