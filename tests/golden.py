@@ -2,7 +2,8 @@
 
 `python tests/golden.py` (or: make golden) writes them anew and shows what changed. A change is meant or a mistake; the
 files in tests/golden are committed, so `git diff` shows it too and `git restore` takes it back. Trainings are stored
-for each backend, since each sums in another order: KERAS_BACKEND=jax writes JAX's.
+for each backend and for processors with and without AVX-512, since each sums in another order: KERAS_BACKEND=jax writes
+JAX's, a machine its own processor's.
 """
 
 import hashlib
@@ -16,6 +17,7 @@ from typing import Any
 import hand
 import numpy as np
 import tiny
+from numpy._core._multiarray_umath import __cpu_features__
 from PIL import Image
 
 from gralib.config import configure
@@ -40,10 +42,15 @@ TOLERANCE = {
     "output": (0.0, 0.05),
 }
 """Relative and absolute, by kind of number. A processor with wider registers sums in another order, and a training
-enlarges that: on one machine all are equal to the last bit, between two of one backend losses keep within a hundredth.
+enlarges that: on one machine all are equal to the last bit, between two of one kind losses keep within a hundredth.
 """
 FACES = 8
 """Test faces whose outputs are stored."""
+
+
+def trainings(backend: str) -> str:
+    """Return the name under which this machine's tiny trainings are stored: by backend and width of registers."""
+    return f"trainings-{backend}{'' if __cpu_features__.get('AVX512F') else '-avx2'}"
 
 
 def read(name: str) -> dict[str, Any]:
@@ -145,8 +152,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         runs = {name: tiny.train(name, Path(folder)) for name in tiny.RUNS}
         backend = runs["gender"].record.environment["backend"]
-        trainings = {name: training(run) for name, run in runs.items()}
-    for name, found in {"pictures": pictures(), "tables": tables(), f"trainings-{backend}": trainings}.items():
+        trained = {name: training(run) for name, run in runs.items()}
+    for name, found in {"pictures": pictures(), "tables": tables(), trainings(backend): trained}.items():
         lines = differences(read(name), json.loads(json.dumps(found)))
         print(f"{name}: {len(lines)} differences", *lines, sep="\n  ")
         write_text(HERE / f"{name}.json", json.dumps(found, indent=1) + "\n")

@@ -28,7 +28,7 @@ def test_a_table_scores_as_stored():
 @pytest.mark.parametrize("name", tiny.RUNS)
 def test_a_tiny_training_comes_to_the_stored_numbers(name, tiny_run):
     run = tiny_run(name)
-    assert parted(f"trainings-{run.record.environment['backend']}", golden.training(run), name) == [], MEANT
+    assert parted(golden.trainings(run.record.environment["backend"]), golden.training(run), name) == [], MEANT
 
 
 def test_differences_are_found_and_named():
