@@ -13,6 +13,14 @@ from gralib.visitors import modelcard, shipped, shipping
 FACES = np.random.default_rng(3).integers(0, 256, (12, 32, 32, 3)).astype("uint8")
 
 
+@pytest.fixture(scope="module")
+def trained(tiny_run, tmp_path_factory):
+    """A folder like that of the shipped networks, of tiny ones drawn faces trained: gender with gates, age without."""
+    folder = shipping.write([tiny_run("gender"), tiny_run("age category, separable")], tmp_path_factory.mktemp("made"))
+    modelcard.write(folder)
+    return folder
+
+
 def copied(folder, target):
     for path in folder.iterdir():
         (target / path.name).write_bytes(path.read_bytes())
@@ -96,8 +104,8 @@ def test_rounding_goes_to_the_nearest_half_float():
     np.testing.assert_array_equal(kept[normal], values[normal].astype("float16").astype("float32"))
 
 
-def test_a_folder_of_networks_reads_as_its_runs_do(networks, tiny_run):
-    reader, calibration = shipped.open_networks(networks)
+def test_a_folder_of_networks_reads_as_its_runs_do(trained, tiny_run):
+    reader, calibration = shipped.open_networks(trained)
     assert reader.synthetic and set(reader.networks) == {"gender", "age_category"}
     assert calibration.runs == {task: network.card.run_id for task, network in reader.networks.items()}
     answers = shipped.read(reader, calibration, FACES)
@@ -108,8 +116,8 @@ def test_a_folder_of_networks_reads_as_its_runs_do(networks, tiny_run):
     assert np.abs(other.female - answers.female).max() > 1e-5  # the gates reach the network
 
 
-def test_what_was_measured_is_what_the_records_say(networks, tiny_run):
-    table = pd.read_csv(networks / shipped.MEASURED).set_index(["measure", "slice"])
+def test_what_was_measured_is_what_the_records_say(trained, tiny_run):
+    table = pd.read_csv(trained / shipped.MEASURED).set_index(["measure", "slice"])
     run = tiny_run("gender")
     outputs = run.predictions[output_names(run.record.config)].to_numpy()
     right = np.array(["male", "female"])[outputs.argmax(axis=1)] == run.tested["gender"].to_numpy()
@@ -159,15 +167,15 @@ def test_an_xz_file_that_unpacks_to_more_than_a_network_is_refused(tmp_path, mon
         networkfile.read(tmp_path / "x.onnx.xz")
 
 
-def test_the_card_says_what_is_in_the_folder(networks):
-    text = (networks / shipped.CARD).read_text()
+def test_the_card_says_what_is_in_the_folder(trained):
+    text = (trained / shipped.CARD).read_text()
     assert "Drawn faces trained these networks" in text and "non-commercial research" in text
-    table = pd.read_csv(networks / shipped.MEASURED).set_index(["measure", "slice"])
+    table = pd.read_csv(trained / shipped.MEASURED).set_index(["measure", "slice"])
     value = table.loc[("gender accuracy", "all"), "value"]
     assert f"{100 * value:.1f} % [" in text
-    for network in shipped.open_networks(networks)[0].networks.values():
+    for network in shipped.open_networks(trained)[0].networks.values():
         assert network.card.run_id in text
-    assert modelcard.write(networks).read_text() == text
+    assert modelcard.write(trained).read_text() == text
 
 
 def test_runs_that_make_no_set_of_networks_are_refused(tiny_run, tmp_path):
