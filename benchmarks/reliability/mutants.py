@@ -55,7 +55,7 @@ def candidates(module: dict) -> list:
         if not left_out and not any(name in change.operator_name for name in CONFIG["left_out"]):
             places.setdefault(change.start_pos, []).append(change)
     draw = random.Random(f"{CONFIG['seed']} {module['name']}")
-    chosen = draw.sample(sorted(places), min(CONFIG["mutants"], len(places)))
+    chosen = draw.sample(sorted(places), min(module.get("mutants", CONFIG["mutants"]), len(places)))
     return [draw.choice(places[place]) for place in chosen]
 
 
