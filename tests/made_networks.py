@@ -50,7 +50,8 @@ def network(task: str, adjustable: bool = False, **card: object) -> bytes:
     names = class_names(config)
     said = {
         "run_id": f"by-hand-{task}", "dataset": config.dataset, "fingerprint": "0" * 12, "synthetic": True,
-        "task": task, "classes": names, "age_width": 10, "mirrored": False, "gates": GATES if adjustable else {}, **card,
+        "task": task, "classes": names, "age_width": 10, "mirrored": False, "gates": GATES if adjustable else {},
+        **card,
     }  # fmt: skip
     count, values = len(names), {"scale": np.float32(1 / 255), "flat": np.array([-1, 3072]), "w": weights(len(names))}
     nodes = [("Mul", ["pixels", "scale"], "x"), ("Reshape", ["x", "flat"], "row"), ("MatMul", ["row", "w"], "logits 0")]

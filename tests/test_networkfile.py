@@ -4,6 +4,7 @@ import lzma
 
 import made_networks
 import numpy as np
+import onnx
 import pytest
 from onnx import TensorProto, helper
 
@@ -32,9 +33,12 @@ def test_every_damage_is_noticed(tmp_path):
         predict.Network(tmp_path / "gone.onnx")
 
 
-def test_a_huge_file_is_not_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(networkfile, "LARGEST", 2**20)
-    assert "at most 1 MiB, got 3 MiB" in refused(tmp_path / "x.onnx", bytes(3 * 2**20))
+def test_a_huge_file_is_not_read(tmp_path):
+    path = tmp_path / "x.onnx"
+    with path.open("wb") as file:
+        file.truncate(513 * 2**20)  # without a block on the disk
+    with pytest.raises(UserError, match="at most 512 MiB, got 513 MiB"):
+        predict.Network(path)
 
 
 def hostile(nodes, initializers=(), sparse_initializer=(), **changes):
@@ -89,6 +93,14 @@ def test_a_model_of_somebody_else_is_refused(tmp_path):
     for data in (b"\xff" * 30, b"\x0b\x00", b"\x3a\x05\x0a", b"\x08" + b"\x80" * 10 + b"\x00"):
         assert "expected an ONNX network, got something else" in refused(path, networkfile.seal(data))
     assert "onnxruntime can run" in refused(path, networkfile.seal(b""))
+
+
+def test_words_beside_the_graph_are_no_part_of_it(tmp_path):
+    model = onnx.load_from_string(made_networks.network("gender"))
+    del model.metadata_props[1:]  # the seal
+    model.producer_name, model.doc_string = "xyz", "\x0b"  # no messages
+    (tmp_path / "x.onnx").write_bytes(data := networkfile.seal(model.SerializeToString()))
+    assert networkfile.read(tmp_path / "x.onnx") == data
 
 
 def test_every_kind_of_field_is_stepped_over():

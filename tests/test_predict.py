@@ -110,6 +110,7 @@ def test_a_card_that_lies_is_refused(made):
     for card, message in (
         ({"classes": ["male", "female", "other"]}, "expected 3 outputs as its card says"),
         ({"gates": {"stage1_module1": 0.5}}, "expected gate_stage1_module1, mask_stage1_module1 as its card says"),
+        ({"gates": {"stage1_module1": float("nan")}}, "gates.stage1_module1: expected a finite number, got nan"),
         ({"age_width": 0}, "age_width: expected greater than or equal to 1, got 0"),
     ):
         with pytest.raises(UserError) as error:

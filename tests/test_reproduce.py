@@ -90,3 +90,19 @@ def test_faces_that_a_run_did_not_have_are_refused():
     reproduce._check(reproduce.Asked(CONFIG, None), faces)
     with pytest.raises(UserError, match=f"{name}: expected faces {mine}, got another"):
         reproduce._check(reproduce.Asked(CONFIG, first), faces)
+
+
+def test_a_run_by_its_name_or_the_runs_a_claim_asks_for(monkeypatch):
+    first = of([])
+    monkeypatch.setattr(reproduce.records, "gather", lambda: ([first], []))
+    assert reproduce.asked(first.record.run_id) == [reproduce.Asked(CONFIG, first)]
+    asked = reproduce.asked("C4")
+    assert [one.config for one in asked] == reproduce.load().configs("C4")
+    assert not any(one.before for one in asked)
+    with pytest.raises(UserError, match="C1: expected a claim with runs; gra checks makes the calculations again"):
+        reproduce.asked("C1")
+    with pytest.raises(UserError, match=r"nobody: expected a claim .*C4.* or the name of a recorded run"):
+        reproduce.asked("nobody")
+    assert reproduce.commands([reproduce.Asked(CONFIG, first), reproduce.Asked(CONFIG, None)]) == [
+        f"utkface gender seed 0 fold 0: {first.record.run_id}", "utkface gender seed 0 fold 0: not run yet",
+    ]  # fmt: skip
