@@ -1,5 +1,6 @@
 """The shipped networks: whole or refused, rounded within their tolerance, calibrated as known answers say."""
 
+import made_networks
 import numpy as np
 import pandas as pd
 import pytest
@@ -114,6 +115,20 @@ def test_a_folder_of_networks_reads_as_its_runs_do(trained, tiny_run):
     assert (answers.low <= answers.age).all() and (answers.age <= answers.high).all()
     other = shipped.read(reader, calibration, FACES, {"stage1_module1": 1.0})
     assert np.abs(other.female - answers.female).max() > 1e-5  # the gates reach the network
+
+
+def test_answers_are_the_outputs_calibrated(networks):
+    """The networks made by hand: their outputs are a formula, their temperature two."""
+    reader, calibration = shipped.open_networks(networks)
+    for gates in (made_networks.GATES, {"stage1_module1": 1.0, "stage2_module1": 0.0, "stage3_module1": 0.5}):
+        found = shipped.read(reader, calibration, FACES, gates)
+        odds = made_networks.answers(FACES, 2, gates) ** 0.5
+        np.testing.assert_allclose(found.female, odds[:, 1] / odds.sum(axis=1), atol=1e-6)
+    category = made_networks.answers(FACES, 12)
+    age, half = shipped.expected(category, None, 10, calibration.category_means)
+    np.testing.assert_allclose(found.age, age, atol=1e-4)
+    np.testing.assert_allclose(found.low, np.maximum(age - 1.5 * half, 0), atol=1e-4)
+    np.testing.assert_allclose(found.high, np.minimum(age + 1.5 * half, 116), atol=1e-4)
 
 
 def test_what_was_measured_is_what_the_records_say(trained, tiny_run):
