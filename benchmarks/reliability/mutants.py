@@ -36,7 +36,7 @@ LOG = BUILD.parent / "mutants.jsonl"
 """What became of every change that was tried."""
 CONFIG = tomllib.loads((HERE / "mutants.toml").read_text())
 COPIED = ("gralib", "tests", "pyproject.toml")
-LINKED = ("reports", "notebooks", "Makefile", "Snakefile", "requirements.lock")
+LINKED = ("reports", "notebooks", "Makefile", "Snakefile", "requirements.lock", "README.md", "data/README.md")
 SLOWEST = 10
 """A mutant that keeps its tests busy so many times as long as they take (and half a minute) has made them hang."""
 
@@ -74,6 +74,7 @@ def enter(folder: Path) -> None:
         else:
             shutil.copy(source, copy)
     for name in LINKED:
+        (copy / name).parent.mkdir(exist_ok=True)
         (copy / name).symlink_to(ROOT / name)
     os.chdir(copy)
     os.environ |= {"PYTHONPATH": str(copy), "TF_CPP_MIN_LOG_LEVEL": "3", "GRA_ROOT": str(copy)}

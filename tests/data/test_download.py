@@ -7,8 +7,10 @@ import threading
 import pytest
 
 from gralib.config import TASKS
+from gralib.data import download
 from gralib.data.download import BLOCK, fetch, how_to
 from gralib.errors import UserError
+from gralib.registry import DataSet
 
 CONTENT = bytes(range(256)) * 4000
 
@@ -16,7 +18,7 @@ CONTENT = bytes(range(256)) * 4000
 class Server(http.server.BaseHTTPRequestHandler):
     """Serves one file; knows Range, and drops the line once when told to."""
 
-    drop = False
+    drop = ignores = False
     asked: list = []  # noqa: RUF012
 
     def do_GET(self):
@@ -25,6 +27,10 @@ class Server(http.server.BaseHTTPRequestHandler):
         if self.path != "/faces.zip":
             self.send_error(404)
             return
+        if start >= len(CONTENT) and not Server.ignores:
+            self.send_error(416)
+            return
+        start = 0 if Server.ignores else start
         self.send_response(206 if start else 200)
         self.send_header("Content-Length", str(len(CONTENT) - start))
         self.end_headers()
@@ -93,3 +99,26 @@ def test_what_needs_a_form_is_not_fetched():
         fetch("adience")
     with pytest.raises(UserError, match="dataset: expected one of adience"):
         how_to("imdb")
+
+
+def test_what_no_section_says_the_module_says(address, monkeypatch):
+    monkeypatch.setattr(download, "data_sets", lambda: {
+        name: DataSet(title=name.upper(), tasks=("gender",), get=get)
+        for name, get in (("fgnet", ""), ("a", "Ask."), ("b", ""))
+    })  # fmt: skip
+    assert how_to("fgnet") == "FG-NET\n\nPut it at `data/fgnet/x`."
+    assert how_to("a") == "Ask." and how_to("b") == "B: nobody wrote down how to get it; its files go into `data/b/`"
+
+
+def test_a_part_that_is_whole_already_becomes_the_file_and_one_that_starts_over_is_new(address, tmp_path):
+    part = tmp_path / "data/fgnet/.faces.zip.part"
+    part.parent.mkdir()
+    part.write_bytes(CONTENT)
+    Server.ignores = True  # what was asked for: it sends all from the start
+    (path,) = fetch("fgnet", f"{address}/faces.zip")
+    Server.ignores = False
+    assert path.read_bytes() == CONTENT and not part.exists()
+    path.unlink()
+    part.write_bytes(CONTENT)
+    (path,) = fetch("fgnet", f"{address}/faces.zip")  # 416: nothing is left
+    assert path.read_bytes() == CONTENT and Server.asked[-1] == len(CONTENT)
