@@ -1,6 +1,7 @@
 """What lies in a folder or an archive, by its name: a picture that is read, or why not; and what is read of it."""
 
 import os
+import zipfile
 
 import pytest
 
@@ -57,6 +58,26 @@ def test_what_lies_beside_the_set_and_what_is_in_it(tmp_path):
         with pytest.raises(sources.Unreadable) as error:
             read("b/3.jpg")
     assert error.value.reason == "file cannot be read: No such file or directory"
+
+
+def test_a_folder_with_one_archive_in_it_lists_both(tmp_path):
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        for name in ("a.txt", "in/b.jpg", ".c.jpg", "gone"):
+            archive.writestr(name, f"packed {name}")
+    assert open_source(tmp_path).path == open_source(tmp_path).archive == tmp_path / "set.zip"
+    for name in ("a.txt", "z.txt"):
+        (tmp_path / name).write_text(f"beside {name}")
+    (tmp_path / "gone").symlink_to("nowhere")
+    (tmp_path / "lost").symlink_to("nowhere")
+    source = open_source(tmp_path)
+    assert (source.path, source.archive) == (tmp_path, tmp_path / "set.zip")
+    assert source.names == ("./a.txt", "a.txt", "gone", "in/b.jpg", "z.txt")
+    nothing = "link to nothing"
+    assert source.others == {"./gone": nothing, ".c.jpg": "hidden file", "lost": nothing}
+    with source.reader() as read:
+        assert [read(name) for name in ("./a.txt", "a.txt", "z.txt")] == [
+            b"beside a.txt", b"packed a.txt", b"beside z.txt",
+        ]  # fmt: skip
 
 
 def test_the_stamp_differs_as_soon_as_a_file_does_and_not_by_what_lies_beside(tmp_path):
