@@ -127,7 +127,7 @@ def importers(name: str) -> frozenset[str]:
 
 def dotted(module: dict) -> str:
     """Return a module's name as it is imported."""
-    return "gralib." + module["name"].replace("/", ".")
+    return f"gralib.{module['name'].replace('/', '.')}".removesuffix(".__init__")
 
 
 def tested(module: dict, limit: float) -> tuple[bool, str]:

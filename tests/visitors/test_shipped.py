@@ -170,6 +170,10 @@ def test_a_calibration_of_other_networks_is_refused(networks, tmp_path):
     shipped.open_networks.cache_clear()
     with pytest.raises(UserError, match=r"calibration\.json: expected the runs"):
         shipped.open_networks(folder)
+    (folder / shipped.CALIBRATION).write_text(calibration.model_dump_json().replace(":2.0", ":-2.0"))
+    files.write_sums(folder, files.digests(folder, names))
+    with pytest.raises(UserError, match=r"calibration\.json: temperature: expected greater than 0, got -2\.0$"):
+        shipped.open_networks(folder)
 
 
 def test_an_xz_file_that_unpacks_to_more_than_a_network_is_refused(tmp_path, monkeypatch):

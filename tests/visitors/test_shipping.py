@@ -191,6 +191,8 @@ def test_every_fourth_face_of_adience_is_read_and_genders_and_groups_are_measure
     found = said(rows)
     right = (answers.female > 0.5) == (seen % 3 == 1)
     assert found["gender accuracy"] == (known.sum(), pytest.approx(right[known].mean()))
+    sure = np.maximum(answers.female, 1 - answers.female)[known]
+    assert found["certainty less gender accuracy"] == (known.sum(), pytest.approx((sure - right[known]).mean()))
     answer = ages.nearest_group(answers.age[known])
     assert found["age group accuracy"] == (known.sum(), pytest.approx((answer == 2).mean()))
     assert found["age group accuracy, one off"] == (known.sum(), pytest.approx((np.abs(answer - 2) < 2).mean()))
