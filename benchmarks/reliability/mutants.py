@@ -99,8 +99,8 @@ def load(*names: str) -> None:
 
 
 def forget(names: Set[str]) -> None:
-    """Unload modules, so that they are read anew when next imported."""
-    for name in names & set(sys.modules):
+    """Unload modules, and all that is inside those that are packages, so that they are read anew when next imported."""
+    for name in [known for known in sys.modules if any(f"{known}.".startswith(f"{name}.") for name in names)]:
         del sys.modules[name]
         parent, _, own = name.rpartition(".")
         if parent in sys.modules:
