@@ -3,7 +3,9 @@
 import pytest
 
 from gralib import registry
+from gralib.data import formats
 from gralib.data.formats import missing
+from gralib.errors import UserError
 from gralib.registry import data_sets, described
 
 
@@ -51,3 +53,20 @@ def test_what_is_missing_is_what_is_published_less_what_is_here(monkeypatch):
     manifest.rows, manifest.source.synthetic = pd.DataFrame({"reason": [""]}), True
     assert missing(manifest) == 0
     assert registry.FORMATS.is_dir()
+
+
+def test_faces_are_drawn_where_nothing_is_there_and_otherwise_never(tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr("gralib.errors.ROOT", tmp_path)
+    monkeypatch.setattr(formats.synthetic, "write", lambda *words: calls.append(words) or words[1].mkdir(parents=True))
+    drawn = tmp_path / "data/synthetic/fgnet"
+    assert [formats.find_root("fgnet") for _ in range(2)] == [drawn] * 2
+    assert calls == [("fgnet", drawn, 400, 0, None)]
+    assert formats.find_root("fgnet", "mine") == tmp_path / "mine"
+    (tmp_path / "data/fgnet").mkdir()
+    (tmp_path / "data/fgnet/.half.part").touch()
+    assert not formats.holds_files("fgnet") and formats.find_root("fgnet") == drawn
+    (tmp_path / "data/fgnet/x").touch()
+    assert formats.holds_files("fgnet") and formats.find_root("fgnet") == tmp_path / "data/fgnet"
+    with pytest.raises(UserError, match=r"dataset: expected one of adience, .*wikipedia, got 'imdb'"):
+        formats.find_root("imdb")

@@ -1,4 +1,4 @@
-"""Mutation testing: one thing wrong in a module where numbers are made; do the tests of that module notice?
+"""Mutation testing: one thing wrong in a module of the library; do the tests of that module notice?
 
 cosmic-ray finds the places and makes the changes, in copies of the project, a forked pytest for each: mutmut, used
 before, wraps functions instead, which Keras' layers, pydantic and a module's constants do not stand. mutants.toml says
