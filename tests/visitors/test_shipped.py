@@ -44,15 +44,16 @@ def test_the_interval_holds_what_it_promises_on_faces_that_did_not_fit_it():
     assert (off <= quantile * spread)[2000:].mean() == pytest.approx(0.9, abs=0.02)
 
 
-def test_the_temperature_that_made_a_network_too_sure_is_found_again():
+@pytest.mark.parametrize("sureness", [2.5, 9])
+def test_the_temperature_that_made_a_network_too_sure_is_found_again(sureness):
     rng = np.random.default_rng(1)
-    logits = rng.normal(0, 2, 40000)
+    logits = rng.normal(0, 5 / sureness, 40000)
     female = rng.random(40000) < 1 / (1 + np.exp(-logits))
-    sure = 1 / (1 + np.exp(-2.5 * logits))  # two and a half times too sure
+    sure = 1 / (1 + np.exp(-sureness * logits))  # so many times too sure
     outputs, true = np.stack([1 - sure, sure], axis=1), np.stack([~female, female], axis=1)
     temperature = shipping.fit_temperature(outputs, true)
-    assert temperature == pytest.approx(2.5, rel=0.05)
-    calibration = shipped.Calibration(runs={}, temperature=2.5, category_means=[1], level=0.9, quantile=1)
+    assert temperature == pytest.approx(sureness, rel=0.05)
+    calibration = shipped.Calibration(runs={}, temperature=sureness, category_means=[1], level=0.9, quantile=1)
     np.testing.assert_allclose(calibration.probability(outputs)[:, 1], 1 / (1 + np.exp(-logits)), atol=1e-6)
 
 

@@ -1,8 +1,10 @@
 """What is measured of the shipped networks, and what their card says of it: by hand."""
 
+import sys
 from types import SimpleNamespace
 
 import hand
+import made_networks
 import numpy as np
 import pandas as pd
 import pytest
@@ -196,3 +198,27 @@ def test_every_fourth_face_of_adience_is_read_and_genders_and_groups_are_measure
     answer = ages.nearest_group(answers.age[known])
     assert found["age group accuracy"] == (known.sum(), pytest.approx((answer == 2).mean()))
     assert found["age group accuracy, one off"] == (known.sum(), pytest.approx((np.abs(answer - 2) < 2).mean()))
+
+
+def test_a_network_that_answers_otherwise_when_rounded_is_not_shipped(monkeypatch):
+    exact, asked = made_networks.network("gender", adjustable=True), []
+
+    def export(run, path, gates):
+        asked.append(gates)
+        path.write_bytes(exact)
+        return path
+
+    monkeypatch.setitem(sys.modules, "gralib.export", SimpleNamespace(export=export))
+    faces = hand.people([5.0] * 2)
+    configs = (configure("smoke", network=name) for name in ("gra_net", "separable"))
+    plain, separable = (hand.run(config, faces, np.eye(2)) for config in configs)
+    assert shipping._exported(plain) == shipping.rounded(exact) != exact
+    shipping._exported(separable)
+    assert asked == [True, False]
+    monkeypatch.setattr(made_networks, "weights", lambda count: np.zeros((3072, count), "float32"))
+    other = made_networks.network("gender", adjustable=True)
+    monkeypatch.setattr(shipping, "rounded", lambda data: other)
+    with pytest.raises(
+        UserError, match=r"^utkface-gender-.*: expected outputs within 0\.01 when rounded, got 0\.\d+ apart"
+    ):
+        shipping._exported(plain)
