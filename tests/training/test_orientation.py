@@ -38,6 +38,15 @@ def test_turning_by_a_right_angle_is_exact_and_opposite_turns_cancel():
     assert perturb.change(PIXELS, "turn", 15).dtype == np.uint8
 
 
+def test_changes_are_named_by_kind_direction_and_step():
+    found = probed.changes()
+    assert found["as they are"] == ("turn", 0) and len(found) == 21
+    turns, moves = (5, 10, 15, 20, 30), (1, 2, 3, 4, 6)
+    expected = {f"{kind} {sign}{step}": (kind, int(f"{sign}{step}")) for kind, steps in (("turn", turns), ("move", moves))
+                for step in steps for sign in "-+"}  # fmt: skip
+    assert {name: change for name, change in found.items() if name != "as they are"} == expected
+
+
 def table(as_is, changed):
     hits = {name: np.asarray(as_is if not step else changed) for name, (_, step) in probed.changes().items()}
     return pd.DataFrame({"path": list("abcd"), "group": list("abcd"), **hits})
