@@ -21,7 +21,7 @@ from gralib.errors import UserError
 
 Tree = dict[str, bytes]
 SECONDS = 10
-"""No input may take longer."""
+"""No input may keep the processor longer; seconds on the clock would count what else the machine does."""
 TABLES = (".mat", ".pts", ".txt")
 NAMES = (
     "/etc/passwd", "../../canary", "..\\canary", "C:\\canary.jpg", "a\0b.jpg", "line\nbreak.jpg", "\udcff.jpg",
@@ -146,12 +146,12 @@ def hostile(folder: Path, inputs: int, seed: int = 0, first: int = 0) -> dict:
         place.mkdir(parents=True)
         (place.parent / "canary").write_text("untouched")
         kind, root = one(sound[dataset], place, rng)
-        started = time.perf_counter()
+        started = time.process_time()
         try:
             ended = outcome(dataset, root, folder / f"{i}" / "cache")
         except Exception as error:
             raise AssertionError(f"input {i} of seed {seed}: {dataset}, {kind}: {error!r}") from error
-        slowest = max(slowest, time.perf_counter() - started)
+        slowest = max(slowest, time.process_time() - started)
         assert slowest < SECONDS, f"input {i} of seed {seed}: {dataset}, {kind}: {slowest:.1f} s"
         left = {p.name for p in place.parent.iterdir()} - {"cache"}
         assert left == {"in", "canary"} and (place.parent / "canary").read_text() == "untouched", left

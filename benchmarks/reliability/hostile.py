@@ -18,7 +18,7 @@ SHARES = {"formats": 50, "records": 15, "protocol": 13, "networks": 12, "pixels"
 """Of 100 hostile inputs, how many are of which kind."""
 LOT = 250
 SLOWEST_S, PEAK_MIB = 10, 1024
-"""What no input may take."""
+"""What no input may take: seconds of processor, memory of the process."""
 UPLOAD_PEAK_MIB = 2048
 """What the process may take that reads uploads: TensorFlow, the detector and the networks are in it."""
 

@@ -57,7 +57,7 @@ def bad_data(raw: dict) -> list[str]:
         "in "
         f"one line; none ended otherwise. An input may take {hostile.SLOWEST_S} s, the process {hostile.PEAK_MIB} MiB.",
         "",
-        *table(["kind", "inputs", "slowest, s", "peak of the process, MiB"], rows),
+        *table(["kind", "inputs", "slowest, s of processor", "peak of the process, MiB"], rows),
         *_ends(ends),
     ]
 
@@ -67,11 +67,11 @@ def uploads(raw: dict) -> list[str]:
     return [
         "Uploads",
         f"{raw['inputs']} damaged JPEG, PNG and WebP pictures of drawn faces, under names such as scripts and paths, "
-        "given "
-        "to the page of `make play` or to `gra predict` (whole, largest and all faces): each was read, or named with a "
-        f"reason, and nothing else. The slowest took {raw['slowest_s']} s of {hostile.SLOWEST_S} allowed, the process "
-        f"{raw['peak_mib']} MiB at its peak of {hostile.UPLOAD_PEAK_MIB}. That the page answers this machine alone, "
-        "refuses a foreign Host header and serves nothing outside its folder is a test "
+        "given to the page of `make play` or to `gra predict` (whole, largest and all faces): each was read, or named "
+        f"with a reason, and nothing else. The slowest took {raw['slowest_s']} s of processor, of "
+        f"{hostile.SLOWEST_S} allowed, the process {raw['peak_mib']} MiB at its peak of {hostile.UPLOAD_PEAK_MIB}. "
+        "That the page answers this machine alone, refuses a foreign Host header and serves nothing outside its "
+        "folder is a test "
         "(`tests/visitors/test_play_browser.py`).",
         "",
         *_ends(raw["ends"]),

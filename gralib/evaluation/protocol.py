@@ -85,12 +85,19 @@ class Protocol(Strict):
             for seed in extra.seeds for condition in extra.conditions for task in extra.tasks
         ]  # fmt: skip
 
-    def wave(self, claim: str, number: int) -> list[RunConfig]:
-        """Return the runs of a claim's next five seeds, each once; those of one compiled network follow one another."""
+    def wave(self, claim: str, number: int, primary: bool = False) -> list[RunConfig]:
+        """Return the runs of a claim's next five seeds, each once; those of one compiled network follow one another.
+
+        Args:
+            claim: its id.
+            number: of the five seeds, from 0.
+            primary: only what its primary needs.
+        """
         rule, part = self.rules[claim], slice(number * WAVE, (number + 1) * WAVE)
         if not rule.planned:
             return []
-        runs = [r for c in rule.contrasts if not c.seeds for r in self._of(c, rule.seeds[part], rule.recipe)]
+        asked = [c for c in rule.contrasts[: 1 if primary else None] if not c.seeds]
+        runs = [r for c in asked for r in self._of(c, rule.seeds[part], rule.recipe)]
         order = list(dict.fromkeys(_network(id(run)) for run in runs))
         return sorted(_once(runs), key=lambda run: order.index(_network(id(run))))
 
@@ -108,8 +115,8 @@ class Protocol(Strict):
         return max(_waves(rule) for rule in self.claims) + 1
 
     def stage(self, number: int, ended: Mapping[str, int] | None = None) -> list[RunConfig]:
-        """Return the runs of a stage, each once: five seeds of every claim in `order`; in the last stage seeds of a
-        part's own, recipe `keras`, and what no verdict needs.
+        """Return the runs of a stage, each once: five seeds of every claim in `order`, all primaries before any part;
+        in the last stage seeds of a part's own, recipe `keras`, and what no verdict needs.
 
         Args:
             number: from 0.
@@ -118,7 +125,7 @@ class Protocol(Strict):
         order = self.general.order
         if number < self.stages - 1:
             going = [c for c in order if number * WAVE < (ended or {}).get(c, len(self.rules[c].seeds))]
-            return _once(run for claim in going for run in self.wave(claim, number))
+            return _once(r for primary in (True, False) for c in going for r in self.wave(c, number, primary))
         rules = [self.rules[claim] for claim in order if self.rules[claim].planned]
         runs = [run for rule in rules for c in rule.contrasts for run in self._of(c, c.seeds, rule.recipe)]
         runs += [run for rule in rules for run in self._of(rule.contrasts[0], rule.keras_seeds, "keras")]

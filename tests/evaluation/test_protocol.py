@@ -58,8 +58,9 @@ def test_runs_come_once_those_that_decide_most_first(protocol):
                  if not side.constant for run in protocol.runs_of(c, side, seed, rule.recipe)]  # fmt: skip
         assert set(protocol.configs(claim)) == set(asked), f"{claim}: all that its verdict may need"
     assert all(protocol.stage(number) for number in range(protocol.stages)), "no stage without runs"
-    first = [run for claim in ("C4", "C15") for run in protocol.wave(claim, 0)]
-    assert set(runs[: len(set(first))]) == set(first)
+    first = {run for claim in protocol.general.order for run in protocol.wave(claim, 0, primary=True)}
+    assert set(runs[: len(first)]) == first < set(protocol.stage(0)), "primaries before parts"
+    assert set(runs[:15]) == set(protocol.wave(protocol.general.order[0], 0, primary=True))
     late = [i for i, run in enumerate(runs) if 5 <= run.seed < 10 and run.dataset == "utkface"]
     assert max(runs.index(run) for run in protocol.wave("C6", 0)[::10]) < min(late)
 
