@@ -41,9 +41,11 @@ def test_turning_by_a_right_angle_is_exact_and_opposite_turns_cancel():
 def test_changes_are_named_by_kind_direction_and_step():
     found = probed.changes()
     assert found["as they are"] == ("turn", 0) and len(found) == 21
-    turns, moves = (5, 10, 15, 20, 30), (1, 2, 3, 4, 6)
-    expected = {f"{kind} {sign}{step}": (kind, int(f"{sign}{step}")) for kind, steps in (("turn", turns), ("move", moves))
-                for step in steps for sign in "-+"}  # fmt: skip
+    kinds = {"turn": (5, 10, 15, 20, 30), "move": (1, 2, 3, 4, 6)}
+    expected = {
+        f"{kind} {sign}{step}": (kind, int(f"{sign}{step}"))
+        for kind, steps in kinds.items() for step in steps for sign in "-+"
+    }  # fmt: skip
     assert {name: change for name, change in found.items() if name != "as they are"} == expected
 
 
