@@ -82,7 +82,7 @@ scaling: $(ENV)  ## measure several devices in one training, and what the whole 
 reliability: $(ENV)  ## kill it, fill the disk, feed it broken files, run it twice (ten hours; stop it any time)
 	@python benchmarks/reliability/run.py
 
-mutants: $(ENV)  ## make one thing wrong at a time and see whether a test notices (an hour on two cores)
+mutants: $(ENV)  ## make one thing wrong at a time and see whether a test notices (two hours on two cores)
 	@python benchmarks/reliability/run.py mutants
 
 lab: $(ENV)  ## open JupyterLab on the notebooks, the first of them in front

@@ -4,6 +4,7 @@ import os
 from functools import cache, lru_cache
 from pathlib import Path
 
+import made_networks
 import numpy as np
 import pandas as pd
 import pytest
@@ -138,13 +139,8 @@ def made_up(faces):
 
 
 @pytest.fixture(scope="session")
-def networks(tiny_run, common):
-    """A folder like that of the shipped networks, of tiny ones drawn faces trained: gender with gates, age without."""
-    from gralib.visitors import modelcard, shipped, shipping
-
-    folder = common / "shipped"
-    with FileLock(common / "shipped.lock"):
-        if not (folder / shipped.CARD).exists():
-            shipping.write([tiny_run("gender"), tiny_run("age category, separable")], folder)
-            modelcard.write(folder)
-    return folder
+def networks(common):
+    """A folder like that of the shipped networks, of such as are made by hand: gender with gates, age without."""
+    folder = common / "by-hand"
+    with FileLock(common / "by-hand.lock"):
+        return folder if folder.exists() else made_networks.write(folder)

@@ -1,4 +1,4 @@
-"""Golden numbers: pictures decoded, a hand-made table scored, and tiny trainings, as they were when last looked at.
+"""Golden numbers: pictures decoded and drawn, a hand-made table scored, tiny trainings: as when last looked at.
 
 `python tests/golden.py` (or: make golden) writes them anew and shows what changed. A change is meant or a mistake; the
 files in tests/golden are committed, so `git diff` shows it too and `git restore` takes it back. Trainings are stored
@@ -11,8 +11,10 @@ import io
 import json
 import math
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import hand
 import numpy as np
@@ -30,6 +32,9 @@ from gralib.evaluation.study import studies
 from gralib.files import write_text
 from gralib.labels import GENDERS
 from gralib.metrics import interval
+from gralib.synthetic import layouts
+from gralib.synthetic.drawing import draw_face
+from gralib.synthetic.person import Subject
 from gralib.training import perturb
 from gralib.training.records import Run
 
@@ -92,7 +97,46 @@ def pictures() -> dict[str, str]:
         "turned by 15 degrees": perturb.change(decode(held.getvalue())[None], "turn", 15)[0],
         "moved by -3 pixels": perturb.change(decode(held.getvalue())[None], "move", -3)[0],
     }
-    return {name: hashlib.sha256(np.ascontiguousarray(pixels)).hexdigest() for name, pixels in found.items()}
+    return {name: sha256(pixels.tobytes()) for name, pixels in found.items()}
+
+
+def drawn() -> dict[str, str]:
+    """Return the SHA-256 of synthetic faces by what they show: every style and beard, at ages at which they change."""
+    rng, found = np.random.default_rng(0), {}
+    people = [Subject.draw_at_random(rng, f"s{number}") for number in range(48)]
+    for name, ages in {
+        "children": (0, 1.5, 4, 8, 11.5),
+        "grown": (13, 19, 28, 45),
+        "old": (58, 63, 75, 90, 116),
+    }.items():
+        faces = [draw_face(who, ages[i % len(ages)], rng, 24) for i, who in enumerate(people)]
+        found[f"faces, {name}"] = sha256(b"".join(face.tobytes() for face in faces))
+    found["people"] = sha256(json.dumps([asdict(who) for who in people]).encode())
+    return found
+
+
+def laid_out() -> dict[str, str]:
+    """Return the SHA-256 of what each layout writes of plain tiles for faces: names, labels, flaws, side files."""
+
+    def tile(subject: Subject, age: float, rng: np.random.Generator, size: int = 64) -> Image.Image:
+        rng.random(7)
+        return Image.new("RGB", (size, size), (int(subject.id[1:]), int(age), 99))
+
+    found = {}
+    with tempfile.TemporaryDirectory() as place, mock.patch("gralib.synthetic.layouts.draw_face", tile):
+        for name, write in layouts.LAYOUTS.items():
+            (folder := Path(place) / name).mkdir()
+            write(folder, 101, 3)
+            parts = []
+            for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+                parts += [str(path.relative_to(folder)).encode(), path.read_bytes()]
+            found[name] = sha256(b"\0".join(parts))
+    return found
+
+
+def sha256(data: bytes) -> str:
+    """Return the SHA-256 of some bytes in hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
 
 
 def ramp(width: int, height: int) -> np.ndarray:
@@ -153,7 +197,8 @@ def main() -> None:
         runs = {name: tiny.train(name, Path(folder)) for name in tiny.RUNS}
         backend = runs["gender"].record.environment["backend"]
         trained = {name: training(run) for name, run in runs.items()}
-    for name, found in {"pictures": pictures(), "tables": tables(), trainings(backend): trained}.items():
+    stored = {"pictures": pictures(), "drawn": {**drawn(), **laid_out()}, "tables": tables()}
+    for name, found in {**stored, trainings(backend): trained}.items():
         lines = differences(read(name), json.loads(json.dumps(found)))
         print(f"{name}: {len(lines)} differences", *lines, sep="\n  ")
         write_text(HERE / f"{name}.json", json.dumps(found, indent=1) + "\n")

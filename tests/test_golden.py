@@ -21,6 +21,16 @@ def test_pictures_decode_to_the_stored_pixels():
     assert parted("pictures", golden.pictures()) == [], MEANT
 
 
+def test_faces_are_drawn_as_stored():
+    stored = golden.read("drawn")
+    assert golden.differences(stored, {**stored, **golden.drawn()}) == [], MEANT
+
+
+def test_sets_are_laid_out_as_stored():
+    stored = golden.read("drawn")
+    assert golden.differences(stored, {**stored, **golden.laid_out()}) == [], MEANT
+
+
 def test_a_table_scores_as_stored():
     assert parted("tables", golden.tables()) == [], MEANT
 

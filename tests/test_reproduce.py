@@ -1,11 +1,14 @@
 """A run made again is identical, within the band, or different: by hand, with the numbers."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hand import gender_run, people
 
 from gralib import reproduce
 from gralib.config import configure
+from gralib.errors import UserError
 
 FACES = people(np.arange(400) % 80, "mf")
 CONFIG = configure("smoke", task="gender")
@@ -50,3 +53,56 @@ def test_nothing_before_and_other_faces_are_said():
     assert reproduce.compared(None, of([])).endswith("made for the first time, nothing to compare with")
     other = gender_run(CONFIG, people(np.arange(10)), np.ones(10, bool))
     assert reproduce.compared(of([]), other).endswith("other test faces than before")
+
+
+@pytest.mark.parametrize(
+    ("root", "before", "opened"),
+    [("", "drawn", "data/synthetic/utkface"), ("", "photographs", ""), ("mine", "drawn", "mine"), ("", None, "")],
+)
+def test_runs_are_made_again_on_the_faces_they_had_into_a_store_of_their_own(root, before, opened, monkeypatch):
+    first, calls = of(range(40)), []
+    first.record.synthetic = before == "drawn"
+
+    def open_faces(*words):
+        calls.append(words)
+        return SimpleNamespace(dataset="utkface", synthetic=before == "drawn", fingerprint=first.record.fingerprint)
+
+    def run(*words, **more):
+        calls.append((*words[2:], more))
+        return of(range(40))
+
+    monkeypatch.setattr(reproduce, "open_faces", open_faces)
+    monkeypatch.setattr(reproduce, "run", run)
+    wanted = [reproduce.Asked(CONFIG, first if before else None)] * 2
+    said = "identical" if before else "made for the first time, nothing to compare with"
+    assert list(reproduce.made_again(wanted, root)) == [f"{first.record.run_id}: {said}"] * 2
+    assert calls == [("utkface", opened), *2 * [("build/reproduced", {"again": True, "threads": 1})]]
+
+
+def test_faces_that_a_run_did_not_have_are_refused():
+    first = of([])
+    name, mine = first.record.run_id, first.record.fingerprint
+    faces = SimpleNamespace(dataset="utkface", synthetic=True, fingerprint=mine)
+    reproduce._check(reproduce.Asked(CONFIG, first), faces)
+    with pytest.raises(UserError, match="utkface: expected real faces, as a claim asks for"):
+        reproduce._check(reproduce.Asked(CONFIG, None), faces)
+    faces.synthetic, faces.fingerprint = False, "another"
+    reproduce._check(reproduce.Asked(CONFIG, None), faces)
+    with pytest.raises(UserError, match=f"{name}: expected faces {mine}, got another"):
+        reproduce._check(reproduce.Asked(CONFIG, first), faces)
+
+
+def test_a_run_by_its_name_or_the_runs_a_claim_asks_for(monkeypatch):
+    first = of([])
+    monkeypatch.setattr(reproduce.records, "gather", lambda: ([first], []))
+    assert reproduce.asked(first.record.run_id) == [reproduce.Asked(CONFIG, first)]
+    asked = reproduce.asked("C4")
+    assert [one.config for one in asked] == reproduce.load().configs("C4")
+    assert not any(one.before for one in asked)
+    with pytest.raises(UserError, match="C1: expected a claim with runs; gra checks makes the calculations again"):
+        reproduce.asked("C1")
+    with pytest.raises(UserError, match=r"nobody: expected a claim .*C4.* or the name of a recorded run"):
+        reproduce.asked("nobody")
+    assert reproduce.commands([reproduce.Asked(CONFIG, first), reproduce.Asked(CONFIG, None)]) == [
+        f"utkface gender seed 0 fold 0: {first.record.run_id}", "utkface gender seed 0 fold 0: not run yet",
+    ]  # fmt: skip

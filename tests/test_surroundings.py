@@ -116,6 +116,27 @@ except backend.UserError as error:
     assert python(code).stdout.splitlines() == ["2 {2}", "threads: this process computes on 2, got 1"]
 
 
+def test_variables_are_held_before_and_refused_after_the_libraries_are_imported(monkeypatch):
+    kept, gone = "TF_ENABLE_ONEDNN_OPTS", "NVIDIA_TF32_OVERRIDE"
+    early = {name: module for name, module in sys.modules.items() if name not in ("keras", "tensorflow", "jax")}
+    for name in (*surroundings.HELD, *surroundings.THREADS):
+        monkeypatch.setenv(name, "7")
+    monkeypatch.setattr(sys, "modules", early)
+    surroundings.hold_variables(3)
+    found = {name: os.environ.get(name) for name in surroundings.HELD}
+    assert found == surroundings.HELD and found[kept] == "1" and found[gone] is None
+    assert {os.environ[name] for name in surroundings.THREADS} == {"3"}
+    monkeypatch.setattr(sys, "modules", {**early, "jax": None})
+    surroundings.hold_variables(1)
+    for name, expected in ((kept, "1"), (gone, "no value")):
+        with monkeypatch.context() as patch:
+            patch.setenv(name, "7")
+            with pytest.raises(
+                surroundings.UserError, match=f"{name}: expected {expected} when Keras was imported, got"
+            ):
+                surroundings.hold_variables(1)
+
+
 def test_variables_left_by_others_are_recorded_and_ours_are_not(monkeypatch):
     for name in list(os.environ):
         if name.startswith(surroundings.FAMILIES):

@@ -1,4 +1,4 @@
-"""Mutation testing: one thing wrong in a module where numbers are made; do the tests of that module notice?
+"""Mutation testing: one thing wrong in a module of the library; do the tests of that module notice?
 
 cosmic-ray finds the places and makes the changes, in copies of the project, a forked pytest for each: mutmut, used
 before, wraps functions instead, which Keras' layers, pydantic and a module's constants do not stand. mutants.toml says
@@ -36,7 +36,7 @@ LOG = BUILD.parent / "mutants.jsonl"
 """What became of every change that was tried."""
 CONFIG = tomllib.loads((HERE / "mutants.toml").read_text())
 COPIED = ("gralib", "tests", "pyproject.toml")
-LINKED = ("reports", "notebooks", "Makefile", "Snakefile", "requirements.lock")
+LINKED = ("reports", "notebooks", "Makefile", "Snakefile", "requirements.lock", "README.md", "data/README.md")
 SLOWEST = 10
 """A mutant that keeps its tests busy so many times as long as they take (and half a minute) has made them hang."""
 
@@ -55,7 +55,7 @@ def candidates(module: dict) -> list:
         if not left_out and not any(name in change.operator_name for name in CONFIG["left_out"]):
             places.setdefault(change.start_pos, []).append(change)
     draw = random.Random(f"{CONFIG['seed']} {module['name']}")
-    chosen = draw.sample(sorted(places), min(CONFIG["mutants"], len(places)))
+    chosen = draw.sample(sorted(places), min(module.get("mutants", CONFIG["mutants"]), len(places)))
     return [draw.choice(places[place]) for place in chosen]
 
 
@@ -74,6 +74,7 @@ def enter(folder: Path) -> None:
         else:
             shutil.copy(source, copy)
     for name in LINKED:
+        (copy / name).parent.mkdir(exist_ok=True)
         (copy / name).symlink_to(ROOT / name)
     os.chdir(copy)
     os.environ |= {"PYTHONPATH": str(copy), "TF_CPP_MIN_LOG_LEVEL": "3", "GRA_ROOT": str(copy)}
@@ -98,8 +99,8 @@ def load(*names: str) -> None:
 
 
 def forget(names: Set[str]) -> None:
-    """Unload modules, so that they are read anew when next imported."""
-    for name in names & set(sys.modules):
+    """Unload modules, and all that is inside those that are packages, so that they are read anew when next imported."""
+    for name in [known for known in sys.modules if any(f"{known}.".startswith(f"{name}.") for name in names)]:
         del sys.modules[name]
         parent, _, own = name.rpartition(".")
         if parent in sys.modules:
@@ -126,7 +127,7 @@ def importers(name: str) -> frozenset[str]:
 
 def dotted(module: dict) -> str:
     """Return a module's name as it is imported."""
-    return "gralib." + module["name"].replace("/", ".")
+    return f"gralib.{module['name'].replace('/', '.')}".removesuffix(".__init__")
 
 
 def tested(module: dict, limit: float) -> tuple[bool, str]:

@@ -246,7 +246,7 @@ def mutation(raw: dict) -> list[str]:
     known, unknown = mutants.explained(raw["survivors"])
     return [
         "Mutants",
-        "One thing is made wrong at a time, at a seeded sample of the places of every module where numbers are made, "
+        "One thing is made wrong at a time, at a seeded sample of the places of the modules below, "
         "and the tests of that module are run. Tests are added until they notice: what was noticed with the tests of "
         "an earlier commit is not tried again while the module stays as it is. Last tried: "
         + ", ".join(f"{count} at {commit}" for commit, count in raw["commits"].items())

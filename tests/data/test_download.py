@@ -7,8 +7,10 @@ import threading
 import pytest
 
 from gralib.config import TASKS
+from gralib.data import download
 from gralib.data.download import BLOCK, fetch, how_to
 from gralib.errors import UserError
+from gralib.registry import DataSet
 
 CONTENT = bytes(range(256)) * 4000
 
@@ -16,7 +18,7 @@ CONTENT = bytes(range(256)) * 4000
 class Server(http.server.BaseHTTPRequestHandler):
     """Serves one file; knows Range, and drops the line once when told to."""
 
-    drop = False
+    drop = ignores = lengthless = False
     asked: list = []  # noqa: RUF012
 
     def do_GET(self):
@@ -25,8 +27,13 @@ class Server(http.server.BaseHTTPRequestHandler):
         if self.path != "/faces.zip":
             self.send_error(404)
             return
+        if start >= len(CONTENT) and not Server.ignores:
+            self.send_error(416)
+            return
+        start = 0 if Server.ignores else start
         self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(CONTENT) - start))
+        if not Server.lengthless:
+            self.send_header("Content-Length", str(len(CONTENT) - start))
         self.end_headers()
         end = len(CONTENT) // 2 if Server.drop else len(CONTENT)
         Server.drop = False
@@ -58,7 +65,7 @@ def test_a_file_comes_whole_and_is_not_fetched_twice(address, tmp_path):
 
 def test_an_interrupted_download_goes_on(address, tmp_path):
     Server.drop = True
-    with pytest.raises(UserError, match=r"faces\.zip: "):
+    with pytest.raises(UserError, match=r"faces\.zip: expected the file, got no answer: .*IncompleteRead"):
         fetch("fgnet", f"{address}/faces.zip")
     assert not (tmp_path / "data/fgnet/faces.zip").exists()
     (path,) = fetch("fgnet", f"{address}/faces.zip")
@@ -93,3 +100,32 @@ def test_what_needs_a_form_is_not_fetched():
         fetch("adience")
     with pytest.raises(UserError, match="dataset: expected one of adience"):
         how_to("imdb")
+
+
+def test_what_no_section_says_the_module_says(address, monkeypatch):
+    monkeypatch.setattr(download, "data_sets", lambda: {
+        name: DataSet(title=name.upper(), tasks=("gender",), get=get)
+        for name, get in (("fgnet", ""), ("a", "Ask."), ("b", ""))
+    })  # fmt: skip
+    assert how_to("fgnet") == "FG-NET\n\nPut it at `data/fgnet/x`."
+    assert how_to("a") == "Ask." and how_to("b") == "B: nobody wrote down how to get it; its files go into `data/b/`"
+
+
+def test_what_a_server_makes_of_a_wish_for_the_rest(address, tmp_path):
+    part = tmp_path / "data/fgnet/.faces.zip.part"
+    part.parent.mkdir()
+    part.write_bytes(CONTENT)
+    Server.ignores = True  # what was asked for: it sends all from the start
+    (path,) = fetch("fgnet", f"{address}/faces.zip")
+    Server.ignores = False
+    assert path.read_bytes() == CONTENT and not part.exists()
+    path.unlink()
+    part.write_bytes(CONTENT[:1000])
+    Server.lengthless = True  # it does not say how much is left
+    (path,) = fetch("fgnet", f"{address}/faces.zip")
+    Server.lengthless = False
+    assert path.read_bytes() == CONTENT and Server.asked[-1] == 1000
+    path.unlink()
+    part.write_bytes(CONTENT)
+    (path,) = fetch("fgnet", f"{address}/faces.zip")  # 416: nothing is left
+    assert path.read_bytes() == CONTENT and Server.asked[-1] == len(CONTENT)

@@ -1,11 +1,15 @@
 """Networks asked about the faces of another data set: ages into groups, what is kept, the matrix by a known answer."""
 
+from types import SimpleNamespace
+
+import hand
 import numpy as np
 import pandas as pd
 import pytest
 import tiny
 
 from gralib import ages
+from gralib.config import configure
 from gralib.errors import UserError
 from gralib.evaluation import across as matrix
 from gralib.labels import class_names, output_names
@@ -84,6 +88,44 @@ def test_a_network_is_asked_once_about_faces_it_never_saw(tiny_run, faces, twins
     assert across.probe(records.Run(run.folder), others).read_bytes() == first
     with pytest.raises(UserError, match="expected a run of classes and faces of another data set: utkface"):
         across.probe(run, faces)
+
+
+def test_who_is_asked_and_who_may_ask():
+    table = pd.DataFrame({
+        "age": [30, 3, np.nan, np.nan], "age_group": [None, None, "25-32", None],
+        "gender": ["male", None, None, "female"],
+    })  # fmt: skip
+    asked = {task: across._askable(task, table).tolist() for task in ("gender", "age_group", "age_category")}
+    assert asked["gender"] == [True, False, False, True]
+    assert asked["age_group"] == [True, False, True, False]  # at three nobody is in a group
+    assert asked["age_category"] == [True, True, True, False]
+    others = SimpleNamespace(dataset="adience", fingerprint="0")
+    for task, dataset in (("age_regression", "utkface"), ("gender", "adience")):
+        run = hand.run(configure("smoke", task=task, dataset=dataset), hand.people([5.0]), np.eye(len(class_names(
+            configure("smoke", task=task, dataset=dataset))))[:1])  # fmt: skip
+        with pytest.raises(UserError, match="expected a run of classes and faces of another data set: adience"):
+            across.probe(run, others)
+
+
+def test_a_mirrored_network_is_asked_with_mirror_images_and_its_outputs_are_kept(made_up, tmp_path, monkeypatch):
+    pytest.importorskip("keras")
+    from gralib.training import fit
+
+    run = made_up(tmp_path, "gender", mirrored_prediction=True)
+    table = pd.DataFrame({
+        "path": list("abc"), "picture": list("xyz"), "age": np.nan, "age_group": ["25-32"] * 3,
+        "gender": ["male", None, "female"], "group": [0, 1, 2], "race": np.nan,
+    })  # fmt: skip
+    others = SimpleNamespace(dataset="adience", fingerprint="0123456789abcdef", table=table, pixels=[7, 8, 9])
+    calls = []
+    monkeypatch.setattr(across, "network", lambda run: "the network")
+    monkeypatch.setattr(fit, "predict", lambda *words: calls.append(words) or np.array([[0.75, 0.25], [0.5, 0.5]]))
+    path = across.probe(run, others)
+    assert across.probe(records.Run(run.folder), others) == path and path.parent == run.folder
+    ((model, pixels, rows, mirrored),) = calls
+    assert (model, pixels.tolist(), rows.tolist(), mirrored) == ("the network", [7, 8, 9], [0, 2], True)
+    ((_, found),) = probed.across(records.Run(run.folder))
+    assert found["path"].tolist() == ["a", "c"] and found["p_male"].tolist() == [0.75, 0.5]
 
 
 def test_another_copy_brings_what_its_network_was_asked(asked, made_up, tmp_path):

@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 from gralib.ages import MAX_AGE
 from gralib.errors import UserError
-from gralib.synthetic import write
+from gralib.synthetic import layouts, write
 from gralib.synthetic.drawing import draw_face
 from gralib.synthetic.layouts import LAYOUTS, sample_ages
 from gralib.synthetic.person import Subject
@@ -139,6 +139,15 @@ def test_copies_disagree_on_age_or_gender_now_and_then(written):
     assert sum(a[0] != b[0] for a, b in copies) == 2
     assert sum(a[1] != b[1] for a, b in copies) == 1
     assert all(abs(int(a[0]) - int(b[0])) < 9 for a, b in copies)
+
+
+def test_a_copy_that_disagrees_on_age_stays_within_the_ages_there_are():
+    for age in (0, 60, MAX_AGE - 5, MAX_AGE):
+        for seed in range(8):
+            named = layouts._copy_name(person(1), age, 1, np.random.default_rng(seed))
+            other = int(named.split("_")[0])
+            assert 3 <= abs(other - age) <= 8 and 0 <= other <= MAX_AGE
+            assert other > age or age + 8 > MAX_AGE
 
 
 def test_a_few_time_stamps_are_shared_by_different_pictures(written, names):

@@ -103,6 +103,25 @@ def test_as_many_labels_are_wrong_as_asked_for_and_only_those_of_the_rows(task, 
     assert not other.equals(first)
 
 
+def test_what_is_left_of_a_grid_and_how_long_it_takes(tmp_path, monkeypatch):
+    """Five runs, three of them done in one, two and nine minutes: the median tells."""
+    configs = [configure("smoke", seed=seed) for seed in range(5)]
+    done = {config: SimpleNamespace(record=SimpleNamespace(seconds=seconds, config=config))
+            for config, seconds in zip(configs, (60, 120, 540), strict=False)}  # fmt: skip
+    assert batch.minutes_left(configs, done, 2) == 2
+    assert batch.left_in_words(configs, done, 1) == "5 runs, 3 done, 2 left: about 4 minutes"
+    assert batch.minutes_left(configs[:3], done, 2) == 0
+    asked = []
+    alike = SimpleNamespace(record=SimpleNamespace(seconds=600, config=configure("smoke", seed=9, gate=0.0)))
+    other = SimpleNamespace(record=SimpleNamespace(seconds=6, config=configure("smoke", epochs=99)))
+    monkeypatch.setattr(batch.records, "gather", lambda stores: asked.append(stores) or ([alike, other], []))
+    assert batch.minutes_left(configs, {}, 1) == 50 and asked == [[batch.records.KEPT]]
+    monkeypatch.setattr(batch.records, "gather", lambda stores: ([other], []))
+    said = "5 runs, 0 done, 5 left: none finished yet, so nobody knows how long"
+    assert batch.left_in_words(configs, {}, 1) == said
+    assert batch.run_grid([], tmp_path, SimpleNamespace(fingerprint="x"), store=tmp_path) == ([], [])
+
+
 def test_a_grid_goes_on_with_what_is_left_and_names_what_fails(faces, drawn, tmp_path):
     tiny = {"width": 2, "epochs": 2, "train_faces": 128, "preset": "smoke"}
     configs = [c for c in grids.configs_of("earlier_methods", 2, **tiny) if c.network == "separable"]  # quick to trace

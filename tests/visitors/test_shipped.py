@@ -1,5 +1,6 @@
 """The shipped networks: whole or refused, rounded within their tolerance, calibrated as known answers say."""
 
+import made_networks
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +12,14 @@ from gralib.predict import Network
 from gralib.visitors import modelcard, shipped, shipping
 
 FACES = np.random.default_rng(3).integers(0, 256, (12, 32, 32, 3)).astype("uint8")
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_run, tmp_path_factory):
+    """A folder like that of the shipped networks, of tiny ones drawn faces trained: gender with gates, age without."""
+    folder = shipping.write([tiny_run("gender"), tiny_run("age category, separable")], tmp_path_factory.mktemp("made"))
+    modelcard.write(folder)
+    return folder
 
 
 def copied(folder, target):
@@ -35,15 +44,16 @@ def test_the_interval_holds_what_it_promises_on_faces_that_did_not_fit_it():
     assert (off <= quantile * spread)[2000:].mean() == pytest.approx(0.9, abs=0.02)
 
 
-def test_the_temperature_that_made_a_network_too_sure_is_found_again():
+@pytest.mark.parametrize("sureness", [2.5, 9])
+def test_the_temperature_that_made_a_network_too_sure_is_found_again(sureness):
     rng = np.random.default_rng(1)
-    logits = rng.normal(0, 2, 40000)
+    logits = rng.normal(0, 5 / sureness, 40000)
     female = rng.random(40000) < 1 / (1 + np.exp(-logits))
-    sure = 1 / (1 + np.exp(-2.5 * logits))  # two and a half times too sure
+    sure = 1 / (1 + np.exp(-sureness * logits))  # so many times too sure
     outputs, true = np.stack([1 - sure, sure], axis=1), np.stack([~female, female], axis=1)
     temperature = shipping.fit_temperature(outputs, true)
-    assert temperature == pytest.approx(2.5, rel=0.05)
-    calibration = shipped.Calibration(runs={}, temperature=2.5, category_means=[1], level=0.9, quantile=1)
+    assert temperature == pytest.approx(sureness, rel=0.05)
+    calibration = shipped.Calibration(runs={}, temperature=sureness, category_means=[1], level=0.9, quantile=1)
     np.testing.assert_allclose(calibration.probability(outputs)[:, 1], 1 / (1 + np.exp(-logits)), atol=1e-6)
 
 
@@ -96,8 +106,8 @@ def test_rounding_goes_to_the_nearest_half_float():
     np.testing.assert_array_equal(kept[normal], values[normal].astype("float16").astype("float32"))
 
 
-def test_a_folder_of_networks_reads_as_its_runs_do(networks, tiny_run):
-    reader, calibration = shipped.open_networks(networks)
+def test_a_folder_of_networks_reads_as_its_runs_do(trained, tiny_run):
+    reader, calibration = shipped.open_networks(trained)
     assert reader.synthetic and set(reader.networks) == {"gender", "age_category"}
     assert calibration.runs == {task: network.card.run_id for task, network in reader.networks.items()}
     answers = shipped.read(reader, calibration, FACES)
@@ -108,8 +118,22 @@ def test_a_folder_of_networks_reads_as_its_runs_do(networks, tiny_run):
     assert np.abs(other.female - answers.female).max() > 1e-5  # the gates reach the network
 
 
-def test_what_was_measured_is_what_the_records_say(networks, tiny_run):
-    table = pd.read_csv(networks / shipped.MEASURED).set_index(["measure", "slice"])
+def test_answers_are_the_outputs_calibrated(networks):
+    """The networks made by hand: their outputs are a formula, their temperature two."""
+    reader, calibration = shipped.open_networks(networks)
+    for gates in (made_networks.GATES, {"stage1_module1": 1.0, "stage2_module1": 0.0, "stage3_module1": 0.5}):
+        found = shipped.read(reader, calibration, FACES, gates)
+        odds = made_networks.answers(FACES, 2, gates) ** 0.5
+        np.testing.assert_allclose(found.female, odds[:, 1] / odds.sum(axis=1), atol=1e-6)
+    category = made_networks.answers(FACES, 12)
+    age, half = shipped.expected(category, None, 10, calibration.category_means)
+    np.testing.assert_allclose(found.age, age, atol=1e-4)
+    np.testing.assert_allclose(found.low, np.maximum(age - 1.5 * half, 0), atol=1e-4)
+    np.testing.assert_allclose(found.high, np.minimum(age + 1.5 * half, 116), atol=1e-4)
+
+
+def test_what_was_measured_is_what_the_records_say(trained, tiny_run):
+    table = pd.read_csv(trained / shipped.MEASURED).set_index(["measure", "slice"])
     run = tiny_run("gender")
     outputs = run.predictions[output_names(run.record.config)].to_numpy()
     right = np.array(["male", "female"])[outputs.argmax(axis=1)] == run.tested["gender"].to_numpy()
@@ -147,6 +171,10 @@ def test_a_calibration_of_other_networks_is_refused(networks, tmp_path):
     shipped.open_networks.cache_clear()
     with pytest.raises(UserError, match=r"calibration\.json: expected the runs"):
         shipped.open_networks(folder)
+    (folder / shipped.CALIBRATION).write_text(calibration.model_dump_json().replace(":2.0", ":-2.0"))
+    files.write_sums(folder, files.digests(folder, names))
+    with pytest.raises(UserError, match=r"calibration\.json: temperature: expected greater than 0, got -2\.0$"):
+        shipped.open_networks(folder)
 
 
 def test_an_xz_file_that_unpacks_to_more_than_a_network_is_refused(tmp_path, monkeypatch):
@@ -159,15 +187,15 @@ def test_an_xz_file_that_unpacks_to_more_than_a_network_is_refused(tmp_path, mon
         networkfile.read(tmp_path / "x.onnx.xz")
 
 
-def test_the_card_says_what_is_in_the_folder(networks):
-    text = (networks / shipped.CARD).read_text()
+def test_the_card_says_what_is_in_the_folder(trained):
+    text = (trained / shipped.CARD).read_text()
     assert "Drawn faces trained these networks" in text and "non-commercial research" in text
-    table = pd.read_csv(networks / shipped.MEASURED).set_index(["measure", "slice"])
+    table = pd.read_csv(trained / shipped.MEASURED).set_index(["measure", "slice"])
     value = table.loc[("gender accuracy", "all"), "value"]
     assert f"{100 * value:.1f} % [" in text
-    for network in shipped.open_networks(networks)[0].networks.values():
+    for network in shipped.open_networks(trained)[0].networks.values():
         assert network.card.run_id in text
-    assert modelcard.write(networks).read_text() == text
+    assert modelcard.write(trained).read_text() == text
 
 
 def test_runs_that_make_no_set_of_networks_are_refused(tiny_run, tmp_path):

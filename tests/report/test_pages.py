@@ -1,0 +1,46 @@
+"""The committed pages beside those that the committed records give now: every word and number, figures left out."""
+
+import os
+import shutil
+
+import pandas as pd
+import pytest
+from conftest import ROOT
+
+from gralib.evaluation.ruledates import RuleDate
+from gralib.report import evidence, figures, pages
+
+WRITTEN = (".md", ".csv", ".tex", ".json")
+LINKED = ("records", "notebooks", "figures", "about")
+"""Below reports/: what the report reads, or others write."""
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """A project folder with what the report is made from, rules dated as the committed table says, and no drawing."""
+    (tmp_path / "reports").mkdir()
+    for path in ROOT.iterdir():
+        if path.name != "reports":
+            (tmp_path / path.name).symlink_to(path)
+    for path in (ROOT / "reports").iterdir():
+        if path.is_dir() and path.name in LINKED:
+            shutil.copytree(path, tmp_path / "reports" / path.name, copy_function=os.symlink)
+        elif path.is_file():
+            (tmp_path / "reports" / path.name).symlink_to(path)
+    shutil.copytree(ROOT / "reports/tables", tmp_path / "reports/tables")
+    table = pd.read_csv(ROOT / "reports/tables/claims.csv", keep_default_na=False)
+    dates = {row["id"]: RuleDate(row["rule_commit"], row["rule_date"]) for row in table.to_dict(orient="records")}
+    monkeypatch.setattr("gralib.errors.ROOT", tmp_path)
+    monkeypatch.setattr(evidence, "rule_dates", lambda: dates)
+    monkeypatch.setattr(figures, "save", lambda drawn, path: path)
+    return tmp_path
+
+
+def test_the_committed_pages_are_those_of_the_committed_records(root):
+    """Fails where records, rules or pages changed and `gra report --publish` was not called."""
+    pages.build(publish=True)
+    for place in sorted(p.relative_to(ROOT) for p in (ROOT / "reports").rglob("*") if p.suffix in WRITTEN):
+        if "records" not in place.parts and (root / place).exists():
+            assert (root / place).read_text() == (ROOT / place).read_text(), place
+    listed = {p.relative_to(root) for p in (root / "reports").rglob("*") if p.is_file()}
+    assert listed >= {p.relative_to(ROOT) for p in (ROOT / "reports").rglob("*") if p.suffix in WRITTEN}
