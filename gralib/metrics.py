@@ -206,7 +206,9 @@ def interval_over_seeds(values: ArrayLike, groups: ArrayLike, seed: int = 0) -> 
         raise ValueError(f"values: expected (seeds, faces), got shape {values.shape}")
     faces = interval(values.mean(axis=0), groups, seed)
     seeds, means = len(values), values.mean(axis=1)
-    spread = t.ppf((1 + LEVEL) / 2, seeds - 1) * means.std(ddof=1) / np.sqrt(seeds) if seeds > 1 else 0.0
+    if seeds == 1:
+        return faces
+    spread = t.ppf((1 + LEVEL) / 2, seeds - 1) * means.std(ddof=1) / np.sqrt(seeds)
     low, high = np.hypot(faces.value - faces.low, spread), np.hypot(faces.high - faces.value, spread)
     return Estimate(faces.value, float(faces.value - low), float(faces.value + high), faces.n)
 

@@ -202,7 +202,7 @@ def of_uploads(networks: Path) -> One:
         data = otherwise(sound[int(rng.integers(len(sound)))], rng)
         return to_page(data, rng) if rng.random() < 0.5 else to_predict(data, folder, rng)
 
-    assert to_page(sound[0], np.random.default_rng(0)) == "page: taken"  # loads what later uploads find loaded
+    to_page(sound[0], np.random.default_rng(0))  # loads what later uploads find loaded
     return one
 
 
