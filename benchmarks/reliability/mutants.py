@@ -32,8 +32,8 @@ from common import BUILD, CORES, HERE, ROOT, code_commit, digest
 from gralib import surroundings
 
 COMMIT = code_commit("tests")
-LOG = BUILD.parent / "mutants.jsonl"
-"""What became of every change that was tried."""
+LOG = HERE / "mutants.jsonl"
+"""What became of every change that was tried; committed, so that the campaign goes on wherever it is called."""
 CONFIG = tomllib.loads((HERE / "mutants.toml").read_text())
 COPIED = ("gralib", "tests", "pyproject.toml")
 LINKED = ("reports", "notebooks", "Makefile", "Snakefile", "requirements.lock", "README.md", "data/README.md")
@@ -196,7 +196,7 @@ def measure(tools: Path, modules: list[dict] | None = None) -> dict:
     sys.path.insert(0, str(tools))
     os.environ["PYTHONPATH"] = str(tools)  # for the workers
     modules = modules or CONFIG["module"]
-    work = LOG.with_suffix("")
+    work = BUILD.parent / "mutants"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     known = {r["key"]: r for r in map(json.loads, LOG.read_text().splitlines())} if LOG.exists() else {}
