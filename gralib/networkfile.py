@@ -97,7 +97,7 @@ def _unpacked(path: Path, data: bytes) -> bytes:
         found = unpacker.decompress(data, LARGEST + 1)
     except lzma.LZMAError:
         raise UserError(f"{path}: expected a network as gra networks wrote it, got a damaged file") from None
-    if not unpacker.eof or unpacker.unused_data:
+    if not unpacker.eof or unpacker.unused_data or len(found) > LARGEST:
         raise UserError(f"{path}: expected a network of at most {LARGEST >> 20} MiB, got one cut short or larger")
     return found
 

@@ -118,12 +118,3 @@ def simulate_command() -> None:
 
     write_text(from_root(SIMULATION), simulation.table().to_csv(index=False, float_format="%.4g"))
     print(from_root(SIMULATION))
-
-
-@app.command("table")
-def table_command() -> None:
-    """Write the decision table from all records: reports/tables/claims.csv."""
-    from gralib.evaluation import claims
-    from gralib.training import records
-
-    print(claims.write(records.gather()[0]))

@@ -130,6 +130,6 @@ def test_the_largest_file_is_read_and_a_larger_one_is_not(tmp_path, monkeypatch)
         path.write_bytes(file)
         monkeypatch.setattr(networkfile, "LARGEST", len(data))
         assert networkfile.read(path) == data
-        monkeypatch.setattr(networkfile, "LARGEST", len(data) - 2)
+        monkeypatch.setattr(networkfile, "LARGEST", len(data) - 1)
         with pytest.raises(UserError, match="expected a network of at most 0 MiB, got"):
             networkfile.read(path)

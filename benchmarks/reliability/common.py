@@ -48,7 +48,10 @@ def study_root(folder: Path) -> Path:
         for name in ("notebooks", "gralib"):
             (part / name).symlink_to(ROOT / name)
         for path in (ROOT / "reports").iterdir():
-            if path.name in ("equations.json", "network.json", "literature.csv") or path.suffix == ".yaml":
+            if (
+                path.name in ("equations.json", "network.json", "literature.csv", "yardsticks.csv")
+                or path.suffix == ".yaml"
+            ):
                 shutil.copy(path, part / "reports")
         folder.mkdir(exist_ok=True)
         for path in part.iterdir():

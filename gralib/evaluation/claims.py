@@ -16,11 +16,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from gralib.errors import UserError, explain, from_root
 from gralib.evaluation.contrasts import Known, Row, evaluate, known_runs
 from gralib.evaluation.protocol import Protocol
-from gralib.evaluation.protocol import load as load_protocol
-from gralib.evaluation.ruledates import RuleDate, rule_dates
+from gralib.evaluation.ruledates import RuleDate
 from gralib.evaluation.rules import Rule
 from gralib.evaluation.verdicts import LEVEL, Verdict, holm
-from gralib.files import write_text
 from gralib.training.records import Run
 
 COLUMNS = [
@@ -71,14 +69,6 @@ def load(path: str | Path = PLACE) -> list[Claim]:
         if claim.id in {c.id for c in claims[:i]}:
             raise UserError(f"{file}: {claim.id}: expected each id once")
     return claims
-
-
-def write(runs: Iterable[Run], path: str | Path = TABLE) -> Path:
-    """Write the decision table of these runs and return the file."""
-    file = from_root(path)
-    table = decide(load_protocol(), runs, rule_dates())
-    write_text(file, table.to_csv(index=False, float_format="%.9g"))
-    return file
 
 
 def decide(

@@ -27,6 +27,8 @@ COMPARED: dict[Task, tuple[str, ...]] = {
     "age_group": ("group_accuracy", "group_one_off_accuracy"),
 }  # fmt: skip
 """Scores of a task that methods are compared by."""
+OTHERS = ("reports/literature.csv", "reports/yardsticks.csv")
+"""What others report: as the paper quotes it, and under protocols that others state."""
 SPLITS = {
     "grouped": "faces of one photograph, person or time stamp stay together, in folds",
     "official": "the folds that came with the set, of people who share no fold",
@@ -201,14 +203,15 @@ def _calibration(book: Book, name: Dataset, study: Study) -> str:
 
 
 def _literature(book: Book, name: Dataset) -> str:
-    """Return what others report on the set, with what is known of their protocol."""
+    """Return what others report on the set, with what is known of their protocol: first as the paper quotes it."""
     word = TITLES[name].split()[0]
-    found = pd.read_csv(from_root("reports/literature.csv"), keep_default_na=False)
+    quoted, later = (pd.read_csv(from_root(file), keep_default_na=False, dtype={"value": str}) for file in OTHERS)
+    found = pd.concat([quoted, later])
     mine = found[found["database"].str.contains(word) & (found["value"] != "")].to_dict(orient="records")
     rows = [(f"{row['method']} ({row['year']})", row["quantity"], f"{row['value']} {row['unit']}",
              row["protocol"] or "not stated", row["comparable"], row["source"]) for row in mine]  # fmt: skip
     if not rows:
-        return "## In the literature\n\nThe paper quotes no number on this set."
+        return "## In the literature\n\nNo number on this set is known here."
     headers = ("method", "quantity", "value", "protocol", "comparable with ours", "source")
     return f"## In the literature\n\n{table(headers, rows)}"
 

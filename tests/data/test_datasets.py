@@ -393,6 +393,11 @@ def test_what_is_no_sound_matlab_file_is_said(change, said):
         matlab.check(change(data))
 
 
+def test_bytes_behind_the_last_whole_number_of_an_element_are_left_out():
+    walk = matlab._Walk(struct.pack("<IIiih6x", 5, 10, 3, -4, 7), "<")
+    assert walk.integers(5) == [3, -4] and walk.at == 24
+
+
 def test_compressed_and_nested_variables_are_looked_through():
     held = io.BytesIO()
     savemat(held, {"a": np.array([[1 + 2j, 3]]), "b": np.array([["x", "long text"]], object)}, do_compression=True)

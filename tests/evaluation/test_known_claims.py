@@ -392,18 +392,6 @@ def test_parts_are_judged_at_the_look_of_the_primary_and_the_other_recipe_on_its
     assert asked[-1][1:] == ("tuned", tuple(range(82)), (1.0,)), "a part of its own seeds has one look, at all of them"
 
 
-def test_the_decision_table_is_written_as_it_is_decided(tmp_path, monkeypatch):
-    monkeypatch.setattr(claims, "rule_dates", dict)
-    faces = FACES.assign(race=np.resize(["White", "Black", "Asian", "Indian", "Others"], 300))
-    runs = runs_of("C10", {}, first(240), faces=faces)
-    found = pd.read_csv(claims.write(runs, tmp_path / "claims.csv"), keep_default_na=False, dtype=str)
-    expected = claims.decide(PROTOCOL, runs)
-    assert list(found) == claims.COLUMNS == list(expected)
-    assert found[["id", "verdict", "role"]].equals(expected[["id", "verdict", "role"]].astype(str))
-    row, wanted = (table[table["id"] == "C10"].iloc[0] for table in (found, expected))
-    assert (float(row["value"]), row["run_ids"]) == (pytest.approx(wanted["value"], rel=1e-5), wanted["run_ids"])
-
-
 def test_settings_in_words():
     words = [compare.describe({"gate": gate, "modules": (n,) * 3}) for gate, n in ((0.75, 1), ("trainable", 2))]
     assert words == ["1 module a stage, gate 3/4", "2 modules a stage, trainable gate"]

@@ -16,7 +16,7 @@ from gralib import protocolcli
 from gralib.cli import app
 from gralib.config import RunConfig, shape
 from gralib.errors import UserError
-from gralib.evaluation import ruledates, simulation
+from gralib.evaluation import claims, ruledates, simulation
 from gralib.evaluation.outcomes import probe_of
 from gralib.evaluation.protocol import Protocol, load, parse
 from gralib.evaluation.verdicts import bounds
@@ -300,14 +300,13 @@ def test_check_prints_a_line_a_claim_and_fails_after_an_edit(project, protocol, 
     assert isinstance(bad.exception, UserError) and str(bad.exception).endswith("younger: C4")
 
 
-def test_the_decision_table_is_written_with_the_dates_of_rules(project, protocol, made_up):
-    made_up(project / records.STORE, protocol.wave("C4", 0)[0], synthetic=False)
-    assert gra("table").exit_code == 0
-    table = pd.read_csv(project / "reports/tables/claims.csv")
+def test_the_decision_table_has_the_dates_of_rules_and_of_first_runs(project, protocol, made_up):
+    run = made_up(project / records.STORE, protocol.wave("C4", 0)[0], synthetic=False)
+    table = claims.decide(protocol, [run], ruledates.rule_dates())
     assert set(table["rule_commit"]) == {git(project, "rev-parse", "HEAD")}
     assert table.drop_duplicates("id")["id"].tolist() == list(protocol.rules)
     first = table.set_index("id")["first_run"].groupby(level=0).first()
-    assert first["C4"] == "2026-01-01T00:00:00+00:00" and pd.isna(first["C14"])
+    assert first["C4"] == "2026-01-01T00:00:00+00:00" and first["C14"] == ""
 
 
 def test_the_simulation_is_written(project, monkeypatch):

@@ -27,8 +27,8 @@ from gralib.report.evidence import open_book
 from gralib.report.first import what_was_trained
 from gralib.training import records
 
-INPUTS = ("claims.yaml", "protocol.yaml", "contradictions.yaml", "changes.yaml", "literature.csv", "equations.json",
-          "checklist.yaml", "licences.csv")  # fmt: skip
+INPUTS = ("claims.yaml", "protocol.yaml", "contradictions.yaml", "changes.yaml", "literature.csv", "yardsticks.csv",
+          "equations.json", "checklist.yaml", "licences.csv")  # fmt: skip
 SEEDS = range(5)
 
 
