@@ -462,23 +462,3 @@ def test_the_first_sentence_counts_what_the_table_holds(judged):
     assert named == dict(rows)
     trained = re.search(r"\*\*What was trained\.\*\* (\d+) runs on real faces of UTKFace", first)
     assert int(trained[1]) == len(SEEDS)
-
-
-def test_what_is_committed_is_what_publishing_writes(tmp_path, monkeypatch):
-    """Fails where records, rules or pages changed and `gra report --publish` was not called before the commit."""
-    git = ["git", "-C", str(ROOT)]
-    shallow = subprocess.run(
-        [*git, "rev-parse", "--is-shallow-repository"], capture_output=True, text=True, check=False
-    )
-    if shallow.stdout.strip() != "false":
-        pytest.skip("no whole history here: it dates the rules on the pages")
-    if subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "reports", "gralib"], check=False).returncode:
-        pytest.skip("the checkout is not a clean one: it is compared once it is committed")
-    clone = tmp_path / "clone"
-    subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
-    monkeypatch.setattr("gralib.errors.ROOT", clone)
-    pages.build(publish=True)
-    changed = subprocess.run(
-        ["git", "-C", str(clone), "status", "--porcelain"], capture_output=True, text=True, check=True
-    )
-    assert [line for line in changed.stdout.splitlines() if not line.endswith(".svg")] == []

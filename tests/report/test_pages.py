@@ -2,17 +2,24 @@
 
 import os
 import shutil
+import subprocess
 
 import pandas as pd
 import pytest
 from conftest import ROOT
 
-from gralib.evaluation.ruledates import RuleDate
+from gralib.evaluation.ruledates import RuleDate, rule_dates
 from gralib.report import evidence, figures, pages
 
 WRITTEN = (".md", ".csv", ".tex", ".json")
 LINKED = ("records", "notebooks", "figures", "about")
 """Below reports/: what the report reads, or others write."""
+
+
+def committed_dates():
+    """Return when each rule was committed, as the committed table says."""
+    table = pd.read_csv(ROOT / "reports/tables/claims.csv", keep_default_na=False)
+    return {row["id"]: RuleDate(row["rule_commit"], row["rule_date"]) for row in table.to_dict(orient="records")}
 
 
 @pytest.fixture
@@ -28,10 +35,8 @@ def root(tmp_path, monkeypatch):
         elif path.is_file():
             (tmp_path / "reports" / path.name).symlink_to(path)
     shutil.copytree(ROOT / "reports/tables", tmp_path / "reports/tables")
-    table = pd.read_csv(ROOT / "reports/tables/claims.csv", keep_default_na=False)
-    dates = {row["id"]: RuleDate(row["rule_commit"], row["rule_date"]) for row in table.to_dict(orient="records")}
     monkeypatch.setattr("gralib.errors.ROOT", tmp_path)
-    monkeypatch.setattr(evidence, "rule_dates", lambda: dates)
+    monkeypatch.setattr(evidence, "rule_dates", committed_dates)
     monkeypatch.setattr(figures, "save", lambda drawn, path: path)
     return tmp_path
 
@@ -44,3 +49,10 @@ def test_the_committed_pages_are_those_of_the_committed_records(root):
             assert (root / place).read_text() == (ROOT / place).read_text(), place
     listed = {p.relative_to(root) for p in (root / "reports").rglob("*") if p.is_file()}
     assert listed >= {p.relative_to(ROOT) for p in (ROOT / "reports").rglob("*") if p.suffix in WRITTEN}
+
+
+def test_the_committed_dates_of_rules_are_those_of_the_history():
+    asked = ["git", "-C", str(ROOT), "rev-parse", "--is-shallow-repository"]
+    if subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip() != "false":
+        pytest.skip("no whole history here: it dates the rules on the pages")
+    assert {id: date for id, date in rule_dates().items() if id in committed_dates()} == committed_dates()
