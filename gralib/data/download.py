@@ -64,7 +64,8 @@ def _resume(url: str, output: str, _: pooch.Pooch) -> None:
         if answer.status_code != 416:  # 416: nothing is left to send
             answer.raise_for_status()
             done = done if answer.status_code == 206 else 0
-            total = done + int(answer.headers.get("Content-Length", 0))
+            left = answer.headers.get("Content-Length")
+            total = done + int(left) if left else None
             with (
                 part.open("ab" if done else "wb") as file,
                 Bar(total=total, initial=done, unit="B", unit_scale=True) as bar,

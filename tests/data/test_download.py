@@ -111,7 +111,7 @@ def test_what_no_section_says_the_module_says(address, monkeypatch):
     assert how_to("a") == "Ask." and how_to("b") == "B: nobody wrote down how to get it; its files go into `data/b/`"
 
 
-def test_what_a_server_makes_of_a_wish_for_the_rest(address, tmp_path):
+def test_what_a_server_makes_of_a_wish_for_the_rest(address, tmp_path, capsys):
     part = tmp_path / "data/fgnet/.faces.zip.part"
     part.parent.mkdir()
     part.write_bytes(CONTENT)
@@ -122,7 +122,9 @@ def test_what_a_server_makes_of_a_wish_for_the_rest(address, tmp_path):
     path.unlink()
     part.write_bytes(CONTENT[:1000])
     Server.lengthless = True  # it does not say how much is left
+    assert "100%" in capsys.readouterr().err
     (path,) = fetch("fgnet", f"{address}/faces.zip")
+    assert "%" not in capsys.readouterr().err
     Server.lengthless = False
     assert path.read_bytes() == CONTENT and Server.asked[-1] == 1000
     path.unlink()
