@@ -43,9 +43,9 @@ class Interval:
 
     @property
     def detectable(self) -> float:
-        """The difference that such a study sees with 80 % power at 95 %."""
+        """The difference that such a study sees with 80 % power at 95 %, at the look that the interval is of."""
         df = self.folds - 1
-        return float((t.ppf((1 + LEVEL) / 2, df) + t.ppf(POWER, df)) * self.se) if df > 0 else nan
+        return float((self.high - self.low) / 2 + t.ppf(POWER, df) * self.se) if df > 0 else nan
 
 
 def fold_means(values: Mapping[int, float], folds: int) -> NDArray[np.float64]:
@@ -146,7 +146,8 @@ def judge(rule: RuleKind, found: Interval, margin: float = 0.0) -> tuple[Verdict
 def settle(rule: RuleKind, found: Interval, margin: float, seeds: int, faces_se: float) -> float:
     """Return how many seeds would settle an inconclusive contrast if its estimate stays; infinity if none would.
 
-    More seeds take down all of the variance but the faces': all faces are tested already, so `faces_se` stays.
+    More seeds take down all of the variance but the faces': all faces are tested already, so `faces_se` stays. At
+    least one round of the folds is left: what an early look leaves open, as many seeds cannot settle.
 
     Args:
         rule: of the contrast.
@@ -164,7 +165,8 @@ def settle(rule: RuleKind, found: Interval, margin: float, seeds: int, faces_se:
     wall = min(faces_se, found.se) ** 2
     if target <= wall:
         return inf
-    return ceil(seeds * (found.se**2 - wall) / (target - wall) / found.folds) * found.folds
+    rounds = ceil(seeds * (found.se**2 - wall) / (target - wall) / found.folds)
+    return max(seeds + found.folds, rounds * found.folds)
 
 
 def holm(p: Sequence[float]) -> list[float]:

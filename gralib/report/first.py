@@ -104,7 +104,8 @@ def what_it_means(book: Book) -> str:
     more = f" {plural(len(left), 'claim')} still wait{'s' if len(left) == 1 else ''} for runs." if left else ""
     return (
         f"**What it means.** The claim that decides most, {link(claim.id, f'claims/{claim.id}.md')} "
-        f"({claim.short}), is **{row['verdict']}**: {words.estimated(row)}, where {seen} could have been seen.{more}"
+        f"({claim.short}), is **{row['verdict']}** ({row['finding']}): {words.estimated(row)}, "
+        f"where {seen} could have been seen.{more}"
     )
 
 

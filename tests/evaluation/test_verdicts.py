@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT
-from scipy.stats import ttest_1samp
+from scipy.stats import norm, t, ttest_1samp
 
 from gralib.evaluation import simulation, verdicts
 from gralib.evaluation.verdicts import Interval, bounds, fold_means, holm, interval, judge, settle
@@ -60,6 +60,14 @@ def test_the_interval_is_that_of_students_t_over_folds(about):
     assert ours.detectable == pytest.approx((2.7764451 + 0.9409646) * ours.se)
 
 
+def test_an_early_look_sees_less():
+    """At half of the information z = 2.9626 is asked for, which with four degrees of freedom is t = 6.427."""
+    early, whole = (interval([0.4, 1.1, -0.2, 0.8, 0.3], shares) for shares in ((0.5,), (1.0,)))
+    assert early.detectable == pytest.approx((t.isf(norm.sf(2.96259), 4) + 0.9409646) * early.se, rel=1e-4)
+    assert early.high - early.low > 2 * (whole.high - whole.low) and early.detectable > whole.detectable
+    assert early.detectable > early.high - early.value, "what is seen lies outside of the interval around nothing"
+
+
 def test_seeds_of_one_fold_are_one_observation():
     values = {0: 1.0, 1: 2.0, 5: 3.0, 7: 9.0}
     assert fold_means(values, 5).tolist() == [2.0, 2.0, 9.0]
@@ -80,6 +88,8 @@ def test_the_seeds_that_would_settle_it():
     assert settle("superiority", found, 2.776 / 2 + 1e-3, 5, 0.0) == 20
     assert settle("superiority", found, 2.776 / 2, 5, 0.6) == math.inf  # the faces alone are wider than that
     assert settle("sign", found, 0.0, 5, 0.0) == math.inf
+    early = interval([0.4, 1.1, -0.2, 0.8, 0.3], (0.5,))  # open at its look, by half of the interval of a single one
+    assert judge("superiority", early, 1.2)[0] == "inconclusive" and settle("superiority", early, 1.2, 5, 0.9) == 10
 
 
 def test_holm():
