@@ -110,12 +110,13 @@ def _pairs_kept(contrast: Contrast, lines: Sequence[Sequence[Point]]) -> list[in
 def _estimate(contrast: Contrast, good: Mapping[int, Sequence[Point]], folds: int, shares: tuple[float, ...]) -> Row:
     """Return estimate, intervals and verdict of the seeds that count."""
     means = fold_means({seed: float(np.mean([p.value for p in line])) for seed, line in good.items()}, folds)
-    null = -contrast.margin if contrast.rule == "non-inferiority" else 0.0
-    found = interval(means, shares, null)
+    found = interval(means, shares)
     # Of each fold the faces' variance of one seed; faces of two folds are others.
     once = {seed % folds: line for seed, line in sorted(good.items(), reverse=True)}
     faces_se = float(np.sqrt(sum(np.mean([p.variance for p in line]) for line in once.values())) / len(once))
     verdict, finding = judge(contrast.rule, found, contrast.margin)
+    if contrast.rule == "non-inferiority" and verdict != "contradicted":  # worse is a word against zero
+        found = interval(means, shares, -contrast.margin)
     rooms = np.array([p.rooms for line in good.values() for p in line])
     more = settle(contrast.rule, found, contrast.margin, len(good), faces_se) if verdict == "inconclusive" else nan
     return {

@@ -118,6 +118,8 @@ def _parts(rows: Sequence[Row]) -> str:
     if not mine:
         return ""
     intro = "They stand beside the verdict and do not decide it; *p* is corrected for their number (Holm)."
+    if any(row["rule"] == "non-inferiority" for row in mine):
+        intro += " Of “worse” it is against no difference, of “no worse” against a loss of the margin."
     return f"## Its parts\n\n{intro}\n\n" + table(
         ("comparison", f"difference, {SURE} interval", "p, Holm", "seeds", "faces", "verdict", "because"),
         [_part(row) for row in mine],

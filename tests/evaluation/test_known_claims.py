@@ -224,6 +224,11 @@ def test_no_worse_is_tested_against_the_margin_below_nothing():
     row = rows_of("C17", ours + runs_of("C17", {}, lambda seed: np.arange(300) < 200)).iloc[0]
     assert row["value"] == pytest.approx(0.2 / 300)
     assert row["p"] == pytest.approx(ttest_1samp(more / 300, -0.01).pvalue)
+    less = np.array([8, 11, 9, 12, 10])  # the interval lies below nothing and reaches past the margin, both by little
+    ours = runs_of("C17", {"groups": 4, "width": 12}, lambda seed: np.arange(300) < 200 - less[seed] // 3)
+    row = rows_of("C17", ours + runs_of("C17", {}, lambda seed: np.arange(300) < 200)).iloc[0]
+    assert (row["verdict"], row["finding"]) == ("contradicted", "worse")
+    assert row["p"] == pytest.approx(ttest_1samp(-(less // 3) / 300, 0).pvalue), "worse is a word against nothing"
 
 
 def test_a_random_split_that_looks_better_flatters():
