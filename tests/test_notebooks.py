@@ -162,7 +162,7 @@ def test_model_tour_adds_up_to_33_019_013(tmp_path, monkeypatch):
 @pytest.mark.xdist_group("recipe")
 def test_the_recipe_is_searched_and_judged_without_test_faces(tmp_path, monkeypatch):
     (tmp_path / "data").mkdir()
-    tiny = {"width": 2, "epochs": 1, "train_faces": 200, "draws": 4, "seeds": 1, "methods": 1, "workers": 1}
+    tiny = {"width": 2, "epochs": 1, "train_faces": 200, "draws": 2, "seeds": 1, "methods": 1, "workers": 1}
     done = execute("recipe", tmp_path, monkeypatch, **tiny)
     assert "sit out" in result(done, ".assign(data=kind)").splitlines()[3]
     assert figures_of(done) == 2

@@ -8,7 +8,7 @@ from gralib.evaluation.ruledates import check
 from gralib.evaluation.rules import Rule
 from gralib.evaluation.verdicts import LEVEL
 from gralib.metrics import METRICS
-from gralib.report import answers, flips, plots, words
+from gralib.report import answers, exploratory, flips, plots, words
 from gralib.report.evidence import Book, run_ids, to
 from gralib.report.text import (
     SHORT,
@@ -61,7 +61,12 @@ def _page(book: Book, claim: Claim, order: str) -> str:
         parts += ["## Make it again", code("gra checks"), story]
     else:
         parts += [_dates(book, claim, rule, order), _difference(book, claim, rows), _parts(rows), _other(rows)]
-        parts += [flips.section(book, claim.id), _again(book, claim, rule, rows), story]
+        parts += [
+            exploratory.section(book, claim.id),
+            flips.section(book, claim.id),
+            _again(book, claim, rule, rows),
+            story,
+        ]
     return page(f"{claim.id}: {claim.short}", *parts)
 
 

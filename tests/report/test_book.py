@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import nbformat
 import pandas as pd
 import pytest
+import yaml
 from conftest import ROOT
 from typer.testing import CliRunner
 
@@ -28,7 +29,7 @@ from gralib.report.first import what_was_trained
 from gralib.training import records
 
 INPUTS = ("claims.yaml", "protocol.yaml", "contradictions.yaml", "changes.yaml", "literature.csv", "yardsticks.csv",
-          "equations.json", "checklist.yaml", "licences.csv")  # fmt: skip
+          "exploratory.yaml", "equations.json", "checklist.yaml", "licences.csv")  # fmt: skip
 SEEDS = range(5)
 
 
@@ -141,6 +142,17 @@ def test_a_judged_claim_shows_number_rule_figure_flips_command_and_runs(judged):
         assert f'<a id="{run_id}"></a>' in (judged / "build/report/about/runs.md").read_text()
     assert found in (judged / "build/report/README.md").read_text()
     assert found in (judged / "build/report/experiments/earlier-methods.md").read_text()
+
+
+def test_what_was_looked_at_afterwards_is_marked_and_decides_nothing(judged):
+    page = (ROOT / "reports/claims/C21.md").read_text()
+    seen = page.partition("## Looked at afterwards")[2].partition("\n## ")[0]
+    asked = yaml.safe_load((ROOT / "reports/exploratory.yaml").read_text())["C21"]["contrasts"]
+    assert "**Exploratory**: no rule asked for it" in seen and seen.count(" points [") == len(asked)
+    assert not any(verdict in seen for verdict in VERDICTS)
+    assert not set(pd.read_csv(ROOT / "reports/tables/claims.csv")["what"]) & {entry["what"] for entry in asked}
+    without = (judged / "build/report/claims/C21.md").read_text()  # made-up faces have no such label
+    assert "## Looked at afterwards" not in without
 
 
 def test_recipe_runs_and_synthetic_ones_are_no_results(judged):

@@ -24,7 +24,7 @@ def root(tmp_path, monkeypatch):
     monkeypatch.setattr("gralib.errors.ROOT", tmp_path)
     (tmp_path / "reports").mkdir()
     for name in ("claims.yaml", "protocol.yaml", "contradictions.yaml", "changes.yaml", "literature.csv",
-                 "yardsticks.csv", "equations.json", "network.json", "checklist.yaml"):  # fmt: skip
+                 "yardsticks.csv", "exploratory.yaml", "equations.json", "network.json", "checklist.yaml"):  # fmt: skip
         shutil.copy(ROOT / "reports" / name, tmp_path / "reports")
     return tmp_path
 
