@@ -126,11 +126,10 @@ def judge_claim(protocol: Protocol, rule: Rule, known: Known) -> list[Row]:
         return _unrun(rule, role)
     look, primary = _look(protocol, rule, known)
     rows = [{**primary, "role": role, "seeds_planned": len(rule.seeds)}]
-    shares = tuple(n / rule.looks[-1] for n in rule.looks[: rule.looks.index(look) + 1])
     parts = []
     for part in rule.parts:
         seeds = part.seeds or rule.seeds[:look]
-        found = evaluate(protocol, part, known, rule.recipe, seeds, (1.0,) if part.seeds else shares)
+        found = evaluate(protocol, part, known, rule.recipe, seeds, (1.0,) if part.seeds else rule.shares(look))
         parts.append({**found, "role": "part", "seeds_planned": len(part.seeds or rule.seeds)})
     for row, p in zip(parts, holm([row.get("p", nan) for row in parts]), strict=True):
         row["p_holm"] = p
@@ -170,9 +169,8 @@ def _look(protocol: Protocol, rule: Rule, known: Known) -> tuple[int, Row]:
     assert rule.primary is not None
     found: Row = {}
     at = rule.looks[0]
-    for i, look in enumerate(rule.looks):
-        shares = tuple(n / rule.looks[-1] for n in rule.looks[: i + 1])
-        row = evaluate(protocol, rule.primary, known, rule.recipe, rule.seeds[:look], shares)
+    for look in rule.looks:
+        row = evaluate(protocol, rule.primary, known, rule.recipe, rule.seeds[:look], rule.shares(look))
         if found and row["verdict"] == "not run":
             break
         found, at = row, look

@@ -106,6 +106,10 @@ class Rule(Strict):
         """The primary, then the parts."""
         return (self.primary, *self.parts) if self.primary else ()
 
+    def shares(self, look: int) -> tuple[float, ...]:
+        """Return the information at each look up to the one after `look` seeds, as shares of the last look's."""
+        return tuple(n / self.looks[-1] for n in self.looks if n <= look)
+
 
 class Extra(Strict):
     """Runs that no verdict needs."""

@@ -32,6 +32,7 @@ def section(book: Book, claim: str) -> str:
     turned = [case for case in cases if case.verdict != row["verdict"]]
     said = f"{_distance(row)} Of {len(cases)} changes tried, {len(turned) or 'none'} "
     said += "turn" + ("s" if len(turned) == 1 else "") + " the verdict."
+    said += " Without a fold less is known, so an interval grows, by the same rule, whatever the fold says."
     lines = [(c.change, c.found, f"**{c.verdict}**", "flips" if c in turned else "stays") for c in cases]
     return f"## Where it would flip\n\n{said}\n\n" + table(("change", "difference", "verdict", "so it"), lines)
 
@@ -67,14 +68,14 @@ def _level(row: Row) -> list[Case]:
 
 
 def _folds(book: Book, rule: Rule, row: Row) -> list[Case]:
-    """Return the verdict without each of the folds."""
+    """Return the verdict without each of the folds, by the bounds of the look that the verdict is of."""
     assert rule.primary is not None
     count = book.protocol.general.folds[rule.primary.dataset]
-    seeds = rule.seeds[: int(row["seeds_run"])]
+    seeds, shares = rule.seeds[: int(row["seeds_run"])], rule.shares(int(row["seeds_run"]))
     cases = []
     for fold in sorted({seed % count for seed in seeds}):
         rest = [seed for seed in seeds if seed % count != fold]
-        found = evaluate(book.protocol, rule.primary, book.known, rule.recipe, rest, (1.0,)) if len(rest) > 1 else {}
+        found = evaluate(book.protocol, rule.primary, book.known, rule.recipe, rest, shares) if len(rest) > 1 else {}
         if isfinite(found.get("low", float("nan"))):
             cases.append(Case(f"without the test faces of fold {fold}", words.estimated(found), found["verdict"]))
     return cases

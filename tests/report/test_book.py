@@ -261,6 +261,18 @@ def test_a_verdict_flips_with_margin_level_and_fold():
     assert flips._distance(worse) == "An end of the interval is 0.2 points from where a verdict may change."
 
 
+def test_a_fold_is_left_out_by_the_bounds_of_the_look_that_decided(monkeypatch):
+    from gralib.report import flips
+
+    protocol, asked = load(), []
+    monkeypatch.setattr(flips, "evaluate", lambda *given: asked.append(given[-2:]) or {})
+    book, rule = SimpleNamespace(protocol=protocol, known={}), protocol.rules["C4"]
+    flips._folds(book, rule, {"seeds_run": 5})
+    assert asked[0] == ([1, 2, 3, 4], (0.5,)) and len(asked) == 5
+    flips._folds(book, rule, {"seeds_run": 10})
+    assert asked[-1] == ([0, 1, 2, 3, 5, 6, 7, 8], (0.5, 1.0))
+
+
 def test_a_claim_is_reproduced_from_exactly_its_runs(judged):
     asked = reproduce.asked("C10")
     assert {one.before.record.run_id for one in asked} == set(open_book("x", False).first("C10")["run_ids"].split())
