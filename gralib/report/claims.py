@@ -10,6 +10,7 @@ from gralib.evaluation.verdicts import LEVEL
 from gralib.metrics import METRICS
 from gralib.report import answers, exploratory, flips, plots, words
 from gralib.report.evidence import Book, run_ids, to
+from gralib.report.experiments import EXPERIMENTS
 from gralib.report.text import (
     SHORT,
     SURE,
@@ -20,6 +21,7 @@ from gralib.report.text import (
     in_words,
     level,
     link,
+    listing,
     page,
     plain,
     plural,
@@ -96,7 +98,12 @@ def _difference(book: Book, claim: Claim, rows: Sequence[Row]) -> str:
     names = [words.short(row) for row in mine]
     alt = "; ".join(f"{name} {words.estimated(row)}" for name, row in zip(names, mine, strict=True))
     drawn = book.draw(_place(claim.id), claim.id, plots.forest(mine, names), f"{claim.id}: {alt}")
-    return f"## The difference\n\n{drawn}\n\n{_seen(rows[0])}"
+    pages = [
+        link(title, to(_place(claim.id), f"experiments/{name}.md"))
+        for name, (title, ids, _) in EXPERIMENTS.items() if claim.id in ids
+    ]  # fmt: skip
+    more = f"Score by score: {listing(pages)}." if pages else ""
+    return f"## The difference\n\n{drawn}\n\n" + " ".join(filter(None, (_seen(rows[0]), more)))
 
 
 def _seen(row: Row) -> str:
@@ -106,7 +113,7 @@ def _seen(row: Row) -> str:
     unit, said = row["unit"], []
     if isfinite(row["detectable"]):
         said.append(f"A true difference of {size(row['detectable'], unit)} would have been seen in most repetitions.")
-    if isfinite(row["room"]):
+    if isfinite(row["room"]) and row["room"]:  # nothing where the same answer for all is one of the two
         said.append(f"The weaker of the two stands {size(row['room'], unit)} above the same answer for all.")
     if row["margin"]:
         said.append(f"Less than {size(row['margin'], unit)} does not matter, by the rule.")

@@ -91,7 +91,7 @@ def _levels(book: Book, place: str, slug: str, claim: str, contrasts: Sequence[C
     found = list(once.values())[::-1]
     if not found:
         wanted = plural(len([c for c in conditions.values() if not c.constant]), "condition")
-        return f"{title}\n\n**not run**: {wanted}, none with all its seeds."
+        return f"{title}\n\n**not run**: {wanted}, not all with their seeds."
     constants = [one.constant for one in found]
     same = constants[0] if max(constants) - min(constants) < 1e-9 else nan
     rows = [
