@@ -144,3 +144,8 @@ def networks(common):
     folder = common / "by-hand"
     with FileLock(common / "by-hand.lock"):
         return folder if folder.exists() else made_networks.write(folder)
+
+
+def pytest_collection_modifyitems(items):
+    """Put the file that takes longest first: a worker has it while the others share the rest."""
+    items.sort(key=lambda item: item.path.name != "test_notebooks.py")
