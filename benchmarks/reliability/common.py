@@ -39,6 +39,10 @@ BUILD = ROOT / "build" / "reliability" / code_commit()[:12]
 """Where raw results and study roots of this code are kept."""
 
 
+COPIED = {"equations.json", "network.json", "literature.csv", "yardsticks.csv"}
+"""What the report reads of `reports/`, beside its .yaml."""
+
+
 def study_root(folder: Path) -> Path:
     """Make a folder in which `gra` finds notebooks and what the report is written from, and nothing finished."""
     if not (folder / "reports").exists():
@@ -48,10 +52,7 @@ def study_root(folder: Path) -> Path:
         for name in ("notebooks", "gralib"):
             (part / name).symlink_to(ROOT / name)
         for path in (ROOT / "reports").iterdir():
-            if (
-                path.name in ("equations.json", "network.json", "literature.csv", "yardsticks.csv")
-                or path.suffix == ".yaml"
-            ):
+            if path.name in COPIED or path.suffix == ".yaml":
                 shutil.copy(path, part / "reports")
         folder.mkdir(exist_ok=True)
         for path in part.iterdir():

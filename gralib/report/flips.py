@@ -32,7 +32,7 @@ def section(book: Book, claim: str) -> str:
     turned = [case for case in cases if case.verdict != row["verdict"]]
     said = f"{_distance(row)} Of {len(cases)} changes tried, {len(turned) or 'none'} "
     said += "turn" + ("s" if len(turned) == 1 else "") + " the verdict."
-    said += " Without a fold less is known, so an interval grows, by the same rule, whatever the fold says."
+    said += " With a fold less, folds that differ as much make a wider interval."
     lines = [(c.change, c.found, f"**{c.verdict}**", "flips" if c in turned else "stays") for c in cases]
     return f"## Where it would flip\n\n{said}\n\n" + table(("change", "difference", "verdict", "so it"), lines)
 

@@ -21,6 +21,7 @@ from gralib import reproduce
 from gralib.cli import app
 from gralib.config import configure
 from gralib.errors import UserError
+from gralib.evaluation.claims import COLUMNS
 from gralib.evaluation.protocol import load
 from gralib.evaluation.verdicts import VERDICTS
 from gralib.report import about, machine, notebooks, pages, plots, release, text
@@ -330,6 +331,7 @@ def test_executed_notebooks_agree_with_the_report():
 
 
 def test_claims_for_machines_follow_their_schema(judged):
+    assert list(pd.read_csv(judged / "build/report/tables/claims.csv")) == COLUMNS
     written = json.loads((judged / "build/report/claims.schema.json").read_text())
     assert written == machine.Claims.model_json_schema()
     assert json.loads((ROOT / "reports/claims.schema.json").read_text()) == written
