@@ -10,7 +10,6 @@ from gralib.words import Root
 
 app = typer.Typer(no_args_is_help=True, help="The rules behind the verdicts (reports/protocol.yaml) and their runs.")
 SIMULATION = "reports/tables/protocol-simulation.csv"
-ACROSS = "reports/tables/across.csv"
 Dataset = Annotated[str, typer.Option(help="Only the runs of this data set.")]
 Workers = Annotated[int, typer.Option(help="Runs side by side, one thread each.", min=1)]
 
@@ -79,21 +78,23 @@ def probe(run, faces, protocol=None) -> None:
 
 @app.command("across")
 def across_command(dataset: Dataset = "adience", root: Root = "") -> None:
-    """Ask the networks trained on the other data sets about this one's faces, and write the matrix of all sets."""
-    from gralib.evaluation.across import matrix
+    """Ask the networks trained on the other data sets about this one's faces; `gra report` shows the matrix."""
     from gralib.evaluation.protocol import load
-    from gralib.files import write_text
+    from gralib.progress import Bar
+    from gralib.report.text import plural
     from gralib.training import across, records
 
     asked, faces = set(load().plain_configs()), _real_faces(dataset, root)
-    runs = [run for run in records.gather()[0] if run.record.config in asked and not run.record.synthetic]
-    for run in runs:
-        config = run.record.config
-        weights = (run.folder / "weights.npz").exists()
-        if weights and config.dataset != dataset and config.task != "age_regression":
-            across.probe(run, faces)
-    write_text(from_root(ACROSS), matrix(runs).to_csv(index=False, float_format="%.6g"))
-    print(from_root(ACROSS))
+    runs = [
+        run for run in records.gather()[0] if run.record.config in asked and not run.record.synthetic
+        and run.record.config.dataset != dataset and run.record.config.task != "age_regression"
+        and across.askable(run.record.config.task, faces.table).any() and (run.folder / "weights.npz").exists()
+    ]  # fmt: skip
+    if not runs:
+        raise UserError(f"{dataset}: expected networks of other data sets, their weights here; see gra protocol run")
+    for run in Bar(runs, desc=f"asked about {dataset}", unit="network"):
+        across.probe(run, faces)
+    print(f"{plural(len(runs), 'network')} asked about the faces of {dataset}; gra report shows the matrix")
 
 
 @app.command("check")

@@ -12,7 +12,7 @@ from gralib.evaluation.rules import Condition, Contrast
 from gralib.evaluation.study import Study
 from gralib.labels import GENDERS
 from gralib.registry import data_sets
-from gralib.report import figures, words
+from gralib.report import elsewhere, figures, words
 from gralib.report.evidence import Book, to
 from gralib.report.label_floor import FIGURE as REPEATS_FIGURE
 from gralib.report.label_floor import TABLE as FLOOR
@@ -27,6 +27,7 @@ COMPARED: dict[Task, tuple[str, ...]] = {
     "age_group": ("group_accuracy", "group_one_off_accuracy"),
 }  # fmt: skip
 """Scores of a task that methods are compared by."""
+INDEX = "datasets/README.md"
 OTHERS = ("reports/literature.csv", "reports/yardsticks.csv")
 """What others report: as the paper quotes it, and under protocols that others state."""
 SPLITS = {
@@ -49,7 +50,7 @@ def write(book: Book) -> None:
         rows.append((link(title, f"{name}.md"), f"{data_sets()[name].pictures:,}", labels, done))
     intro = "Pictures of people are never part of this report; scores count real faces alone."
     headers = ("data set", "pictures as published", "labels allow", "on its real faces")
-    book.pages["datasets/README.md"] = page("Data sets", intro, table(headers, rows))
+    book.pages[INDEX] = page("Data sets", intro, table(headers, rows), elsewhere.section(book, INDEX))
 
 
 def protocol_of(name: Dataset) -> Condition:

@@ -26,14 +26,18 @@ def probe(run: Run, faces: Faces) -> Path:
         faces: of another data set than it was trained on.
 
     Raises:
-        UserError: a run of age remainders, faces of the run's own data set, or weights that are not here.
+        UserError: a run of age remainders, faces of the run's own data set, none with the run's label, or weights that
+            are not here.
     """
     record, name = run.record, across_name(faces.dataset, faces.fingerprint)
     if record.config.task == "age_regression" or record.config.dataset == faces.dataset:
         raise UserError(f"{record.run_id}: expected a run of classes and faces of another data set: {faces.dataset}")
     if name in run.files:
         return run.folder / name
-    model, rows = network(run), np.flatnonzero(_askable(record.config.task, faces.table))
+    rows = np.flatnonzero(askable(record.config.task, faces.table))
+    if not len(rows):
+        raise UserError(f"{record.run_id}: expected faces labelled with {record.config.task}, {faces.dataset} has none")
+    model = network(run)
     from gralib.training.fit import predict  # loads the backend, which `network` started
 
     outputs = predict(model, np.asarray(faces.pixels), rows, record.config.mirrored_prediction)
@@ -43,7 +47,7 @@ def probe(run: Run, faces: Faces) -> Path:
     return run.folder / name
 
 
-def _askable(task: str, table: pd.DataFrame) -> NDArray[np.bool_]:
+def askable(task: str, table: pd.DataFrame) -> NDArray[np.bool_]:
     """Return which faces have the label that a task is judged by."""
     if task == "gender":
         return table["gender"].notna().to_numpy()

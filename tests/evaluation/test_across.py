@@ -12,7 +12,12 @@ from gralib import ages
 from gralib.config import configure
 from gralib.errors import UserError
 from gralib.evaluation import across as matrix
+from gralib.evaluation.measures import measures_of
+from gralib.evaluation.protocol import load
 from gralib.labels import class_names, output_names
+from gralib.report import elsewhere
+from gralib.report.evidence import Book
+from gralib.report.text import level
 from gralib.training import across, exchange, experiment, packed, probed, records
 
 
@@ -69,6 +74,21 @@ def test_ages_are_asked_for_groups_by_what_their_categories_average(asked):
     assert row["constant"] == {"25-32": 6 / 8, "4-6": 2 / 8}.get(constant, 0)
 
 
+def test_the_book_shows_the_matrix_with_home_beside_and_links_to_its_runs(asked, tmp_path):
+    runs = [asked("gender", np.arange(8) < 6, seed=0), asked("gender", np.arange(8) < 8, seed=1, fold=1)]
+    book = Book(tmp_path / "book", load(), [], runs, [], {})
+    line = elsewhere.section(book, "datasets/README.md").splitlines()[-1]
+    home = np.mean([measures_of(run)["accuracy"][0].mean() for run in runs])
+    low, high = (level(end, "shares") for end in matrix.matrix(runs)[["low", "high"]].iloc[0])
+    links = " and ".join(f"[{n}](../about/runs.md#{run.record.run_id})" for n, run in enumerate(runs))
+    assert line == (
+        f"| UTKFace | Adience | gender accuracy | **87.5 %** | {low} to {high} | 50.0 % | {level(home, 'shares')} "
+        f"| 8 | seed {links} |"
+    )
+    assert (tmp_path / "book/tables/across.csv").read_text().startswith(",".join(matrix.COLUMNS))
+    assert elsewhere.section(Book(tmp_path, load(), [], [], [], {}), "datasets/README.md") == ""
+
+
 def test_networks_of_two_settings_are_two_rows(asked):
     runs = [asked("gender", np.arange(8) < 6), asked("gender", np.arange(8) < 6, gate=0.0)]
     assert matrix.matrix(runs)["runs"].tolist() == [1, 1]
@@ -88,6 +108,9 @@ def test_a_network_is_asked_once_about_faces_it_never_saw(tiny_run, faces, twins
     assert across.probe(records.Run(run.folder), others).read_bytes() == first
     with pytest.raises(UserError, match="expected a run of classes and faces of another data set: utkface"):
         across.probe(run, faces)
+    nobody = SimpleNamespace(dataset="fgnet", fingerprint="0", table=others.table.assign(gender=None))
+    with pytest.raises(UserError, match="expected faces labelled with gender, fgnet has none"):
+        across.probe(run, nobody)
 
 
 def test_who_is_asked_and_who_may_ask():
@@ -95,7 +118,7 @@ def test_who_is_asked_and_who_may_ask():
         "age": [30, 3, np.nan, np.nan], "age_group": [None, None, "25-32", None],
         "gender": ["male", None, None, "female"],
     })  # fmt: skip
-    asked = {task: across._askable(task, table).tolist() for task in ("gender", "age_group", "age_category")}
+    asked = {task: across.askable(task, table).tolist() for task in ("gender", "age_group", "age_category")}
     assert asked["gender"] == [True, False, False, True]
     assert asked["age_group"] == [True, False, True, False]  # at three nobody is in a group
     assert asked["age_category"] == [True, True, True, False]

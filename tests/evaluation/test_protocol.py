@@ -328,6 +328,26 @@ def test_runs_are_trained_stage_by_stage_on_real_faces_alone(project, protocol, 
     assert "one: broke" in str(gra("run", "--root", str(drawn)).exception)
 
 
+def test_only_networks_that_know_a_label_of_the_other_set_are_asked(project, protocol, made_up, monkeypatch):
+    """FG-NET publishes no gender."""
+    plain, store = protocol.plain_configs(), project / records.STORE
+    mine = [config for config in plain if config.dataset == "utkface"]
+    first = {task: next(c for c in mine if c.task == task) for task in ("gender", "age_category")}
+    for config in first.values():
+        made_up(store, config, synthetic=False)
+    table = pd.DataFrame({"age": [3.0, 40.0], "age_group": [None, None], "gender": [None, None]})
+    monkeypatch.setattr(
+        "gralib.data.faces.open_faces", lambda *_: SimpleNamespace(synthetic=False, dataset="fgnet", table=table)
+    )
+    asked = []
+    monkeypatch.setattr("gralib.training.across.probe", lambda run, faces: asked.append(run.record.config))
+    assert "expected networks of other data sets, their weights here" in str(gra("across").exception)
+    for path in store.glob("*/record.json"):
+        path.with_name("weights.npz").touch()
+    said = gra("across", "--dataset", "fgnet").stdout
+    assert asked == [first["age_category"]] and said.startswith("1 network asked about the faces of fgnet")
+
+
 def test_networks_are_looked_into_where_a_score_asks_for_it(protocol):
     def probes(claim, condition):
         contrast = protocol.rules[claim].primary
