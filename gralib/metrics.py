@@ -176,9 +176,9 @@ def _draws(groups: int, seed: int) -> NDArray[np.uint8]:
     The draws are those of `scipy.stats.bootstrap` with this seed, so its intervals are ours.
     """
     rng = np.random.default_rng(seed)
-    counts = np.empty((RESAMPLES, groups), dtype=np.uint8)  # 255 times of a mean of 1 is never seen
+    counts = np.zeros((RESAMPLES, groups), dtype=np.uint8)  # 255 times of a mean of 1 is never seen
     for row in counts:
-        row[:] = np.bincount(rng.integers(0, groups, groups), minlength=groups)
+        np.add.at(row, rng.integers(0, groups, groups), np.uint8(1))
     return counts
 
 

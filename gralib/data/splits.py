@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
-from sklearn.model_selection import GroupKFold, GroupShuffleSplit
 
 from gralib.config import RunConfig
 from gralib.errors import UserError
@@ -83,6 +82,8 @@ def split(config: RunConfig, table: pd.DataFrame) -> Split:
 
 def _part(config: RunConfig, rows: np.ndarray, group: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
     """Draw a share of the rows by groups, with `split_seed`; return those that stay and those drawn, sorted."""
+    from sklearn.model_selection import GroupShuffleSplit  # a second to load, and most doors divide no faces
+
     keys = rows if config.protocol == "random" else group[rows]
     splitter = GroupShuffleSplit(n_splits=1, test_size=share, random_state=config.split_seed)
     stay, drawn = next(splitter.split(rows, groups=keys))
@@ -109,6 +110,8 @@ def _tests(config: RunConfig, table: pd.DataFrame, together: np.ndarray) -> np.n
         if config.fold >= len(persons):
             raise UserError(f"fold: expected 0 to {len(persons) - 1}, one a person, got {config.fold}")
         return together == persons[config.fold]
+    from sklearn.model_selection import GroupKFold
+
     known = len(np.unique(together))
     if known < config.folds:
         raise UserError(f"folds: expected at most {known}, the groups of faces, got {config.folds}")

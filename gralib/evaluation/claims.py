@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gralib.errors import UserError, explain, from_root
 from gralib.evaluation.contrasts import Known, Row, evaluate, known_runs
-from gralib.evaluation.protocol import Protocol
+from gralib.evaluation.protocol import Protocol, parse
 from gralib.evaluation.ruledates import RuleDate
 from gralib.evaluation.rules import Rule
 from gralib.evaluation.verdicts import LEVEL, Verdict, holm
@@ -60,7 +60,7 @@ def load(path: str | Path = PLACE) -> list[Claim]:
     """
     file = from_root(path)
     try:
-        claims = [Claim(**entry) for entry in yaml.safe_load(file.read_text())]
+        claims = [Claim(**entry) for entry in parse(file.read_text())]
     except (OSError, yaml.YAMLError, TypeError) as error:
         raise UserError(f"{file}: expected a list of claims; {' '.join(str(error).split())}") from None
     except ValidationError as error:

@@ -153,11 +153,12 @@ def _paired(score: str, first: tuple[list[Run], Outcome], second: tuple[list[Run
     value = float(improvement(score, np.atleast_1d(one.values.mean()), np.atleast_1d(two.values.mean()))[0])
     variance, faces, groups = nan, 0, 0
     if one.faces is not None and two.faces is not None:
-        if list(one.faces["path"]) == list(two.faces["path"]):
+        both = one.faces
+        if np.array_equal(one.faces["path"].to_numpy(), two.faces["path"].to_numpy()):
             variance = clustered(improvement(score, one.values, two.values), one.faces["group"])
         else:
             variance = clustered(one.values, one.faces["group"]) + clustered(two.values, two.faces["group"])
-        both = pd.concat([one.faces, two.faces]).drop_duplicates("path")
+            both = pd.concat([one.faces, two.faces]).drop_duplicates("path")
         faces, groups = len(both), both["group"].nunique()
     used = {run.record.run_id: run for run in (*runs, *others)}
     data = {run.record.fingerprint for run in used.values()}

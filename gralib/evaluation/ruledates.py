@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,7 @@ def rule_dates(path: str | Path = PLACE) -> dict[str, RuleDate]:
     return {claim: found.get(claim, RuleDate("uncommitted", "")) for claim in now} if log else {}
 
 
+@cache
 def _rules_at(file: Path, commit: str) -> dict[str, str]:
     """Return the `digests` of a commit; nothing where it took the file away."""
     try:
@@ -117,11 +119,17 @@ def _before(folder: Path, date: RuleDate, commit: str | None, finished: str) -> 
         return False
     try:
         if commit:
-            git(folder, "cat-file", "-e", f"{commit}^{{commit}}")
-            return git(folder, "merge-base", date.commit, commit) == date.commit
+            return _leads_to(folder, date.commit, commit)
     except NO_ANSWER:
         pass  # a commit that is not here: dates tell
     return _instant(date.date) <= _instant(finished)
+
+
+@cache
+def _leads_to(folder: Path, first: str, commit: str) -> bool:
+    """Tell whether a commit is an ancestor of another, or that itself."""
+    git(folder, "cat-file", "-e", f"{commit}^{{commit}}")
+    return git(folder, "merge-base", first, commit) == first
 
 
 def _instant(text: str) -> float:

@@ -4,10 +4,10 @@ figures made anew."""
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from gralib.config import TITLES, RunConfig
 from gralib.errors import from_root
+from gralib.evaluation.protocol import parse
 from gralib.evaluation.verdicts import POWER
 from gralib.report import words
 from gralib.report.evidence import Book, to
@@ -124,7 +124,7 @@ def _untested(book: Book) -> str:
 
 def read(name: str) -> Any:
     """Return what a YAML file of the report holds."""
-    return yaml.safe_load(from_root(f"reports/{name}.yaml").read_text())
+    return parse(from_root(f"reports/{name}.yaml").read_text())
 
 
 def _contradictions() -> str:

@@ -1,9 +1,8 @@
 """Comparisons that no rule asked for, made after the verdicts were seen: marked as exploratory, deciding nothing."""
 
-import yaml
-
 from gralib.errors import UserError, from_root
 from gralib.evaluation.contrasts import evaluate
+from gralib.evaluation.protocol import parse
 from gralib.evaluation.rules import Contrast, Rule
 from gralib.report import words
 from gralib.report.evidence import Book
@@ -14,7 +13,7 @@ PLACE = "reports/exploratory.yaml"
 
 def section(book: Book, claim: str) -> str:
     """Return the part of a claim's page; nothing where nobody looked or the runs are not there."""
-    entry, rule = yaml.safe_load(from_root(PLACE).read_text()).get(claim), book.rule(claim)
+    entry, rule = parse(from_root(PLACE).read_text()).get(claim), book.rule(claim)
     if not entry:
         return ""
     try:
