@@ -58,7 +58,7 @@ class RunConfig(BaseModel):
         frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True, strict=True
     )
 
-    version: Literal[3] = 3
+    version: Literal[3, 4] = 3
     """Raised when the code trains differently for the same settings, so that old runs are not taken for new."""
     preset: Preset = "laptop"
     """The preset this configuration started from: a label, no part of the address."""
@@ -189,10 +189,12 @@ class RunConfig(BaseModel):
         """Return the configuration as one line of JSON with sorted keys: what decides the run, and nothing else.
 
         Settings at their default are left out, so that one added later, whose default means what was done before,
-        leaves old runs their names; so are labels and what the method or the task ignores.
+        leaves old runs their names; so are labels and what the method or the task ignores. Wrong labels are drawn
+        otherwise since version 4 (up to 3 they were the first of the second epoch's order): runs with them name that.
         """
         chosen = self.model_dump(mode="json", exclude_defaults=True, exclude=ignored(self))
-        return json.dumps(chosen | {"version": self.version}, sort_keys=True, separators=(",", ":"))
+        version = 4 if self.label_noise else 3
+        return json.dumps(chosen | {"version": version}, sort_keys=True, separators=(",", ":"))
 
     def __eq__(self, other: object) -> bool:
         """Tell whether the other configuration names the same run."""

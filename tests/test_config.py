@@ -93,6 +93,13 @@ OTHER = {
 }
 
 
+def test_runs_with_wrong_labels_have_a_version_of_their_own():
+    """Up to version 3 the wrong labels were the first of the second epoch's order."""
+    plain, noisy = configure("smoke"), configure("smoke", label_noise=0.3)
+    assert [json.loads(config.canonical())["version"] for config in (plain, noisy)] == [3, 4]
+    assert RunConfig.model_validate_json(noisy.canonical()) == noisy
+
+
 def test_every_field_has_a_wrong_value_here():
     assert set(WRONG) == set(RunConfig.model_fields)
 

@@ -17,7 +17,7 @@ from gralib.training.probed import BLOCK_COLUMNS
 from gralib.training.records import BLOCKS, Run, add
 
 COUNT = 512
-"""Test faces read, the first of a run."""
+"""Test faces read, spread over all of a run: they stand by name, and names begin with the age."""
 
 
 def size(features: NDArray[np.floating]) -> float:
@@ -55,7 +55,7 @@ def probe(run: Run, faces: Faces) -> Path:
         raise UserError(f"{record.run_id}: expected a run of GRA_Net on these faces ({faces.fingerprint})")
     if BLOCKS in run.files:
         return run.folder / BLOCKS
-    pixels = np.asarray(faces.pixels[run.rows[:COUNT]])
+    pixels = np.asarray(faces.pixels[spread(run.rows)])
     after = _outputs(network(run), pixels, training=False)
     from gralib.training.fit import prepare  # loads the backend, which `network` started
 
@@ -66,6 +66,11 @@ def probe(run: Run, faces: Faces) -> Path:
     ]  # fmt: skip
     add(run.folder, BLOCKS, pack(pd.DataFrame(rows, columns=BLOCK_COLUMNS)))
     return run.folder / BLOCKS
+
+
+def spread(rows: NDArray[np.integer]) -> NDArray[np.integer]:
+    """Return at most `COUNT` of some rows, evenly from the first to the last."""
+    return rows[np.linspace(0, len(rows) - 1, min(COUNT, len(rows))).astype(int)]
 
 
 def _outputs(model, pixels: np.ndarray, training: bool) -> dict[str, tuple[np.ndarray, np.ndarray]]:

@@ -9,6 +9,8 @@ from gralib.labels import LABEL, class_names
 
 GROWN = 13
 """Years from which pairwise noise leaves a gender as it is."""
+STREAM = (0, 0, 1)
+"""Beside the seed, what names the stream of draws: no epoch's order and no step's augmentation has it."""
 
 
 def flip(config: RunConfig, table: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
@@ -23,7 +25,7 @@ def flip(config: RunConfig, table: pd.DataFrame, rows: np.ndarray) -> pd.DataFra
     """
     if not config.label_noise:
         return table
-    rng = np.random.default_rng([config.seed, 1])
+    rng = np.random.default_rng([config.seed, *STREAM])
     pairwise = config.noise == "pairwise"
     if pairwise and config.task == "gender":
         rows = rows[(table["age"].iloc[rows] < GROWN).to_numpy()]

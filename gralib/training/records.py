@@ -120,14 +120,18 @@ class Run:
         """Row numbers of the test faces in the faces' table, (n,), ascending."""
         return self._stored[0]
 
+    @cached_property
+    def _faces(self) -> pd.DataFrame:
+        path = path_of(self.folder, faces_of(self.record))
+        try:
+            return packed.faces_at(path.read_bytes(), self.rows.tobytes())
+        except (OSError, ValueError, IndexError) as error:
+            raise UserError(f"{path}: expected the faces of {self.record.run_id}; {error}") from None
+
     @property
     def tested(self) -> pd.DataFrame:
         """The test faces, one a row: path, age in years, age_group, gender, group (number), race."""
-        path = path_of(self.folder, faces_of(self.record))
-        try:
-            return packed.faces_at(path.read_bytes(), self.rows.tobytes()).copy(deep=False)
-        except (OSError, ValueError, IndexError) as error:
-            raise UserError(f"{path}: expected the faces of {self.record.run_id}; {error}") from None
+        return self._faces.copy(deep=False)
 
     @property
     def predictions(self) -> pd.DataFrame:

@@ -14,6 +14,14 @@ from gralib.training import inspection, probed, records
 from gralib.training.packed import pack
 
 
+def test_the_faces_looked_at_are_spread_over_all():
+    """Files stand by name, and UTKFace's names begin with the age: the first five hundred are children."""
+    assert inspection.spread(np.arange(100, 110)).tolist() == list(range(100, 110))
+    rows = inspection.spread(np.arange(5000) * 3)
+    assert len(set(rows)) == inspection.COUNT and (rows[0], rows[-1]) == (0, 14997)
+    assert np.diff(rows).min() > 0 and np.diff(rows).max() <= 30
+
+
 def test_shares_of_a_masks_variance():
     positions, channels = np.linspace(0, 1, 16).reshape(1, 4, 4, 1), np.linspace(0, 1, 8).reshape(1, 1, 1, 8)
     spread = np.ones((3, 4, 4, 8))

@@ -12,7 +12,7 @@ from gralib.config import configure
 from gralib.data.splits import split
 from gralib.evaluation import measures
 from gralib.model.optimizer import FlatNadam
-from gralib.training import experiment, fit, hog
+from gralib.training import experiment, fit, hog, label_noise
 from gralib.training.augmentation import Batches
 
 SIDES = np.zeros((2000, 32, 32, 3), np.uint8)
@@ -312,3 +312,17 @@ def test_the_arithmetic_is_the_configured_one():
     assert {layer.compute_dtype for layer in mixed.layers if "conv2d" in layer.name} == {"bfloat16"}
     assert {w.dtype for w in mixed.trainable_weights} == {"float32"}
     assert keras.config.dtype_policy().name == "float32", "what is built next is as it was"
+
+
+@pytest.mark.parametrize("task", ["gender", "age_category"])
+def test_wrong_labels_are_spread_over_every_epoch(task):
+    """Which faces they are and in which order an epoch reads them are drawn apart from each other."""
+    config = configure("smoke", task=task, label_noise=0.3, seed=3, mirror="none")
+    table = pd.DataFrame({"age": np.arange(2000) % 100.0, "gender": np.resize(["male", "female"], 2000)})
+    rows, column = np.arange(2000), labels.LABEL[task]
+    wrong = (label_noise.flip(config, table, rows)[column] != table[column]).to_numpy()
+    assert wrong.sum() == 600
+    for epoch in range(6):
+        order = Batches(config, epoch, SIDES, rows, np.zeros((2000, 1))).rows
+        tenths = wrong[order].reshape(10, 200).mean(axis=1)
+        assert tenths.min() > 0.2 and tenths.max() < 0.4, f"epoch {epoch}"
