@@ -50,11 +50,11 @@ def _answered(run: Run, table: pd.DataFrame, constants: Constants) -> tuple[NDAr
 def matrix(runs: Iterable[Run]) -> pd.DataFrame:
     """Return how networks trained on each data set do on the others, `COLUMNS`, one row a pair of sets and score.
 
-    Runs that differ in nothing but fold and seed are averaged; the interval is over them and over groups of faces
-    (`metrics.interval_over_seeds`).
+    Runs that differ in nothing but fold and seed are averaged, those that did not train left out; the interval is over
+    them and over groups of faces (`metrics.interval_over_seeds`).
     """
     found: dict[tuple[str, str, str, str], list[tuple[Run, pd.DataFrame, NDArray, NDArray]]] = {}
-    for run in runs:
+    for run in (run for run in runs if run.converged):
         alike = run.record.config.model_copy(update={"fold": 0, "seed": 0}).canonical()
         for tested, table in probed.across(run):
             score, values, constant = measured(run, table)

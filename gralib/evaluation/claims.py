@@ -24,7 +24,7 @@ from gralib.training.records import Run
 COLUMNS = [
     "id", "verdict", "role", "recipe", "width", "value", "low", "high", "margin", "seeds", "rule_commit", "first_run",
     "exploratory", "finding", "what", "dataset", "score", "unit", "low_90", "high_90", "p", "p_holm", "seeds_planned",
-    "seeds_run", "not_trained", "pairs_left_out", "folds", "faces", "groups", "room", "faces_se", "detectable",
+    "seeds_run", "not_trained", "pairs_left_out", "folds", "faces", "groups", "room", "detectable",
     "seeds_to_settle", "rule", "rule_date", "run_ids",
 ]  # fmt: skip
 PLACE = "reports/claims.yaml"
@@ -174,6 +174,6 @@ def _look(protocol: Protocol, rule: Rule, known: Known) -> tuple[int, Row]:
         if found and row["verdict"] == "not run":
             break
         found, at = row, look
-        if row["verdict"] != "inconclusive":
+        if row["verdict"] in ("supported", "contradicted"):
             break
     return at, found

@@ -56,16 +56,18 @@ class Point:
     Attributes:
         value: by how much the first is better.
         rooms: by how much each condition is better than the constant predictor; NaN where there is none.
-        variance: of `value`, from the faces alone, those of a group together.
+        faces: that both conditions tested.
+        groups: of those faces.
+        apart: where they tested others, the faces of both, path and group.
         trained: whether all runs behind it trained.
         data: fingerprints of the data behind it.
     """
 
     value: float
     rooms: tuple[float, float]
-    variance: float
     faces: int
     groups: int
+    apart: pd.DataFrame | None
     trained: bool
     data: set[str]
     run_ids: tuple[str, ...]
@@ -83,7 +85,7 @@ def evaluate(
     whole = {seed: [p for p in line if p] for seed, line in zip(seeds, table, strict=True) if None not in line}
     row["seeds_run"] = len(whole)
     if len(whole) < len(seeds):
-        return {**row, "verdict": "not run", "finding": f"{len(whole)} of {len(seeds)} seeds run"}
+        return {**row, "verdict": "not run", "finding": f"{len(whole)} of {len(seeds)} seeds complete"}
     kept = _pairs_kept(contrast, list(whole.values()))
     points = {seed: [line[i] for i in kept] for seed, line in whole.items()}
     good = {seed: line for seed, line in points.items() if all(point.trained for point in line)}
@@ -111,21 +113,30 @@ def _estimate(contrast: Contrast, good: Mapping[int, Sequence[Point]], folds: in
     """Return estimate, intervals and verdict of the seeds that count."""
     means = fold_means({seed: float(np.mean([p.value for p in line])) for seed, line in good.items()}, folds)
     found = interval(means, shares)
-    # Of each fold the faces' variance of one seed; faces of two folds are others.
-    once = {seed % folds: line for seed, line in sorted(good.items(), reverse=True)}
-    faces_se = float(np.sqrt(sum(np.mean([p.variance for p in line]) for line in once.values())) / len(once))
     verdict, finding = judge(contrast.rule, found, contrast.margin)
     if contrast.rule == "non-inferiority" and verdict != "contradicted":  # worse is a word against zero
         found = interval(means, shares, -contrast.margin)
-    rooms = np.array([p.rooms for line in good.values() for p in line])
-    more = settle(contrast.rule, found, contrast.margin, len(good), faces_se) if verdict == "inconclusive" else nan
+    rooms = np.array([p.rooms for line in good.values() for p in line]).mean(axis=0)
+    if (rooms <= 0).all() and not any(condition.constant for pair in contrast.pairs for condition in pair):
+        verdict, finding = "not testable", "neither side better than the same answer for all"
+    more = settle(contrast.rule, found, contrast.margin, len(good)) if verdict == "inconclusive" else nan
+    once = {seed % folds: line for seed, line in sorted(good.items(), reverse=True)}
+    faces, groups = _counted(list(once.values()))
     return {
         **{key: value for key, value in asdict(found).items() if key != "se"}, "verdict": verdict, "finding": finding,
-        "seeds": len(good), "faces": sum(max(p.faces for p in line) for line in once.values()),
-        "groups": sum(max(p.groups for p in line) for line in once.values()), "faces_se": faces_se,
-        "room": float(np.nanmin(rooms.mean(axis=0))) if np.isfinite(rooms).any() else nan,
+        "seeds": len(good), "faces": faces, "groups": groups,
+        "room": float(np.nanmin(rooms)) if np.isfinite(rooms).any() else nan,
         "detectable": found.detectable, "seeds_to_settle": more,
     }  # fmt: skip
+
+
+def _counted(lines: Sequence[Sequence[Point]]) -> tuple[int, int]:
+    """Return how many faces and groups stand behind the points of some folds, a line a fold."""
+    apart = [point.apart for line in lines for point in line if point.apart is not None]
+    if apart:  # a face that one side tests in a fold the other may test in another
+        once = pd.concat(apart).drop_duplicates("path")
+        return len(once), once["group"].nunique()
+    return sum(max(p.faces for p in line) for line in lines), sum(max(p.groups for p in line) for line in lines)
 
 
 def _point(
@@ -151,22 +162,11 @@ def _paired(score: str, first: tuple[list[Run], Outcome], second: tuple[list[Run
     (runs, one), (others, two) = first, second
     rooms = tuple(float(improvement(score, o.values, o.constant).mean()) for o in (one, two))
     value = float(improvement(score, np.atleast_1d(one.values.mean()), np.atleast_1d(two.values.mean()))[0])
-    variance, faces, groups = nan, 0, 0
+    apart, faces, groups = None, 0, 0
     if one.faces is not None and two.faces is not None:
-        both = one.faces
-        if np.array_equal(one.faces["path"].to_numpy(), two.faces["path"].to_numpy()):
-            variance = clustered(improvement(score, one.values, two.values), one.faces["group"])
-        else:
-            variance = clustered(one.values, one.faces["group"]) + clustered(two.values, two.faces["group"])
-            both = pd.concat([one.faces, two.faces]).drop_duplicates("path")
-        faces, groups = len(both), both["group"].nunique()
+        faces, groups = len(one.faces), one.faces["group"].nunique()
+        if not np.array_equal(one.faces["path"].to_numpy(), two.faces["path"].to_numpy()):
+            apart = pd.concat([one.faces, two.faces])
     used = {run.record.run_id: run for run in (*runs, *others)}
     data = {run.record.fingerprint for run in used.values()}
-    return Point(value, rooms, variance, faces, groups, all(r.converged for r in used.values()), data, tuple(used))  # type: ignore[arg-type]
-
-
-def clustered(values: np.ndarray, groups: pd.Series) -> float:
-    """Return the variance of the mean of per-face values, faces of one group drawn together (NaN for one group)."""
-    sums = pd.Series(values - values.mean()).groupby(groups.to_numpy()).sum()
-    count = len(sums)
-    return float((sums**2).sum() * count / (count - 1) / len(values) ** 2) if count > 1 else nan
+    return Point(value, rooms, faces, groups, apart, all(r.converged for r in used.values()), data, tuple(used))  # type: ignore[arg-type]

@@ -143,29 +143,27 @@ def judge(rule: RuleKind, found: Interval, margin: float = 0.0) -> tuple[Verdict
     return "inconclusive", "could not see"
 
 
-def settle(rule: RuleKind, found: Interval, margin: float, seeds: int, faces_se: float) -> float:
-    """Return how many seeds would settle an inconclusive contrast if its estimate stays; infinity if none would.
+def settle(rule: RuleKind, found: Interval, margin: float, seeds: int) -> float:
+    """Return how many seeds, at least, would settle an inconclusive contrast if its estimate stays; infinity if none.
 
-    More seeds take down all of the variance but the faces': all faces are tested already, so `faces_se` stays. At
-    least one round of the folds is left: what an early look leaves open, as many seeds cannot settle.
+    The spread over folds is taken to fall as the root of the seeds. What is lasting in the faces does not fall, and one
+    seed a fold cannot tell how much that is: so it may take more. At least one round of the folds is left: what an
+    early look leaves open, as many seeds cannot settle.
 
     Args:
         rule: of the contrast.
         found: its interval now.
         margin: of the rule.
         seeds: behind it now.
-        faces_se: standard error of the faces alone.
     """
-    nearest = {"superiority": max(abs(found.value), margin - abs(found.value)), "sign": abs(found.value)}
-    wanted = nearest.get(rule, abs(found.value + margin))
+    wanted = {
+        "superiority": max(abs(found.value), margin - abs(found.value)),
+        "non-inferiority": max(found.value + margin, -found.value),
+    }.get(rule, abs(found.value))
     df = found.folds - 1
     if df < 1 or not wanted > 0:
         return inf if df >= 1 else nan
-    target = (wanted / float(t.ppf((1 + LEVEL) / 2, df))) ** 2
-    wall = min(faces_se, found.se) ** 2
-    if target <= wall:
-        return inf
-    rounds = ceil(seeds * (found.se**2 - wall) / (target - wall) / found.folds)
+    rounds = ceil(seeds * (found.se * float(t.ppf((1 + LEVEL) / 2, df)) / wanted) ** 2 / found.folds)
     return max(seeds + found.folds, rounds * found.folds)
 
 

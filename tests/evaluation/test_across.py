@@ -64,6 +64,13 @@ def test_the_matrix_is_the_mean_over_runs_with_the_constant_beside(asked):
     assert row["run_ids"] == " ".join(run.record.run_id for run in runs)
 
 
+def test_a_run_that_did_not_train_is_not_averaged_in(asked, monkeypatch):
+    runs = [asked("gender", np.arange(8) < 6, seed=0), asked("gender", np.arange(8) < 4, seed=1, fold=1)]
+    monkeypatch.setattr(records.Run, "converged", property(lambda run: run.record.config.seed == 0))
+    (row,) = matrix.matrix(runs).to_dict("records")
+    assert (row["value"], row["run_ids"]) == (6 / 8, runs[0].record.run_id)
+
+
 def test_ages_are_asked_for_groups_by_what_their_categories_average(asked):
     run = asked("age_category", np.arange(8) < 7)
     (row,) = matrix.matrix([run]).to_dict("records")
@@ -82,8 +89,8 @@ def test_the_book_shows_the_matrix_with_home_beside_and_links_to_its_runs(asked,
     low, high = (level(end, "shares") for end in matrix.matrix(runs)[["low", "high"]].iloc[0])
     links = " and ".join(f"[{n}](../about/runs.md#{run.record.run_id})" for n, run in enumerate(runs))
     assert line == (
-        f"| UTKFace | Adience | gender accuracy | **87.5 %** | {low} to {high} | 50.0 % | {level(home, 'shares')} "
-        f"| 8 | seed {links} |"
+        f"| UTKFace | Adience | gender accuracy | **87.5 %** | {low} to {high} | 50.0 % | not told apart "
+        f"| {level(home, 'shares')} | 8 | seed {links} |"
     )
     assert (tmp_path / "book/tables/across.csv").read_text().startswith(",".join(matrix.COLUMNS))
     assert elsewhere.section(Book(tmp_path, load(), [], [], [], {}), "datasets/README.md") == ""
@@ -94,8 +101,9 @@ def test_networks_of_two_settings_are_two_rows(asked):
     assert matrix.matrix(runs)["runs"].tolist() == [1, 1]
 
 
-def test_a_network_is_asked_once_about_faces_it_never_saw(tiny_run, faces, twins, tmp_path):
-    run, others = tiny.copied(tiny_run("gender"), tmp_path), tiny.draw("adience", twins)
+def test_a_network_is_asked_once_about_faces_it_never_saw(tiny_run, faces, twins, tmp_path, monkeypatch):
+    run, others, made = tiny.copied(tiny_run("gender"), tmp_path), tiny.draw("adience", twins), []
+    monkeypatch.setattr(across, "network", lambda run: made.append(experiment.network(run)) or made[-1])
     path = across.probe(run, others)
     first = path.read_bytes()
     ((tested, table),) = probed.across(records.Run(run.folder))
@@ -103,9 +111,9 @@ def test_a_network_is_asked_once_about_faces_it_never_saw(tiny_run, faces, twins
     assert tested == "adience" and list(table["path"]) == list(others.table.loc[known, "path"])
     from gralib.training.fit import predict
 
-    outputs = predict(experiment.network(run), others.pixels, np.flatnonzero(known))
+    outputs = predict(made[0], others.pixels, np.flatnonzero(known))
     assert np.abs(table[output_names(run.record.config)].to_numpy() - outputs).max() < 1e-4
-    assert across.probe(records.Run(run.folder), others).read_bytes() == first
+    assert across.probe(records.Run(run.folder), others).read_bytes() == first and len(made) == 1
     with pytest.raises(UserError, match="expected a run of classes and faces of another data set: utkface"):
         across.probe(run, faces)
     nobody = SimpleNamespace(dataset="fgnet", fingerprint="0", table=others.table.assign(gender=None))

@@ -133,7 +133,7 @@ def test_an_added_seed_is_ignored(protocol, made):
 
 def test_a_seed_too_few_is_not_run(protocol, made):
     found = row(protocol, "C4", three(made, range(4)))
-    assert (found["verdict"], found["finding"]) == ("not run", "4 of 5 seeds run")
+    assert (found["verdict"], found["finding"]) == ("not run", "4 of 5 seeds complete")
 
 
 def test_a_run_that_did_not_train_is_counted_and_never_averaged_in(protocol, made):

@@ -14,12 +14,13 @@ from typer.testing import CliRunner
 
 from gralib import protocolcli
 from gralib.cli import app
-from gralib.config import RunConfig, shape
+from gralib.config import TASKS, RunConfig, shape
 from gralib.errors import UserError
 from gralib.evaluation import claims, ruledates, simulation
 from gralib.evaluation.outcomes import probe_of
 from gralib.evaluation.protocol import Protocol, load, parse
 from gralib.evaluation.verdicts import bounds
+from gralib.report import datasets
 from gralib.training import batch, records
 
 TEXT = (ROOT / "reports/protocol.yaml").read_text()
@@ -326,6 +327,16 @@ def test_runs_are_trained_stage_by_stage_on_real_faces_alone(project, protocol, 
     assert asked == [(configs, protocolcli.probe) for configs in stages]
     monkeypatch.setattr(batch, "run_grid", lambda *_, then: ([], ["one: broke"]))
     assert "one: broke" in str(gra("run", "--root", str(drawn)).exception)
+
+
+def test_the_runs_that_a_data_sets_page_shows_are_planned(protocol):
+    planned = set(protocol.all_configs())
+    for name in protocol.general.folds:
+        shown = [
+            protocol.runs_of(datasets._plain(name, task), datasets.protocol_of(name), 0, "tuned")[0]
+            for task in TASKS[name]
+        ]
+        assert planned.intersection(shown), name
 
 
 def test_only_networks_that_know_a_label_of_the_other_set_are_asked(project, protocol, made_up, monkeypatch):

@@ -1,6 +1,7 @@
 """Intervals, bounds and verdicts of the fold design; and the whole procedure on numbers whose truth is known."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -83,13 +84,16 @@ def test_bounds_are_those_of_the_literature():
 
 
 def test_the_seeds_that_would_settle_it():
-    """Variance 1 at five seeds, none of it the faces': four times the seeds halve the interval."""
+    """Four times the seeds halve the interval; “worse” settles a rule of no worse, too."""
     found = Interval(0.0, -2.776, 2.776, -2, 2, 1.0, 0.9, 5)
-    assert settle("superiority", found, 2.776 / 2 + 1e-3, 5, 0.0) == 20
-    assert settle("superiority", found, 2.776 / 2, 5, 0.6) == math.inf  # the faces alone are wider than that
-    assert settle("sign", found, 0.0, 5, 0.0) == math.inf
+    assert settle("superiority", found, 2.776 / 2 + 1e-3, 5) == 20
+    assert settle("sign", found, 0.0, 5) == math.inf
+    worse = replace(found, value=-0.015, low=-0.0305, high=0.0005, se=0.0155 / 2.776)
+    assert settle("non-inferiority", worse, 0.01, 5) == 10 and settle("sign", worse, 0.0, 5) == 10
+    assert settle("non-inferiority", replace(worse, value=0.0055), 0.01, 5) == 10
+    assert math.isnan(settle("sign", interval([0.1]), 0.0, 1))
     early = interval([0.4, 1.1, -0.2, 0.8, 0.3], (0.5,))  # open at its look, by half of the interval of a single one
-    assert judge("superiority", early, 1.2)[0] == "inconclusive" and settle("superiority", early, 1.2, 5, 0.9) == 10
+    assert judge("superiority", early, 1.2)[0] == "inconclusive" and settle("superiority", early, 1.2, 5) == 10
 
 
 def test_holm():
