@@ -21,6 +21,8 @@ suppress_warnings = ["myst.xref_missing", "myst.header", "mystnb.unknown_mime_ty
 nb_execution_mode = "off"
 nb_output_stderr = "remove"
 
+smartquotes = False  # words as GitHub shows them
+
 html_theme = "sphinx_book_theme"
 html_title = project
 html_math_renderer = "native"

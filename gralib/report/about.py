@@ -42,6 +42,9 @@ KEPT = {
 """Pages that `make bench`, `make reliability` and `make scaling` write."""
 
 
+ASKED = "; networks trained elsewhere were asked about its faces"
+
+
 def write(book: Book) -> None:
     """Write all pages about the study, and their index."""
     made = {
@@ -69,13 +72,16 @@ def _is_kept(book: Book, name: str) -> bool:
 
 READING = {
     "difference": "by how much the first of two conditions is better than the second, of accuracy in points, of an "
-                  "age error in years; always signed, paired by test face",
+                  "age error in years; always signed, and paired by test face where both answer for the same faces",
     "margin": "the difference that matters, fixed in the rule; the blue band of figures",
     "could have been seen": "the true difference that a study of this spread finds in {power} of its repetitions; the "
                             "grey bar of figures",
     "seed and fold": "a seed stands for weights, order, augmentation and training faces together, and tests a fold of "
                      "its own, so that as many seeds as folds test every face once",
-    "interval": "at {sure}, Student’s t over the folds’ means; one fold has none",
+    "interval": "at {sure}, Student’s t over the folds’ means; of a rule with two looks a repeated interval (O’Brien "
+                "and Fleming), so wide at the first that both hold the truth together in {sure}; one fold has none",
+    "*p*": "two-sided, of a single look; a verdict rests on the interval",
+    "group": "test faces that are drawn together: of one photograph, person or time stamp",
     "primary and parts": "one comparison decides a claim; its parts stand beside it, corrected for their number (Holm)",
     "did not train": "a run that says the same of every face; it is shown and counted, and its seed left out",
     "same answer for all": "the best constant of the training faces: their commonest class, or median age",
@@ -85,7 +91,7 @@ READING = {
     "synthetic": "faces drawn by a program; they show that the study runs and never earn a verdict",
 }  # fmt: skip
 VERDICT_WORDS = {
-    "supported": "the interval lies on the claim’s side",
+    "supported": "the interval lies on the claim’s side; of “no worse” above minus the margin",
     "contradicted": "the interval lies on the other side, or so close to zero that no difference matters",
     "inconclusive": "the study could not see which; the page says how many seeds would settle it",
     "not testable": "the paper gives nothing to compare with, or nothing comparable trained",
@@ -102,13 +108,15 @@ def _reading() -> str:
 def _choices(book: Book) -> str:
     rules = [(choice.choice, choice.reason) for choice in book.protocol.general.choices]
     settings = []
+    plain = next(c for c in book.protocol.plain_configs() if c.dataset == "utkface")
     for name, field in RunConfig.model_fields.items():
         text = " ".join((field.description or "").split())
         if "not stated" in text.lower() or "our choice" in text.lower():
-            settings.append((f"`{name}`", field.default, text))
+            settings.append((f"`{name}`", field.default, getattr(plain, name), text))
     return (
         "Written down with the rules, before their runs.\n\n" + table(("choice of the protocol", "because"), rules)
-        + "\n## Settings the paper leaves open\n\n" + table(("setting", "default", "meaning"), settings)
+        + "\n## Settings the paper leaves open\n\n"
+        + table(("setting", "default", "in this study", "meaning"), settings)
     )  # fmt: skip
 
 
@@ -118,8 +126,11 @@ def _untested(book: Book) -> str:
                if book.first(c.id)["verdict"] in ("not testable", "not run")]  # fmt: skip
     sets = {run.record.config.dataset for run in book.counted}
     why = "no run on its real pictures counts; loader, protocol and notebook run on synthetic ones in its layout"
-    rest = [(link(title, f"../datasets/{name}.md"), why) for name, title in TITLES.items() if name not in sets]
-    return table(("claim", "the paper says", "verdict", "because"), waiting) + "\n" + table(("data set", "why"), rest)
+    rest = [
+        (link(title, f"../datasets/{name}.md"), f"{why}{ASKED if name in set(book.elsewhere['tested']) else ''}")
+        for name, title in TITLES.items() if name not in sets
+    ]  # fmt: skip
+    return table(("claim", "in short", "verdict", "because"), waiting) + "\n" + table(("data set", "why"), rest)
 
 
 def read(name: str) -> Any:
@@ -140,10 +151,11 @@ def _changes(book: Book) -> str:
         row = book.first(claim.id)
         rows.append((link(claim.id, f"../claims/{claim.id}.md"), claim.claim, first["verdict"], f"**{row['verdict']}**",
                      words.finding(row), first["amiss"]))  # fmt: skip
-    headers = ("claim", "the paper says", "first study", "now", "what was found now", "what was amiss in the first")
+    headers = ("claim", "in short", "first study", "now", "what was found now", "what was amiss in the first")
     said = (
-        "The first study had three words, of which *not reproduced* meant losing and not knowing alike. Split, recipe, "
-        "rules and seeds are others now, so a verdict that moved says something of the first study too."
+        "The first study had three words beside *not testable*, of which *not reproduced* meant losing and not knowing "
+        "alike. Split, recipe, rules and seeds are others now, so a verdict that moved says something of the first "
+        "study too."
     )
     left = table(("what left", "why"), [(item["what"], item["why"]) for item in told["left"]])
     return f"{said}\n\n{table(headers, rows)}\n## What left the report\n\n{left}"
@@ -175,7 +187,10 @@ def _methods() -> str:
             for key in ("advantages", "limitations", "protocol", "source")
         ]
         rows.append((f"{method} ({year})", "; ".join(dict.fromkeys(mine["database"])), values, *others))
-    said = "As the paper quotes them, under other splits or unknown ones: not comparable with our numbers."
+    said = (
+        "As the paper quotes them, under other splits or unknown ones; what is comparable with our numbers, and how "
+        "far, stands on the pages of the data sets."
+    )
     headers = ("method", "database", "values", "advantages", "limitations", "protocol", "source")
     return f"{said}\n\n{table(headers, rows)}"
 
@@ -197,7 +212,15 @@ def _provenance(book: Book) -> str:
     headers = ("data set", "what for", "commit", "Keras", "backend", "device", "threads", "runs")
     rows = [(*key, count) for key, count in sorted(makers.items())]
     found = table(headers, rows) if rows else "**not run**: no record yet."
-    names = ("claims.csv", "claims.tex", "claim-parts.tex", "runs.csv", "protocol-simulation.csv", "label-floor.csv")
+    names = (
+        "claims.csv",
+        "claims.tex",
+        "claim-parts.tex",
+        "runs.csv",
+        "across.csv",
+        "protocol-simulation.csv",
+        "label-floor.csv",
+    )
     files = [link(name, f"../tables/{name}") for name in names if (book.folder / f"tables/{name}").is_file()]
     files += [link("claims.json", "../claims.json"), link("its schema", "../claims.schema.json")]
     return f"{calculated}\n\n{found}\n\nFor papers and machines: {', '.join(files)}."

@@ -62,11 +62,11 @@ def verdict(claim: Claim, row: Row) -> str:
 
 def still_open(claim: Claim, rule: Rule, row: Row) -> str:
     """Return what a verdict leaves open."""
-    if row["verdict"] == "not testable" and rule.primary is None:
+    if row["verdict"] == "not testable":
         return "All of it."
     if row["verdict"] == "not run":
         trains = f" `gra reproduce {claim.id}` trains them." if rule.primary and rule.planned else ""
-        return f"All of it: no number is known yet.{trains}"
+        return f"All of it: not all runs that decide are there.{trains}"
     if rule.rule == "exact":
         return "Nothing of the calculation. What it is worth on faces is for the claims that need training."
     assert rule.primary is not None

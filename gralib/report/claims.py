@@ -45,7 +45,7 @@ def write(book: Book) -> None:
     ]  # fmt: skip
     intro = "Those that decide most come first, calculations last. Each page has the rule with its date, and the runs."
     book.pages["claims/README.md"] = page(
-        "Claims", intro, table(("claim", "the paper says", "where", "verdict", "because"), rows)
+        "Claims", intro, table(("claim", "in short", "where", "verdict", "because"), rows)
     )
 
 
@@ -62,7 +62,12 @@ def _page(book: Book, claim: Claim, order: str) -> str:
         parts += [_exact_figure(book, claim), _checks(claim, rows), _dates(book, claim, rule, order)]
         parts += ["## Make it again", code("gra checks"), story]
     else:
-        parts += [_dates(book, claim, rule, order), _difference(book, claim, rows), _parts(rows), _other(rows)]
+        parts += [
+            _dates(book, claim, rule, order),
+            _difference(book, claim, rows),
+            _parts(rows, len(rule.looks)),
+            _other(rows),
+        ]
         parts += [
             exploratory.section(book, claim.id),
             flips.section(book, claim.id),
@@ -77,7 +82,8 @@ def _dates(book: Book, claim: Claim, rule: Rule, order: str) -> str:
     date, row = book.dates.get(claim.id), book.first(claim.id)
     commit = f"`{date.commit[:SHORT]}`, {date.date}" if date and date.date else "not committed, or no history here"
     rows = [("recipe", f"`{rule.recipe}`")] if rule.primary else []
-    rows += [("rule committed", commit), ("first run finished", row["first_run"] or "no run yet")]
+    rows += [("rule committed", commit)]
+    rows += [("first run finished", row["first_run"] or "no run yet")] if rule.primary else []
     rows += [("in order", order.partition(": ")[2].partition("; amended")[0])] if row["first_run"] else []
     rows += [("not planned", rule.why)] if rule.why else []
     rows += [
@@ -114,7 +120,8 @@ def _seen(row: Row) -> str:
     if isfinite(row["detectable"]):
         said.append(f"A true difference of {size(row['detectable'], unit)} would have been seen in most repetitions.")
     if isfinite(row["room"]) and row["room"]:  # nothing where the same answer for all is one of the two
-        said.append(f"The weaker of the two stands {size(row['room'], unit)} above the same answer for all.")
+        way = f"{size(row['room'], unit)} {'above' if row['room'] > 0 else 'below'}"
+        said.append(f"The weaker side, over all its conditions, stands {way} the same answer for all.")
     if row["margin"]:
         said.append(f"Less than {size(row['margin'], unit)} does not matter, by the rule.")
     if left := row["not_trained"]:
@@ -124,14 +131,18 @@ def _seen(row: Row) -> str:
     return " ".join(said)
 
 
-def _parts(rows: Sequence[Row]) -> str:
+def _parts(rows: Sequence[Row], looks: int) -> str:
     """Return the table of a claim's parts, with Holm's correction."""
     mine = [row for row in rows if row["role"] == "part"]
     if not mine:
         return ""
     intro = "They stand beside the verdict and do not decide it; *p* is corrected for their number (Holm)."
     if any(row["rule"] == "non-inferiority" for row in mine):
-        intro += " Of “worse” it is against no difference, of “no worse” against a loss of the margin."
+        intro += " Of “worse” it is against no difference, else against a loss of the margin."
+    if any("matters" in row["finding"] for row in mine):
+        intro += " “No difference that matters” rests on the interval, which is not corrected."
+    if looks > 1:
+        intro += f" Intervals hold the truth in {SURE} over all {looks} looks; *p* is of this one."
     return f"## Its parts\n\n{intro}\n\n" + table(
         ("comparison", f"difference, {SURE} interval", "p, Holm", "seeds", "faces", "verdict", "because"),
         [_part(row) for row in mine],
@@ -142,7 +153,8 @@ def _part(row: Row) -> tuple[str, ...]:
     known = isfinite(row["value"])
     return (
         row["what"], words.estimated(row), _p(row["p_holm"]) if known else "", f"{row['seeds']:.0f}" if known else "",
-        f"{row['faces']:,.0f}" if row["faces"] == row["faces"] else "", f"**{row['verdict']}**", words.finding(row),
+        f"{row['faces']:,.0f}" if row["faces"] == row["faces"] and row["faces"] else "", f"**{row['verdict']}**",
+        words.finding(row),
     )  # fmt: skip
 
 
@@ -157,7 +169,7 @@ def _other(rows: Sequence[Row]) -> str:
     if not mine:
         return ""
     both = [rows[0], *mine]
-    said = "The same comparison where networks are trained by the paper’s words and Keras’ defaults alone."
+    said = "The same comparison where networks are trained by the paper’s words and Keras’ defaults alone, at one look."
     lines = [(f"`{row['recipe']}`", _part(row)[1], *_part(row)[3:]) for row in both]
     headers = ("recipe", f"difference, {SURE} interval", "seeds", "faces", "verdict", "because")
     return f"## Under recipe `{mine[0]['recipe']}`\n\n{said}\n\n" + table(headers, lines)
@@ -200,8 +212,10 @@ def _runs(book: Book, claim: Claim, runs: Sequence[str], rows: Sequence[Row]) ->
 def _level(book: Book, run: Run, score: str) -> str:
     """Return the mean score of one run, where the run alone has it."""
     found = book.scores(run)
-    key = score if score in found else next(iter(found))
-    return level(found[key], METRICS[key].unit)
+    if score in found:
+        return level(found[score], METRICS[score].unit)
+    key = next(iter(found))
+    return f"{level(found[key], METRICS[key].unit)} {METRICS[key].title}"
 
 
 def _exact_figure(book: Book, claim: Claim) -> str:

@@ -49,25 +49,30 @@ def write(book: Book) -> None:
         done = plural(runs, "run") if runs else "**not run**"
         rows.append((link(title, f"{name}.md"), f"{data_sets()[name].pictures:,}", labels, done))
     intro = "Pictures of people are never part of this report; scores count real faces alone."
-    headers = ("data set", "pictures as published", "labels allow", "on its real faces")
+    headers = ("data set", "pictures as published", "labels allow", "GRA_Net as it is, on its real faces")
     book.pages[INDEX] = page("Data sets", intro, table(headers, rows), elsewhere.section(book, INDEX))
 
 
 def protocol_of(name: Dataset) -> Condition:
     """Return GRA_Net as it is under the honest protocol of a data set, where all folds are asked for."""
-    return Condition(settings={"protocol": "leave_one_out"} if name == "fgnet" else {})
+    return Condition(settings={"protocol": "leave_one_out", "epochs": 8} if name == "fgnet" else {})
 
 
 def pooled(book: Book, name: Dataset) -> Study | None:
-    """Return the runs of GRA_Net as it is, one a fold, that are known; seed s tests fold s."""
-    count = book.protocol.general.folds.get(name, 0)
-    found: dict[Task, list[Run]] = {}
-    for task in TASKS[name]:
-        contrast = _plain(name, task)
-        configs = [book.protocol.runs_of(contrast, protocol_of(name), seed, "tuned")[0] for seed in range(count)]
-        if runs := [book.known[config] for config in configs if config in book.known]:
-            found[task] = runs
-    return Study(found) if found else None
+    """Return the runs of GRA_Net as it is, one a fold, that are known and trained; seed s tests fold s."""
+    runs = [run for run in plain_runs(book, name) if run.converged]
+    by_task = {task: mine for task in TASKS[name] if (mine := [run for run in runs if run.record.config.task == task])}
+    return Study(by_task) if by_task else None
+
+
+def plain_runs(book: Book, name: Dataset) -> list[Run]:
+    """Return the known runs of GRA_Net as it is on a data set, by task and fold."""
+    seeds = range(book.protocol.general.folds.get(name, 0))
+    configs = [
+        book.protocol.runs_of(_plain(name, task), protocol_of(name), seed, "tuned")[0]
+        for task in TASKS[name] for seed in seeds
+    ]  # fmt: skip
+    return [book.known[config] for config in configs if config in book.known]
 
 
 def _plain(name: Dataset, task: Task, score: str = "accuracy") -> Contrast:
@@ -79,10 +84,16 @@ def _plain(name: Dataset, task: Task, score: str = "accuracy") -> Contrast:
 def _page(book: Book, name: Dataset, study: Study | None) -> str:
     place = f"datasets/{name}.md"
     parts = [_inventory(book, name), _split(book, name, study)]
-    parts += _scores(book, name, study) if study else ["## Scores\n\n**not run**: no run on its real faces counts yet."]
+    parts += _scores(book, name, study) if study else [f"## Scores\n\n{_not_run(book, name)}"]
     parts += [_literature(book, name), _labels(book, place) if name == "utkface" else "", _failures(book, name)]
     parts += [book.story(place, name), on_this_machine(book, name)]
     return page(TITLES[name], *parts)
+
+
+def _not_run(book: Book, name: Dataset) -> str:
+    asked = link("asked about them", f"README.md#{elsewhere.ANCHOR}")
+    more = f" Networks trained elsewhere were {asked}." if name in set(book.elsewhere["tested"]) else ""
+    return f"**not run**: no network was trained on its real faces yet.{more}"
 
 
 def _inventory(book: Book, name: Dataset) -> str:
@@ -90,7 +101,7 @@ def _inventory(book: Book, name: Dataset) -> str:
     mine = [run for run in book.runs if run.record.config.dataset == name and not run.record.synthetic]
     said = f"## Inventory\n\nAs published: {data_sets()[name].pictures:,} pictures."
     if not mine:
-        return f"{said} No record on its real faces is here, so nothing was counted."
+        return f"{said} No network was trained on its real faces, so no record counts its files."
     prints = sorted({run.record.fingerprint for run in mine})
     rows = [(row["status"], row["reason"], f"{row['files']:,}") for row in mine[0].record.account]
     used = f"Fingerprint of faces and labels: `{'`, `'.join(prints)}`."
@@ -107,12 +118,15 @@ def _split(book: Book, name: Dataset, study: Study | None) -> str:
         return said
     runs = max(study.runs.values(), key=len)
     faces = pd.DataFrame([run.record.faces for run in runs])
-    said += f" {len(runs)} of {plural(folds or len(runs), 'fold')} run: {faces['test'].sum():,} faces tested once, "
+    by_task = listing([f"{in_words(task)} {len(mine)}" for task, mine in study.runs.items()])
+    said += f" Folds that are run: {by_task}. Of {in_words(runs[0].record.config.task)} "
+    said += f"{faces['test'].sum():,} faces are tested once, and "
     said += f"{faces['train'].min():,} to {faces['train'].max():,} train in each."
     shared = pd.DataFrame([row for run in runs for row in run.record.leakage])
     sums = shared.groupby("shared with training", sort=False)[["test faces concerned", "test faces"]].sum()
     rows = [(what, f"{row['test faces concerned']:,}", f"{row['test faces']:,}") for what, row in sums.iterrows()]
-    return f"{said}\n\n" + table(("shared with training", "test faces concerned", "of"), rows)
+    near = "Near-identical are pictures whose hashes of 64 bits differ in so few, and whose grey levels by so little."
+    return f"{said}\n\n{table(('shared with training', 'test faces concerned', 'of'), rows)}\n{near}"
 
 
 def _scores(book: Book, name: Dataset, study: Study) -> list[str]:
@@ -130,7 +144,7 @@ def _table(book: Book, name: Dataset, study: Study) -> str:
         spread = size(row["sd of folds"], unit_of(row["score"])) if row["folds"] > 1 else "one fold"
         rows.append((row["score"], *scored(row), spread))
     headers = ("score", "measured", f"{SURE} interval", "same answer for all", "test faces", "sd of folds")
-    said = "All folds together; the interval is over groups of test faces. The paper states none of these."
+    said = "All folds that are run together; the interval is over groups of test faces. The paper states none of these."
     return f"## Scores\n\n{said}\n\n{table(headers, rows)}\n\n{_runs(book, name, study)}"
 
 
@@ -141,7 +155,10 @@ def _runs(book: Book, name: Dataset, study: Study) -> str:
             link(run.record.config.fold, book.to_run(f"datasets/{name}.md", run.record.run_id)) for run in runs])
         for task, runs in study.runs.items()
     ]  # fmt: skip
-    return f"Runs of GRA_Net, here and below: {'; '.join(by_task)}."
+    left = [link(run.record.run_id, book.to_run(f"datasets/{name}.md", run.record.run_id))
+            for run in plain_runs(book, name) if not run.converged]  # fmt: skip
+    said = f"Runs of GRA_Net, here and below: {'; '.join(by_task)}."
+    return said + (f" Left out, as they did not train: {listing(left)}." if left else "")
 
 
 def _beside(book: Book, name: Dataset) -> str:
@@ -163,18 +180,21 @@ def _beside(book: Book, name: Dataset) -> str:
 
 def _figures(book: Book, name: Dataset, study: Study) -> list[str]:
     """Draw scores by age, age categories against each other, and shares within k years."""
-    label, parts = f"{TITLES[name]}, real faces, {plural(study.folds, 'fold')}", []
+    label, parts = f"{TITLES[name]}, real faces", []
+    beside = f"with {SURE} intervals and what the same answer for all reaches"
     drawn = [
-        ("by-age", "Age error by age", study.by_decade("age"), lambda table: figures.by_decade(table, "age", label)),
-        ("gender-by-age", "Gender by age", study.by_decade("gender"),
+        ("by-age", "Age error by age", beside, study.by_decade("age"),
+         lambda table: figures.by_decade(table, "age", label)),
+        ("gender-by-age", "Gender by age", beside, study.by_decade("gender"),
          lambda table: figures.by_decade(table, "gender", label)),
-        ("confusion", "Age categories against each other", study.confusion(),
-         lambda table: figures.confusion(table, label)),
-        ("within", "Faces within some years", study.cumulative(), lambda table: figures.cumulative(table, label)),
+        ("confusion", "Age categories against each other", "the share of each true one put into each",
+         study.confusion(), lambda table: figures.confusion(table, label)),
+        ("within", "Faces within some years", "of this network and of the same answer for all", study.cumulative(),
+         lambda table: figures.cumulative(table, label)),
     ]  # fmt: skip
-    for slug, title, found, draw in drawn:
+    for slug, title, shown, found, draw in drawn:
         if found is not None:
-            alt = f"{title}, {label}, with {SURE} intervals and what the same answer for all reaches."
+            alt = f"{title}, {label}: {shown}."
             parts.append(f"## {title}\n\n{book.draw(f'datasets/{name}.md', f'{name}-{slug}', draw(found), alt)}")
     return parts
 

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gralib.errors import from_root
-from gralib.evaluation import claims
+from gralib.evaluation import across, claims
 from gralib.evaluation.claims import Claim
 from gralib.evaluation.contrasts import Known, said
 from gralib.evaluation.measures import measures_of
@@ -60,6 +60,11 @@ class Book:
     def by_name(self) -> dict[str, Run]:
         """All runs by name."""
         return {run.record.run_id: run for run in self.runs}
+
+    @cached_property
+    def elsewhere(self) -> pd.DataFrame:
+        """What networks trained on one data set say of another, see `gralib.evaluation.across.matrix`."""
+        return across.matrix(self.runs)
 
     @cached_property
     def ordered(self) -> list[Claim]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from gralib.config import TITLES
+from gralib.config import TITLES, configure
 from gralib.evaluation import outcomes, search
 from gralib.evaluation.rules import Condition, Contrast
 from gralib.report import figures, gridfigures, plots, recipe, words
@@ -126,8 +126,10 @@ def _gates(book: Book, place: str) -> str:
 
 
 def _free(run: Run) -> bool:
-    config = run.record.config
-    return config.gate == "trainable" and config.network == "gra_net" and config.recipe == "tuned"
+    """Tell whether a run is of the network as it is: its gates learn at the recipe's rate, one module a stage."""
+    config, plain = run.record.config, configure("laptop", "tuned")
+    alike = all(getattr(config, name) == getattr(plain, name) for name in ("gate", "gate_rate", "modules", "network"))
+    return alike and config.recipe == "tuned"
 
 
 def _curves(book: Book, place: str) -> str:

@@ -28,14 +28,15 @@ WHAT = (
     "Here its paper is checked, claim by claim."
 )
 READ = (
-    "A difference is by how much the first of two is better, paired by test face. Rules were written down before their "
+    "A difference is by how much the first of two is better, paired by test face where both answer for the same faces. "
+    "Of a calculation the value found stands in its place. Rules were written down before their "
     "runs; each page says when. [How to read this](about/reading.md)."
 )
 SECTIONS = {
     "claims": "a page a claim: words, rule, figure, parts, runs",
     "experiments": "what was compared, with every score",
     "datasets": "who is in them, how they are split, scores by age, gender and race label",
-    "notebooks": "the story, step by step, executed",
+    "notebooks": "the story, step by step",
     "about": "choices, runs, what could not be tested, checklist, speed, reliability",
 }
 
@@ -80,9 +81,10 @@ def what_was_trained(book: Book) -> str:
     published = max((c.stated for c in book.stated if c.stated), default=0)
     where = listing(sorted(TITLES[name] for name in sets))
     return (
-        f"**What was trained.** {plural(len(runs), 'run')} on real faces of {where}, "
+        f"**What was trained.** Behind the verdicts stand {plural(len(runs), 'run')} on real faces of {where}, "
         f"{between([run.record.faces['train'] for run in runs])} faces each, {between(_sizes(runs))} trainable "
-        f"parameters (the paper’s have {published:,.0f}), {hours:,.0f} hours of training in all."
+        f"parameters (the paper’s have {published:,.0f}), {hours:,.0f} hours of training; "
+        f"{link('in all', 'about/runs.md')} {plural(len(book.runs), 'run')} are recorded."
     )
 
 
@@ -138,7 +140,14 @@ def _table(book: Book) -> str:
     rows = []
     for claim in book.ordered:
         row = book.first(claim.id)
-        mark = " *exploratory*" if row["exploratory"] else ""
+        mark = (" *exploratory*" if row["exploratory"] else "") + _apart(book.rows(claim.id))
         place = to(PAGE, f"claims/{claim.id}.md")
         rows.append((link(claim.id, place), claim.claim, f"**{row['verdict']}**{mark}", words.estimated(row)))
-    return table(("claim", "the paper says", "verdict", "difference"), rows)
+    return table(("claim", "in short", "verdict", "difference"), rows)
+
+
+def _apart(rows: Sequence[Row]) -> str:
+    """Return how many parts go the other way than the first row, which decides; nothing where none does."""
+    decided = ("supported", "contradicted")
+    apart = [row for row in rows if row["role"] == "part" and {row["verdict"], rows[0]["verdict"]} == set(decided)]
+    return f"; {plural(len(apart), 'part')} {apart[0]['verdict']}" if apart else ""

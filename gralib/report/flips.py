@@ -1,7 +1,8 @@
 """Where a verdict would flip: another margin, another recipe, another level, a fold less."""
 
-from dataclasses import dataclass
-from math import isfinite
+from dataclasses import dataclass, replace
+from itertools import product
+from math import inf, isfinite, nextafter
 
 from gralib.evaluation.contrasts import evaluate
 from gralib.evaluation.rules import Rule
@@ -38,12 +39,14 @@ def section(book: Book, claim: str) -> str:
 
 
 def _distance(row: Row) -> str:
-    """Return how far the interval's nearest end is from where the verdict changes."""
-    lines = [0.0] if row["rule"] == "sign" else [-row["margin"], 0.0]
-    if row["rule"] == "superiority":
-        lines.append(row["margin"])
-    near = min(abs(end - line) for end in (row["low"], row["high"]) for line in lines)
-    return f"An end of the interval is {size(near, row['unit'])} from where a verdict may change."
+    """Return how far the interval's nearest end is from where the verdict changes, the other end staying."""
+    found, ways = _interval(row), []
+    for line, end, side in product({-row["margin"], 0.0, row["margin"]}, ("low", "high"), (-inf, inf)):
+        past = nextafter(line, side)
+        moved = replace(found, low=past) if end == "low" else replace(found, high=past)
+        if moved.low <= moved.high and judge(row["rule"], moved, row["margin"])[0] != row["verdict"]:
+            ways.append(abs(getattr(found, end) - line))
+    return f"An end of the interval is {size(min(ways), row['unit'])} from where the verdict changes." if ways else ""
 
 
 def _interval(row: Row, low: str = "low", high: str = "high") -> Interval:

@@ -170,8 +170,8 @@ def _minutes(book: Book) -> str:
         return ""
     low, middle, high = np.percentile(took, (5, 50, 95))
     return (
-        f" The {plural(len(took), 'network')} recorded on real faces took {middle:.0f} minutes each, nine in ten "
-        f"of them {low:.0f} to {high:.0f}; a notebook says at its top what is left to train."
+        f" The {plural(len(took), 'network')} recorded on real faces took {middle:.0f} minutes in the middle, nine in "
+        f"ten of them {low:.0f} to {high:.0f}; a notebook says at its top what is left to train."
     )
 
 
@@ -183,7 +183,8 @@ def committed_route() -> str:
 
 
 def _found(row: Row) -> str:
-    return ", ".join(filter(None, (f"**{row['verdict']}**", words.estimated(row))))
+    said, where = words.estimated(row), words.dataset(row)
+    return ", ".join(filter(None, (f"**{row['verdict']}**", f"{said} on {where}" if said and where else said)))
 
 
 def _told(path: Path) -> tuple[str, str, str]:

@@ -19,7 +19,7 @@ def write(book: Book) -> None:
     used = {name for row in book.rows() for name in run_ids(row)}
     groups: dict[str, list[Run]] = {}
     for run in book.runs:
-        groups.setdefault(_group(run, used), []).append(run)
+        groups.setdefault(_group(book, run, used), []).append(run)
     parts = [
         fold(f"{name}: {plural(len(mine), 'run')}", table(HEADERS, [_row(book, run) for run in mine]))
         for name, mine in sorted(groups.items())
@@ -32,13 +32,14 @@ def write(book: Book) -> None:
     write_text(book.folder / CSV, pd.DataFrame([_flat(run, used) for run in book.runs]).to_csv(index=False))
 
 
-def _group(run: Run, used: set[str]) -> str:
+def _group(book: Book, run: Run, used: set[str]) -> str:
     config = run.record.config
     kind = "synthetic faces" if run.record.synthetic else "real faces"
     if config.tuning:
         purpose = "chose the recipe, validation faces"
     else:
-        purpose = "behind a claim" if run.record.run_id in used else "behind no claim yet"
+        asked = "behind no verdict yet" if book.protocol.scores_of(config) else "asked for by no rule as it is now"
+        purpose = "behind a claim" if run.record.run_id in used else asked
     return f"{TITLES[config.dataset]}, {kind}, {in_words(config.task)}, {purpose}"
 
 

@@ -73,7 +73,7 @@ def finding(row: Row) -> str:
     more = row.get("seeds_to_settle", nan)
     if row["verdict"] != "inconclusive" or not isinstance(more, float | int) or more != more:
         return str(row["finding"])
-    needs = f"about {more:.0f} seeds" if isfinite(more) else "no number of seeds on these faces"
+    needs = f"at least about {more:.0f} seeds" if isfinite(more) else "no number of seeds"
     seen = size(row["detectable"], unit(row))
     return f"{row['finding']}: less than {seen} cannot be seen yet; {needs} would settle it"
 

@@ -75,7 +75,7 @@ def test_what_is_not_run_says_so_and_shows_the_question(capsys):
     if not waiting:
         pytest.skip("the runs of every claim are there")
     assert answers.first_picture(waiting[:1], lambda: "drawn") == "drawn"
-    said = f"All of it: no number is known yet. `gra reproduce {waiting[0]}` trains them."
+    said = f"All of it: not all runs that decide are there. `gra reproduce {waiting[0]}` trains them."
     assert said in answers.answer(waiting[0]).data
 
 
