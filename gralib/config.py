@@ -127,7 +127,7 @@ class RunConfig(BaseModel):
     """Share of the steps in which the rate rises to `learning_rate`. Not stated in the paper."""
     gate_rate: Number = Field(1.0, gt=0, le=1000)
     """How much faster the gates' scalars move than other weights. 1 is the paper read literally: then Nadam, whose
-    steps are about its rate, hardly moves a gate in a short training."""
+    steps are about its rate, hardly moves a gate in a short training; any other is our choice."""
     weight_decay: Number = Field(0.0, ge=0, le=1)
     """Share of every kernel that a step takes away at rate 1 (Loshchilov and Hutter 2019). Not stated in the paper."""
     label_smoothing: Number = Field(0.0, ge=0, lt=1)
@@ -151,7 +151,8 @@ class RunConfig(BaseModel):
     cutout: int = Field(0, ge=0, le=32)
     """Side in pixels of a grey square laid on each training face (DeVries and Taylor 2017). Not stated."""
     mixup: Number = Field(0.0, ge=0, le=1)
-    """Mix pairs of training faces and their targets by a share from Beta(mixup, mixup) (Zhang et al. 2018)."""
+    """Mix pairs of training faces and their targets by a share from Beta(mixup, mixup) (Zhang et al. 2018). Not
+    stated in the paper."""
     mirrored_prediction: bool = False
     """Answer with the mean of a face and its mirror image. Not stated in the paper."""
     seed: int = Field(0, ge=0, lt=2**32)

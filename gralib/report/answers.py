@@ -73,7 +73,7 @@ def still_open(claim: Claim, rule: Rule, row: Row) -> str:
     faces, width = TITLES[rule.primary.dataset], configure("paper").width
     further = f"other faces than those of {faces}, another recipe than `{rule.recipe}`"
     if row["width"] != width:
-        further += f", the paper’s width of {width} channels where these networks have {row['width']:.0f}"
+        further += f", the paper’s width of {width} channels where these networks have at most {row['width']:.0f}"
     return f"{'Which way it goes; and then' if row['verdict'] == 'inconclusive' else 'How it is on'} {further}."
 
 

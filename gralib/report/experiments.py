@@ -91,7 +91,7 @@ def _levels(book: Book, place: str, slug: str, claim: str, contrasts: Sequence[C
     found = list(once.values())[::-1]
     if not found:
         wanted = plural(len([c for c in conditions.values() if not c.constant]), "condition")
-        return f"{title}\n\n**not run**: {wanted}, not all with their seeds."
+        return f"{title}\n\n**not run**: {wanted}, whose seeds are not all run."
     constants = [one.constant for one in found]
     same = constants[0] if max(constants) - min(constants) < 1e-9 else nan
     rows = [
@@ -144,17 +144,18 @@ def _curves(book: Book, place: str) -> str:
     shown = {name: _mean(tables) for name, tables in curves.items()}
     drawn = gridfigures.orientation(shown, f"UTKFace, real faces, {plural(len(seeds), 'seed')}")
     picture = book.draw(place, "orientation-curves", drawn, "Gender accuracy by degrees turned and pixels shifted.")
-    return f"## By degrees and pixels\n\nThe band is the spread of folds, not an interval.\n\n{picture}"
+    said = "The band is the spread of seeds, each on a fold of its own, and no interval."
+    return f"## By degrees and pixels\n\n{said}\n\n{picture}"
 
 
 def _by_fold(
     book: Book, contrast: Contrast, condition: Condition, seeds: Sequence[int], recipe: str
 ) -> list[pd.DataFrame]:
-    """Return the curve of every seed: kind, step, value."""
+    """Return the curve of every seed whose run trained: kind, step, value."""
     tables = []
     for seed in seeds:
         found = book.say(contrast, condition, seed, recipe)
-        table_of = probed.orientation(found[0][0]) if found else None
+        table_of = probed.orientation(found[0][0]) if found and found[0][0].converged else None
         if table_of is not None:
             tables.append(outcomes.curve([table_of]))
     return tables
