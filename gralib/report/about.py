@@ -93,7 +93,7 @@ READING = {
 VERDICT_WORDS = {
     "supported": "the interval lies on the claim’s side; of “no worse” above minus the margin",
     "contradicted": "the interval lies on the other side, or so close to zero that no difference matters",
-    "inconclusive": "the study could not see which; the page says how many seeds would settle it",
+    "inconclusive": "the study could not see which; the page says how many seeds it takes at least",
     "not testable": "the paper gives nothing to compare with, or nothing comparable trained",
     "not run": "runs that the rule asks for are missing",
 }

@@ -125,7 +125,7 @@ def _split(book: Book, name: Dataset, study: Study | None) -> str:
     shared = pd.DataFrame([row for run in runs for row in run.record.leakage])
     sums = shared.groupby("shared with training", sort=False)[["test faces concerned", "test faces"]].sum()
     rows = [(what, f"{row['test faces concerned']:,}", f"{row['test faces']:,}") for what, row in sums.iterrows()]
-    near = "Near-identical are pictures whose hashes of 64 bits differ in so few, and whose grey levels by so little."
+    near = "Near-identical are pictures whose hashes differ in so few bits, and whose grey levels by so little."
     return f"{said}\n\n{table(('shared with training', 'test faces concerned', 'of'), rows)}\n{near}"
 
 

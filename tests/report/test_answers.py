@@ -1,6 +1,7 @@
 """What notebooks say of a claim is what its page says; a picture comes first; drawn faces earn no verdict."""
 
 import re
+from math import isfinite
 
 import hand
 import matplotlib.pyplot as plt
@@ -71,7 +72,10 @@ def test_answers_and_route_follow_the_runs(root, made_up):
 def test_what_is_not_run_says_so_and_shows_the_question(capsys):
     answers.committed.cache_clear()
     book = answers.committed()
-    waiting = [claim for claim in book.claims if book.first(claim)["verdict"] == "not run"]
+    waiting = [
+        claim for claim, rows in book.rows.items()
+        if rows[0]["verdict"] == "not run" and book.rules[claim].planned and not any(isfinite(r["value"]) for r in rows)
+    ]  # fmt: skip
     if not waiting:
         pytest.skip("the runs of every claim are there")
     assert answers.first_picture(waiting[:1], lambda: "drawn") == "drawn"

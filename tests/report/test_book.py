@@ -257,9 +257,14 @@ def test_a_verdict_flips_with_margin_level_and_fold():
     row = {"value": 0.012, "low": 0.001, "high": 0.023, "low_90": 0.004, "high_90": 0.02, "p": 0.04, "folds": 5,
            "rule": "non-inferiority", "margin": 0.01, "unit": "shares"}  # fmt: skip
     assert [case.verdict for case in flips._margins(row)] == ["supported", "supported"]
-    worse = {**row, "value": -0.008, "low": -0.012, "high": -0.004}
+    worse = {**row, "value": -0.008, "low": -0.012, "high": -0.004, "verdict": "contradicted"}
     assert [case.verdict for case in flips._margins(worse)] == ["contradicted", "supported"]
-    assert flips._distance(worse) == "An end of the interval is 0.2 points from where a verdict may change."
+    assert flips._distance(worse) == "An end of the interval is 0.2 points from where the verdict changes."
+    sure = {**row, "value": 0.3, "low": 0.25, "high": 0.35, "verdict": "supported"}
+    for rule, distance in (("non-inferiority", 26), ("superiority", 25), ("sign", 25)):
+        assert f"is {distance}.0 points from" in flips._distance({**sure, "rule": rule})
+    same = {**row, "rule": "superiority", "value": 0.0, "low": -0.004, "high": 0.007, "verdict": "contradicted"}
+    assert "is 0.3 points from" in flips._distance(same), "its upper end from the margin; its lower from zero: 0.4"
 
 
 def test_a_fold_is_left_out_by_the_bounds_of_the_look_that_decided(monkeypatch):
@@ -486,5 +491,5 @@ def test_the_first_sentence_counts_what_the_table_holds(judged):
         assert int(count) == len(ids.split(", "))
         named |= dict.fromkeys(ids.split(", "), verdict)
     assert named == dict(rows)
-    trained = re.search(r"\*\*What was trained\.\*\* (\d+) runs on real faces of UTKFace", first)
+    trained = re.search(r"\*\*What was trained\.\*\* Behind the verdicts stand (\d+) runs on real", first)
     assert int(trained[1]) == len(SEEDS)

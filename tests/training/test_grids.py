@@ -277,9 +277,9 @@ TENS = [5, 15, 25, 35, 45, 55, 65, 75, 85, 115]
 
 @pytest.mark.parametrize(
     ("task", "noise", "truth", "expected"),
-    [("gender", "symmetric", TENS, "mmmmmfmffm"), ("gender", "pairwise", [5, 5, 40] * 4, "mmmfffmfmfff"),
-     ("age_category", "symmetric", TENS, [5, 45, 25, 5, 45, 55, 65, 75, 115, 5]),
-     ("age_category", "pairwise", TENS, [5, 5, 25, 45, 45, 55, 65, 75, 95, 105])],
+    [("gender", "symmetric", TENS, "ffmmmmmmmf"), ("gender", "pairwise", [5, 5, 40] * 4, "mfmmmfffmmmf"),
+     ("age_category", "symmetric", TENS, [45, 15, 25, 55, 45, 65, 65, 115, 85, 115]),
+     ("age_category", "pairwise", TENS, [15, 15, 25, 25, 45, 45, 65, 85, 85, 115])],
 )  # fmt: skip
 def test_the_wrong_labels_of_seed_0_are_those_stored(task, noise, truth, expected):
     """A run with wrong labels trains on this draw: after another its record could not be made again."""
