@@ -29,8 +29,8 @@ def section(book: Book, page: str) -> str:
         "faces, of a single run over groups alone. The same answer for all is the one best for the faces that trained, "
         f"so of two genders it may be right for fewer than half. {link('As CSV', f'../{CSV}')}."
     )
-    headers = ("trained on", "asked about", "score", "measured", f"{SURE} interval", "same answer for all",
-               "against that", "on their own test faces", "faces", "runs")  # fmt: skip
+    headers = ("trained on", "asked about", "score", f"measured, {SURE} interval", "same answer for all",
+               "on their own test faces", "faces", "runs")  # fmt: skip
     rows = [_row(book, page, row) for row in found.to_dict(orient="records")]
     return f"## {TITLE}\n\n{said}\n\n{table(headers, rows)}"
 
@@ -40,11 +40,11 @@ def _row(book: Book, page: str, row: Row) -> tuple[str, ...]:
     unit, runs = METRICS[row["score"]].unit, [book.by_name[name] for name in row["run_ids"].split()]
     value, low, high, constant = (level(row[key], unit) for key in ("value", "low", "high", "constant"))
     home = [book.scores(run).get(row["score"], np.nan) for run in runs]
+    there = "another question" if np.isnan(home).any() else level(float(np.mean(home)), unit)
     named = [link(run.record.config.seed, book.to_run(page, run.record.run_id)) for run in runs]
     trained, tested = (TITLES[cast(Dataset, row[key])] for key in ("trained", "tested"))
-    return (trained, tested, words.score_name(row["score"]), f"**{value}**", f"{low} to {high}", constant,
-            _against(row), "another question" if np.isnan(home).any() else level(float(np.mean(home)), unit),
-            f"{row['faces']:,}", f"seed {listing(named)}")  # fmt: skip
+    return (trained, tested, words.score_name(row["score"]), f"**{value}**, {low} to {high}",
+            f"{constant}: {_against(row)}", there, f"{row['faces']:,}", f"seed {listing(named)}")  # fmt: skip
 
 
 def _against(row: Row) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from gralib.config import TITLES, configure
+from gralib.config import TITLES, Task, configure
 from gralib.evaluation import outcomes, search
 from gralib.evaluation.rules import Condition, Contrast
 from gralib.report import figures, gridfigures, plots, recipe, words
@@ -39,6 +39,10 @@ def write(book: Book) -> None:
         book.pages[place] = _page(book, name, place)
         rows.append((link(title, f"{name}.md"), listing([link(c, f"../claims/{c}.md") for c in ids]),
                      ", ".join(f"{c} **{book.first(c)['verdict']}**" for c in ids)))  # fmt: skip
+    book.pages["experiments/widths.md"] = _ladder(book, "experiments/widths.md")
+    rows.append(
+        (link(LADDER, "widths.md"), "none: it says how far all others reach", "one seed, no interval over folds")
+    )
     title, text, said = recipe.made(book)
     book.pages[recipe.PAGE] = page(title, text)
     rows.append((link(title, "recipe.md"), "none: it was chosen on validation faces", said))
@@ -59,6 +63,28 @@ def _page(book: Book, name: str, place: str) -> str:
     if name == "orientation":
         parts.append(_curves(book, place))
     return page(title, *parts)
+
+
+LADDER = "Does this width stand for the whole?"
+JUDGED: dict[Task, str] = {"gender": "accuracy", "age_category": "category_mae_years"}
+"""Scores of the ladder of widths, by task."""
+
+
+def _ladder(book: Book, place: str) -> str:
+    """Return the page of GRA_Net at several widths, the paper's among them; what is not run is named."""
+    extra = next(e for e in book.protocol.others if any("width" in c.settings for c in e.conditions))
+    said = "GRA_Net as it is at several widths, the paper’s among them: one seed on one fold, so nothing is judged."
+    parts = [said]
+    for task in extra.tasks:
+        contrast = Contrast(what="", pairs=tuple((c, c) for c in extra.conditions), dataset=extra.dataset, task=task,
+                            score=JUDGED[task], rule="sign", margin=0.0)  # fmt: skip
+        found = {words.condition(c): level_of(book, contrast, c, extra.seeds) for c in extra.conditions}
+        missing = [name for name, one in found.items() if one is None]
+        name = words.score_name(JUDGED[task])
+        parts.append(f"## {name[0].upper()}{name[1:]}")
+        parts.append(levels_table(book, place, [one for one in found.values() if one]))
+        parts.append(f"**not run**: {listing(missing)}." if missing else "")
+    return page(LADDER, *parts)
 
 
 def _claims(book: Book, place: str, ids: Sequence[str]) -> str:

@@ -89,7 +89,7 @@ def test_the_book_shows_the_matrix_with_home_beside_and_links_to_its_runs(asked,
     low, high = (level(end, "shares") for end in matrix.matrix(runs)[["low", "high"]].iloc[0])
     links = " and ".join(f"[{n}](../about/runs.md#{run.record.run_id})" for n, run in enumerate(runs))
     assert line == (
-        f"| UTKFace | Adience | gender accuracy | **87.5 %** | {low} to {high} | 50.0 % | not told apart "
+        f"| UTKFace | Adience | gender accuracy | **87.5 %**, {low} to {high} | 50.0 %: not told apart "
         f"| {level(home, 'shares')} | 8 | seed {links} |"
     )
     assert (tmp_path / "book/tables/across.csv").read_text().startswith(",".join(matrix.COLUMNS))
