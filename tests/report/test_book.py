@@ -493,3 +493,12 @@ def test_the_first_sentence_counts_what_the_table_holds(judged):
     assert named == dict(rows)
     trained = re.search(r"\*\*What was trained\.\*\* Behind the verdicts stand (\d+) runs on real", first)
     assert int(trained[1]) == len(SEEDS)
+
+
+def test_the_ladder_of_widths_names_what_is_not_run(judged):
+    text = (judged / "build/report/experiments/widths.md").read_text()
+    gender, years = text.split("\n## ")[1:]
+    assert gender.startswith("Gender accuracy") and years.startswith("Age MAE of the category network")
+    assert re.findall(r"^\| (width \d+) \|", gender, re.MULTILINE) == ["width 8"]
+    assert "**not run**: width 4, width 16 and width 32." in gender
+    assert "**not run**: width 4, width 8, width 16 and width 32." in years
