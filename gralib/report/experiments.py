@@ -29,6 +29,9 @@ EXPERIMENTS: dict[str, tuple[str, tuple[str, ...], str]] = {
     "splits": ("Honest and random splits", ("C14",), "fgnet"),
 }
 """By file name: title, the claims it serves, its notebook."""
+LADDER = "Does this width stand for the whole?"
+JUDGED: dict[Task, str] = {"gender": "accuracy", "age_category": "category_mae_years"}
+"""Scores of the ladder of widths, by task."""
 
 
 def write(book: Book) -> None:
@@ -63,11 +66,6 @@ def _page(book: Book, name: str, place: str) -> str:
     if name == "orientation":
         parts.append(_curves(book, place))
     return page(title, *parts)
-
-
-LADDER = "Does this width stand for the whole?"
-JUDGED: dict[Task, str] = {"gender": "accuracy", "age_category": "category_mae_years"}
-"""Scores of the ladder of widths, by task."""
 
 
 def _ladder(book: Book, place: str) -> str:

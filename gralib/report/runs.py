@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from gralib.config import TITLES
+from gralib.config import TITLES, RunConfig
 from gralib.files import write_text
 from gralib.report.evidence import Book, run_ids
 from gralib.report.recipe import changed
@@ -17,9 +17,10 @@ HEADERS = ("run", "seed", "fold", "what differs", "trained", "parameters", "minu
 def write(book: Book) -> None:
     """Write the page and `tables/runs.csv`."""
     used = {name for row in book.rows() for name in run_ids(row)}
+    planned = set(book.protocol.all_configs())
     groups: dict[str, list[Run]] = {}
     for run in book.runs:
-        groups.setdefault(_group(book, run, used), []).append(run)
+        groups.setdefault(_group(run, used, planned), []).append(run)
     parts = [
         fold(f"{name}: {plural(len(mine), 'run')}", table(HEADERS, [_row(book, run) for run in mine]))
         for name, mine in sorted(groups.items())
@@ -32,13 +33,13 @@ def write(book: Book) -> None:
     write_text(book.folder / CSV, pd.DataFrame([_flat(run, used) for run in book.runs]).to_csv(index=False))
 
 
-def _group(book: Book, run: Run, used: set[str]) -> str:
+def _group(run: Run, used: set[str], planned: set[RunConfig]) -> str:
     config = run.record.config
     kind = "synthetic faces" if run.record.synthetic else "real faces"
     if config.tuning:
         purpose = "chose the recipe, validation faces"
     else:
-        asked = "behind no verdict yet" if book.protocol.scores_of(config) else "asked for by no rule as it is now"
+        asked = "behind no verdict yet" if config in planned else "not in the protocol as it is now"
         purpose = "behind a claim" if run.record.run_id in used else asked
     return f"{TITLES[config.dataset]}, {kind}, {in_words(config.task)}, {purpose}"
 
