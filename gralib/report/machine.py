@@ -15,6 +15,8 @@ from gralib.report.text import SURE, Row, difference, plain, spread
 
 JSON, SCHEMA = "claims.json", "claims.schema.json"
 HEADERS = ("", "Comparison", "Data", "Difference", f"{SURE} interval", "Seeds", "Verdict")
+DIGITS = ".9g"
+"""How numbers are written: the digits after these depend on the processor's order of summing."""
 COLUMNS, LINES = "lp{6.2cm}lllrl", 36
 """Of a LaTeX table: how its columns are set, and how many lines a page holds."""
 
@@ -89,7 +91,7 @@ def _judged(book: Book, claim: Claim) -> Judged:
 def _comparison(row: Row) -> Comparison:
     texts = {key: row[key] if isinstance(row[key], str) else "" for key in
              ("role", "what", "finding", "dataset", "score", "unit", "recipe")}  # fmt: skip
-    numbers = {key: row[key] if _known(row[key]) else None for key in
+    numbers = {key: float(f"{row[key]:{DIGITS}}") if _known(row[key]) else None for key in
                ("value", "low", "high", "margin", "p", "p_holm", "detectable")}  # fmt: skip
     counts = {key: int(row[key]) if _known(row[key]) else None for key in
               ("seeds", "seeds_planned", "not_trained", "faces", "groups")}  # fmt: skip
@@ -104,7 +106,7 @@ def write(book: Book) -> None:
     """Write `claims.json`, its schema, `tables/claims.csv` and `tables/claims.tex`."""
     write_text(book.folder / JSON, of(book).model_dump_json(indent=1) + "\n")
     write_text(book.folder / SCHEMA, json.dumps(Claims.model_json_schema(), indent=1) + "\n")
-    write_text(book.folder / "tables/claims.csv", book.table.to_csv(index=False, float_format="%.9g"))
+    write_text(book.folder / "tables/claims.csv", book.table.to_csv(index=False, float_format=f"%{DIGITS}"))
     first = [(c.id, *_cells(book.first(c.id))) for c in book.ordered]
     caption = "Claims, and the comparison that decides each."
     write_text(book.folder / "tables/claims.tex", latex("claims", first, caption))
