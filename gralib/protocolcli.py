@@ -104,9 +104,12 @@ def check_command() -> None:
     from gralib.evaluation.protocol import load
     from gralib.training import records
 
-    found = ruledates.check(load(), records.gather()[0])
+    protocol = load()
+    found = ruledates.check(protocol, records.gather()[0])
     for checked in found:
         print(("FAILS " if checked.fails else "") + checked.line)
+    for amendment in protocol.general.amendments:
+        print(f"amendment of {amendment.date}, {', '.join(amendment.claims)}: {amendment.reason}")
     if failing := [checked.claim for checked in found if checked.fails]:
         raise UserError(f"protocol: expected every rule before its runs; younger: {', '.join(failing)}")
 

@@ -95,7 +95,7 @@ def check(protocol: Protocol, runs: Iterable[Run], path: str | Path = PLACE) -> 
         used = [known[config].record for config in protocol.configs(rule.id) if config in known] if rule.primary else []
         date = dates.get(rule.id)
         amended = [a for a in protocol.general.amendments if rule.id in a.claims]
-        notes = "".join(f"; amended {a.date}: {a.reason}" for a in amended)
+        notes = "".join(f"; amended {a.date}" for a in amended)
         if date is None:
             out.append(Checked(rule.id, f"{rule.id}: unknown: no history of {path} here{notes}", False))
             continue
