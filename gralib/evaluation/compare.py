@@ -27,6 +27,10 @@ JOINED = {
     "both": "both, expected age", "hard": "both, likeliest category", "category": "category alone",
     "regression": "regression alone",
 }  # fmt: skip
+SPLITS = {
+    "random": "random split", "grouped": "split by group", "leave_one_out": "one person left out",
+    "official": "official split",
+}  # fmt: skip
 WORDS: dict[str, Callable[[Any], str]] = {
     "label_noise": lambda v: f"{100 * v:.0f} % wrong labels",
     "modules": lambda v: f"{v[0]} module{'s' if v[0] > 1 else ''} a stage",
@@ -35,6 +39,7 @@ WORDS: dict[str, Callable[[Any], str]] = {
     "gate": lambda v: GATES.get(v, f"gate {v}"),
     "attention": lambda v: f"{v} attention",
     "join": lambda v: JOINED[v],
+    "protocol": lambda v: SPLITS[v],
 }
 """What the report says for a setting's value, in the order it says them."""
 NO_VERDICT = "no verdict: "

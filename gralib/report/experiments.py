@@ -108,7 +108,10 @@ def _levels(book: Book, place: str, slug: str, claim: str, contrasts: Sequence[C
     name = words.score_name(first.score)
     title = f"## {claim}, {TITLES[first.dataset]}: {name}"
     seeds = first.seeds or book.seeds(claim)
-    conditions = {words.condition(c): c for contrast in contrasts for pair in contrast.pairs for c in pair}
+    asked = [c for contrast in contrasts for pair in contrast.pairs for c in pair]
+    if any("protocol" in c.settings for c in asked):  # then the usual split is a condition too, and has a name
+        asked = [c.model_copy(update={"settings": {"protocol": "grouped", **c.settings}}) for c in asked]
+    conditions = {words.condition(c): c for c in asked}
     found = [one for c in conditions.values() if not c.constant
              and (one := level_of(book, first, c, seeds, book.rule(claim).recipe))] if seeds else []  # fmt: skip
     once = {(one.run_ids, one.value, one.constant): one for one in reversed(found)}  # test faces chosen differ too
