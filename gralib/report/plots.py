@@ -140,7 +140,8 @@ def levels(rows: Sequence[Row], title: str, unit: str, constant: float) -> Figur
         ax.plot(factor * row["value"], y - 0.1, "D", ms=6, color=row["colour"])
     ax.set_yticks(np.arange(len(rows))[::-1], [row["name"] for row in rows], fontsize=11)
     low, high = ax.get_xlim()
-    if low - (high - low) < factor * constant < high + (high - low):
+    near = low - (high - low) < factor * constant < high + (high - low)
+    if near:
         ax.axvline(factor * constant, color="0.45", ls="--", lw=1.3)
     ax.set(ylim=(-0.7, len(rows) - 0.4))
     ax.set_xlabel(title, fontsize=11)
@@ -150,6 +151,7 @@ def levels(rows: Sequence[Row], title: str, unit: str, constant: float) -> Figur
         Line2D([], [], marker="D", color="0.35", label=f"mean, {SURE} interval over folds"),
     ]
     if np.isfinite(constant):
-        marks.append(Line2D([], [], ls="--", color="0.45", label="same answer for all"))
+        where = "" if near else f": {factor * constant:.1f}, beyond the axis"
+        marks.append(Line2D([], [], ls="--" if near else "", color="0.45", label=f"same answer for all{where}"))
     figure.legend(handles=marks, loc="outside upper left", ncols=3, frameon=False, fontsize=10.5)
     return figure
