@@ -146,14 +146,6 @@ def networks(common):
         return folder if folder.exists() else made_networks.write(folder)
 
 
-LONGEST = (
-    "test_notebooks.py", "test_experiment.py", "test_jax.py", "test_grids.py", "test_export.py", "test_shipped.py",
-    "test_surroundings.py", "test_hostile.py", "test_golden.py", "test_contributing.py", "test_across.py",
-)  # fmt: skip
-"""Files that train or trace networks: begun first, so that the workers end together."""
-
-
 def pytest_collection_modifyitems(items):
-    """Put the files that take longest first: one worker has the first of them while the others share the rest."""
-    order = {name: place for place, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: order.get(item.path.name, len(LONGEST)))
+    """Put the file that takes longest first: a worker has it while the others share the rest."""
+    items.sort(key=lambda item: item.path.name != "test_notebooks.py")
