@@ -205,8 +205,9 @@ def main() -> None:
         variants = stored.get(name, [])
         lines = from_nearest(variants, found)
         print(f"{trainings}, {name}: {len(lines)} differences from the nearest of {len(variants)}", *lines, sep="\n  ")
-        kept = variants if add or not lines else []
-        trained[name] = kept if found in kept or (kept and not add) else [*kept, found]
+        if (add or lines) and found not in variants:
+            variants = [*variants, found] if add else [found]
+        trained[name] = variants
     write(trainings, trained)
     for name, made in {"pictures": pictures(), "drawn": {**drawn(), **laid_out()}, "tables": tables()}.items():
         lines = differences(read(name), json.loads(json.dumps(made)))

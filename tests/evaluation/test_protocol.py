@@ -297,6 +297,7 @@ def test_check_prints_a_line_a_claim_and_fails_after_an_edit(project, protocol, 
     firsts = [line.split(":")[0] for line in good.stdout.splitlines()]
     assert good.exit_code == 0 and firsts[: len(rules)] == list(rules)
     assert [words.split(",")[0] for words in firsts[len(rules) :]] == [f"amendment of {a.date}" for a in amendments]
+    assert amendments and all(a.reason in good.stdout for a in amendments)
     edited = json.dumps(change("claims.3.estimand", "Something else."))
     (project / "reports/protocol.yaml").write_text(edited)
     bad = gra("check")
