@@ -169,6 +169,16 @@ def jit_compile() -> bool:
     return _backend() == "jax"
 
 
+def trace_prediction(model: Any) -> None:
+    """Trace once what a network answers to batches of any size; TensorFlow itself would for size after size."""
+    if _backend() == "tensorflow" and not model.predict_function:
+        import tensorflow
+
+        model.make_predict_function()
+        any_size = tensorflow.TensorSpec((None, 32, 32, 3), "uint8")
+        model.predict_function.get_concrete_function([(any_size,)])
+
+
 def fused_batch_norm() -> Callable | None:
     """Return (x, scale, offset, epsilon) -> (normalised x, mean, variance) as one operation; None if there is none.
 

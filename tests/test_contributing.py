@@ -12,7 +12,7 @@ from conftest import ROOT
 
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)
 FORMAT, ENTRY, FIELD, GRID = BLOCKS
-TINY = '"smoke", width=2, epochs=1, train_faces=64, batch_size=16, '
+TINY = '"smoke", width=2, epochs=1, train_faces=64, batch_size=16, masks="one", '
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ import pandas as pd
 from keras import ops
 
 from gralib.ages import MAX_AGE
-from gralib.backend import devices, jit_compile, precision
+from gralib.backend import devices, jit_compile, precision, trace_prediction
 from gralib.config import NETWORK, UNSHAPED, RunConfig, shape
 from gralib.errors import FailedTraining, UserError
 from gralib.labels import class_names, sizes, targets
@@ -256,9 +256,9 @@ def predict(model: keras.Model, pixels: np.ndarray, rows: np.ndarray, mirrored: 
 
 
 def _outputs(model: keras.Model, faces: np.ndarray) -> np.ndarray:
-    if len(faces) <= PREDICT_BATCH:  # a face at a time: without the loop that fills batches
-        return np.asarray(model.predict_on_batch(faces))
-    return np.asarray(model.predict(faces, batch_size=PREDICT_BATCH, verbose=0))
+    trace_prediction(model)
+    batches = np.split(faces, range(PREDICT_BATCH, len(faces), PREDICT_BATCH))
+    return np.concatenate([np.asarray(model.predict_on_batch(batch)) for batch in batches])
 
 
 class _Meter(keras.callbacks.Callback):

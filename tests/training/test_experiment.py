@@ -213,7 +213,7 @@ def many_faces(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("task", "score", "epochs"), [("gender", "accuracy", 6), ("age_category", "category_mae_years", 12)]
+    ("task", "score", "epochs"), [("gender", "accuracy", 4), ("age_category", "category_mae_years", 8)]
 )
 def test_a_smoke_network_beats_the_constant_predictor_clearly(task, score, epochs, many_faces, tmp_path):
     run = experiment.run(configure("smoke", task=task, epochs=epochs), many_faces, store=tmp_path, progress="none")
