@@ -195,6 +195,18 @@ def test_the_network_comes_back_with_its_weights(tiny, faces):
     np.testing.assert_allclose(outputs, recorded, rtol=0, atol=0.005001)  # remainders are kept to a tenth of a year
 
 
+def test_batches_of_any_size_are_answered_by_one_tracing(faces):
+    model = fit.build(configure("smoke", network="separable", width=2))
+    rows = np.arange(300) % len(faces.table)
+    many = fit.predict(model, faces.pixels, rows)
+    by_layers = np.concatenate([model(faces.pixels[rows[:256]]), model(faces.pixels[rows[256:]])])
+    np.testing.assert_allclose(many, by_layers, rtol=1e-5, atol=1e-6)
+    for size in (1, 40):
+        np.testing.assert_allclose(fit.predict(model, faces.pixels, rows[:size]), many[:size], rtol=1e-5, atol=1e-6)
+    if backend._backend() == "tensorflow":
+        assert model.predict_function.experimental_get_tracing_count() == 1
+
+
 def test_a_record_without_weights_says_so(tiny, tmp_path):
     from gralib.training.exchange import keep
     from gralib.training.records import Run
