@@ -51,6 +51,7 @@ def test_what_it_cannot_do_is_refused_in_one_line(project):
     assert done.stderr == "gra: task: expected one of gender, age_category, age_regression on myfaces, got age_group\n"
 
 
+@pytest.mark.slow
 def test_two_gates_and_two_seeds_are_four_runs(project):
     one_worker = GRID.replace('open_faces("myfaces"))', 'open_faces("myfaces"), 1)')  # which compiles each gate once
     assert one_worker != GRID

@@ -94,6 +94,7 @@ def exported(run_of):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.slow
 def test_an_exported_network_answers_as_keras_does(exported, name):
     e = exported(name)
     network = predict.Network(e.path)

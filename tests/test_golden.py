@@ -33,6 +33,7 @@ def test_a_table_scores_as_stored():
 
 
 @pytest.mark.parametrize("name", tiny.RUNS)
+@pytest.mark.slow
 def test_a_tiny_training_comes_to_the_stored_numbers(name, tiny_run):
     run = tiny_run(name)
     variants = golden.read(f"trainings-{run.record.environment['backend']}")[name]

@@ -28,6 +28,7 @@ from gralib.visitors import shipped
 quick = settings(max_examples=200, deadline=2000, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
 
+@pytest.mark.slow
 def test_hundreds_of_broken_trees_end_in_rows_or_one_line(tmp_path):
     ends = fuzz.hostile(tmp_path, 250, seed=1)["ends"]
     read = sum(count for end, count in ends.items() if end.endswith(": read"))
@@ -49,6 +50,7 @@ KEPT = {
 
 
 @pytest.mark.parametrize("kind", KEPT)
+@pytest.mark.slow
 def test_what_we_wrote_is_read_as_it_was_made_anew_or_refused_when_damaged(kind, tiny_run, tmp_path):
     ends = fuzz_kept.kept(KEPT[kind](tmp_path, tiny_run), tmp_path / "tried", 40, seed=1)["ends"]
     assert sum(ends.values()) == 40

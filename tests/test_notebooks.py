@@ -143,6 +143,7 @@ def test_start_moves_a_gate_and_shows_the_route(tmp_path, monkeypatch, networks)
     assert open_exercises(done) == 3
 
 
+@pytest.mark.slow
 def test_model_tour_adds_up_to_33_019_013(tmp_path, monkeypatch):
     done = execute("model_tour", tmp_path, monkeypatch)
     assert result(done, "pd.Series(counted)").split() == [
@@ -161,6 +162,7 @@ def test_model_tour_adds_up_to_33_019_013(tmp_path, monkeypatch):
 
 
 @pytest.mark.xdist_group("recipe")
+@pytest.mark.slow
 def test_the_recipe_is_searched_and_judged_without_test_faces(tmp_path, monkeypatch, drawn, made_up):
     """The search trains; the runs of the recipe chosen, which the same call would train, are read back."""
     changes, store = {"width": 2, "epochs": 1, "train_faces": 200}, tmp_path / "runs"
@@ -204,6 +206,7 @@ TRAINS = ("utkface", "gender")
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.xdist_group(n)) for n in STORIES])
+@pytest.mark.slow
 def test_a_story_runs_from_top_to_bottom(name, tmp_path, monkeypatch, made_up):
     wanted, pictures, kept = STORIES[name]
     folder = tmp_path / "drawn"
@@ -235,6 +238,7 @@ def grid_runs(tmp_path_factory):
 
 
 @pytest.mark.xdist_group("grid")
+@pytest.mark.slow
 def test_gate_ablation_trains_its_grid(tmp_path, monkeypatch, drawn, grid_runs):
     tiny = {"data_root": str(drawn), "epochs": 1, "width": 2, "train_faces": 128, "store": str(grid_runs)}
     done = execute("gate_ablation", tmp_path, monkeypatch, workers=1, **tiny)
@@ -284,6 +288,7 @@ def test_a_grid_of_finished_runs_is_read_back(name, tmp_path, monkeypatch, drawn
 
 
 @pytest.mark.xdist_group("grid")
+@pytest.mark.slow
 def test_orientation_reads_changed_faces(tmp_path, monkeypatch, drawn, grid_runs):
     tiny = {"data_root": str(drawn), "epochs": 1, "width": 2, "train_faces": 128, "store": str(grid_runs)}
     done = execute("orientation", tmp_path, monkeypatch, **tiny)

@@ -52,6 +52,7 @@ def same(run, other):
         return all(files) and all((ours[name] == theirs[name]).all() for name in ours.files)
 
 
+@pytest.mark.slow
 def test_a_hostile_home_and_environment_change_no_bit(tiny_run, drawn, tmp_path):
     plain = tiny_run("gender, tuned")
     (tmp_path / "home/.keras").mkdir(parents=True)

@@ -101,6 +101,7 @@ def test_networks_of_two_settings_are_two_rows(asked):
     assert matrix.matrix(runs)["runs"].tolist() == [1, 1]
 
 
+@pytest.mark.slow
 def test_a_network_is_asked_once_about_faces_it_never_saw(tiny_run, faces, twins, tmp_path, monkeypatch):
     run, others, made = tiny.copied(tiny_run("gender"), tmp_path), tiny.draw("adience", twins), []
     monkeypatch.setattr(across, "network", lambda run: made.append(experiment.network(run)) or made[-1])

@@ -60,6 +60,7 @@ def test_asked_again_it_is_read_back(tiny, faces, monkeypatch):
     assert again.record == tiny.record
 
 
+@pytest.mark.slow
 def test_a_run_is_made_again_by_its_name(tiny, drawn, tmp_path, monkeypatch):
     monkeypatch.setattr("gralib.errors.ROOT", tmp_path)
     for folder in ("data/synthetic", "reports", "runs"):
@@ -91,6 +92,7 @@ def test_asked_for_twice_at_once_it_is_trained_once(faces, made_up, tmp_path, mo
     assert len(trained) == 1
 
 
+@pytest.mark.slow
 def test_a_grid_of_gates_and_seeds_compiles_once_and_the_order_changes_nothing(faces, tmp_path):
     short = {**TINY, "epochs": 1, "train_faces": 128}
     grid = [{"gate": gate, "seed": seed} for gate in ("trainable", 0.25, 1) for seed in (0, 1)]
@@ -227,6 +229,7 @@ def many_faces(tmp_path_factory):
 @pytest.mark.parametrize(
     ("task", "score", "epochs"), [("gender", "accuracy", 4), ("age_category", "category_mae_years", 8)]
 )
+@pytest.mark.slow
 def test_a_smoke_network_beats_the_constant_predictor_clearly(task, score, epochs, many_faces, tmp_path):
     run = experiment.run(configure("smoke", task=task, epochs=epochs), many_faces, store=tmp_path, progress="none")
     found = measures.scores_of(run)

@@ -122,6 +122,7 @@ def test_what_is_left_of_a_grid_and_how_long_it_takes(tmp_path, monkeypatch):
     assert batch.run_grid([], tmp_path, SimpleNamespace(fingerprint="x"), store=tmp_path) == ([], [])
 
 
+@pytest.mark.slow
 def test_a_grid_goes_on_with_what_is_left_and_names_what_fails(faces, drawn, tmp_path):
     tiny = {"width": 2, "epochs": 2, "train_faces": 128, "preset": "smoke"}
     configs = [c for c in grids.configs_of("earlier_methods", 2, **tiny) if c.network == "separable"]  # quick to trace
@@ -250,6 +251,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.xdist_group("grid")
+@pytest.mark.slow
 def test_what_a_stopped_grid_was_training_goes_on_after_its_last_epoch(faces, drawn, tmp_path, monkeypatch):
     tiny = {"preset": "smoke", "width": 2, "epochs": 40, "train_faces": 128}
     config = next(c for c in grids.configs_of("earlier_methods", 1, **tiny) if c.network == "separable")

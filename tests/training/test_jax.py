@@ -84,6 +84,7 @@ def on_one_device(drawn, tmp_path_factory):
     return store, on_jax(PROGRAM, drawn, store, TINY)
 
 
+@pytest.mark.slow
 def test_jax_runs_the_same_grid_without_tensorflow(faces, tmp_path, on_one_device):
     store, (*names, _, _) = on_one_device
     for config, name in zip(grids.configs_of("gate_ablation", 1, preset="smoke", **TINY)[:2], names, strict=True):
@@ -96,6 +97,7 @@ def test_jax_runs_the_same_grid_without_tensorflow(faces, tmp_path, on_one_devic
         np.testing.assert_allclose(first, second, atol=0.02)
 
 
+@pytest.mark.slow
 def test_two_devices_learn_what_one_does(drawn, tmp_path, on_one_device):
     settings = {**TINY, "task": "gender", "epochs": 3}
     two = {"GRA_DEVICES": "2", "XLA_FLAGS": f"--xla_force_host_platform_device_count=2 {QUICK}"}
@@ -139,6 +141,7 @@ def test_keras_imported_before_us_is_held_to_the_same_or_refused(before, said):
     assert done.stdout.strip() == said, done.stderr[-2000:]
 
 
+@pytest.mark.slow
 def test_mixed_precision_is_one_setting(faces, tmp_path):
     config = configure("smoke", width=2, epochs=1, train_faces=64, precision="mixed_bfloat16")
     model = fit.build(config)

@@ -79,6 +79,7 @@ def test_a_group_is_never_parted_by_the_calibration():
     assert not set(group[fits]) & set(group[~fits])
 
 
+@pytest.mark.slow
 def test_weights_are_rounded_to_half_precision_and_the_answers_stay(tiny_run, tmp_path):
     from gralib.export import export
 
@@ -106,6 +107,7 @@ def test_rounding_goes_to_the_nearest_half_float():
     np.testing.assert_array_equal(kept[normal], values[normal].astype("float16").astype("float32"))
 
 
+@pytest.mark.slow
 def test_a_folder_of_networks_reads_as_its_runs_do(trained, tiny_run):
     reader, calibration = shipped.open_networks(trained)
     assert reader.synthetic and set(reader.networks) == {"gender", "age_category"}
