@@ -29,23 +29,24 @@ if TYPE_CHECKING:
 REAL = "real faces, as committed"
 
 
-def block(claim: Claim, rule: Rule, row: Row) -> str:
+def block(claim: Claim, rule: Rule, rows: Sequence[Row]) -> str:
     """Return the answer to a claim: what decides, the verdict with its number, and what stays open.
 
     Args:
         claim: what the paper says.
         rule: how it is judged.
-        row: of the decision table, the one that decides.
+        rows: of the decision table, the one that decides first.
     """
     seeds = f" On {words.looks_in_words(rule)}." if rule.primary else ""
     judged = f"{rule.estimand} The claim is {words.rule_in_words(rule)}.{seeds}"
-    parts = {"Claim.": claim.claim, "Rule.": judged, "Verdict.": verdict(claim, row),
-             "What stays open.": still_open(claim, rule, row)}  # fmt: skip
+    parts = {"Claim.": claim.claim, "Rule.": judged, "Verdict.": verdict(claim, rows),
+             "What stays open.": still_open(claim, rule, rows[0])}  # fmt: skip
     return "\n\n".join(f"**{head}** {said}" for head, said in parts.items())
 
 
-def verdict(claim: Claim, row: Row) -> str:
-    """Return the verdict in one line, with number, interval, seeds and faces."""
+def verdict(claim: Claim, rows: Sequence[Row]) -> str:
+    """Return the verdict in one line, with number, interval, seeds and faces, and the parts that went the other way."""
+    row = rows[0]
     because = words.finding(row)
     line = f"**{row['verdict']}**" + (" *exploratory*" if row["exploratory"] else "")
     if isfinite(row["value"]) and words.unit(row):
@@ -57,7 +58,11 @@ def verdict(claim: Claim, row: Row) -> str:
         line += f": {plain(row['value'])}"
         if claim.stated is not None:
             line += f" where the paper has {claim.paper} (difference {plain(row['value'] - claim.stated)})"
-    return line + (f". Because: {because.rstrip('.')}." if because else ".")
+    line += f". Because: {because.rstrip('.')}." if because else "."
+    if apart := words.opposed(rows):
+        said = "; ".join(f"{words.short(part)}, {words.estimated(part)}" for part in apart)
+        line += f" But *{apart[0]['verdict']}*, of its parts: {said}."
+    return line
 
 
 def still_open(claim: Claim, rule: Rule, row: Row) -> str:
@@ -88,7 +93,7 @@ class Committed:
 
     def block(self, claim: str) -> str:
         """Return the answer to a claim, see `block`."""
-        return block(self.claims[claim], self.rules[claim], self.first(claim))
+        return block(self.claims[claim], self.rules[claim], self.rows[claim])
 
     def first(self, claim: str) -> Row:
         """Return the row that decides a claim."""

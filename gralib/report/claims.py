@@ -57,7 +57,7 @@ def _page(book: Book, claim: Claim, order: str) -> str:
     rule, rows = book.rule(claim.id), book.rows(claim.id)
     story = book.story(_place(claim.id), NOTEBOOK_OF_EXACT if rule.rule == "exact" else claim.grid)
     said = f"> “{claim.words}” — the paper, section {claim.where}" if claim.words else ""
-    parts = [said, answers.block(claim, rule, rows[0])]
+    parts = [said, answers.block(claim, rule, rows)]
     if rule.rule == "exact":
         parts += [_exact_figure(book, claim), _checks(claim, rows), _dates(book, claim, rule, order)]
         parts += ["## Make it again", code("gra checks"), story]

@@ -148,6 +148,5 @@ def _table(book: Book) -> str:
 
 def _apart(rows: Sequence[Row]) -> str:
     """Return how many parts go the other way than the first row, which decides; nothing where none does."""
-    decided = ("supported", "contradicted")
-    apart = [row for row in rows if row["role"] == "part" and {row["verdict"], rows[0]["verdict"]} == set(decided)]
+    apart = words.opposed(rows)
     return f"; {plural(len(apart), 'part')} {apart[0]['verdict']}" if apart else ""

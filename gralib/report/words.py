@@ -1,5 +1,6 @@
 """What the pages call things: rules, verdicts, conditions."""
 
+from collections.abc import Sequence
 from math import isfinite, nan
 from typing import Any
 
@@ -76,6 +77,12 @@ def finding(row: Row) -> str:
     needs = f"at least about {more:.0f} seeds" if isfinite(more) else "no number of seeds"
     seen = size(row["detectable"], unit(row))
     return f"{row['finding']}: less than {seen} cannot be seen yet; {needs} would settle it"
+
+
+def opposed(rows: Sequence[Row]) -> list[Row]:
+    """Return the parts of a claim that are decided the other way than its first row, which decides."""
+    decided = {"supported", "contradicted"}
+    return [row for row in rows if row["role"] == "part" and {row["verdict"], rows[0]["verdict"]} == decided]
 
 
 def short(row: Row) -> str:

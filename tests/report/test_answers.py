@@ -41,6 +41,23 @@ def test_the_committed_answers_are_the_words_of_the_committed_pages():
         assert block.startswith("**Claim.** ") and block.count("**What stays open.** ") == 1
 
 
+def test_parts_that_go_the_other_way_stand_beside_the_verdict():
+    part = {"role": "part", "what": "one module", "value": -0.02, "low": -0.03, "high": -0.01, "unit": "shares"}
+    first = {"role": "primary", "verdict": "supported", "exploratory": False, "value": 0.1, "low": 0.05, "high": 0.15,
+             "unit": "shares", "seeds": 5, "faces": 40.0, "groups": 30.0, "finding": "better"}  # fmt: skip
+    parts = [part | {"verdict": "contradicted"}, part | {"verdict": "inconclusive"},
+             part | {"verdict": "contradicted", "what": "two", "role": "other recipe"},
+             part | {"verdict": "contradicted", "what": "three"}]  # fmt: skip
+    claim = answers.committed().claims["C7"]
+    said = "**supported**: +10.0 points [+5.0, +15.0], 5 seeds, 40 test faces in 30 groups. Because: better."
+    assert answers.verdict(claim, [first, *parts[1:3]]) == said
+    assert answers.verdict(claim, [first, *parts]) == (
+        f"{said} But *contradicted*, of its parts: one module, −2.0 points [−3.0, −1.0]; "
+        "three, −2.0 points [−3.0, −1.0]."
+    )
+    assert answers.verdict(claim, [first | {"verdict": "inconclusive"}, *parts]).endswith("Because: better.")
+
+
 def test_answers_and_route_follow_the_runs(root, made_up):
     rule = load().rules["C10"]
     for seed in range(5):
