@@ -60,7 +60,7 @@ def missed(figures: dict) -> list[list[str]]:
         short = {w: v for w, v in values.items() if v is None or (v > goal if side == "at most" else v < goal)}
         if short:
             measured = ", ".join(number(v) + (f" (width {w})" if w else "") for w, v in short.items())
-            lines.append([name, f"{side} {goal:g}", measured, WHY.get(name, "")])
+            lines.append([name, f"{side} {goal:g}", measured, WHY.get(name, "Not looked into.")])
     return lines
 
 

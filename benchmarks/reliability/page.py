@@ -60,8 +60,8 @@ def page(result: dict) -> str:
     missing = [name for name in SECTIONS if name not in raw]
     if missing:
         lines += [f"Not run: {', '.join(missing)}.", ""]
-    short = [[name, WHY[name]] for name, value in result["figures"].items()
-             if name in WHY and "missed" in reached(name, value)]  # fmt: skip
+    short = [[name, WHY.get(name, "Not looked into.")] for name, value in result["figures"].items()
+             if "missed" in reached(name, value)]  # fmt: skip
     lines += table(["figure", "measured", "goal"],
                    [[name, yes(value), reached(name, value)] for name, value in result["figures"].items()])  # fmt: skip
     lines += table(["goal that is missed", "why"], short) if short else []
