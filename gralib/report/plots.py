@@ -32,12 +32,12 @@ def scale(unit: str) -> float:
 
 
 def panel_of(row: Row) -> str:
-    """Return what the axis of a row is: rows of one axis can be compared."""
+    """Return what the axis of a row is: rows of one axis can be compared. More of some is neither good nor bad."""
     if row["unit"] == "years":
-        return "years of age error"
+        return "better by, years of age error"
     if row["unit"] == "shares" and not str(row["score"]).startswith("mask"):
-        return "points of accuracy"
-    return "points of the masks’ variance" if row["unit"] == "shares" else str(row["unit"])
+        return "better by, points of accuracy"
+    return "more, points of the masks’ variance" if row["unit"] == "shares" else f"more, {row['unit']}"
 
 
 def forest(rows: Sequence[Row], names: Sequence[str]) -> Figure:
@@ -54,7 +54,7 @@ def forest(rows: Sequence[Row], names: Sequence[str]) -> Figure:
     figure, axes = plt.subplots(len(groups), 1, figsize=(10.4, whole), height_ratios=heights, layout="constrained",
                                 squeeze=False)  # fmt: skip
     for ax, kind, group in zip(axes[:, 0], kinds, groups, strict=True):
-        _panel(ax, [row for row, _ in group], [name for _, name in group], f"better by, {kind}")
+        _panel(ax, [row for row, _ in group], [name for _, name in group], kind)
     figure.legend(handles=_legend(rows), loc="outside upper left", ncols=4, frameon=False, fontsize=10.5)
     return figure
 

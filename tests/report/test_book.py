@@ -24,6 +24,7 @@ from gralib.errors import UserError
 from gralib.evaluation.claims import COLUMNS
 from gralib.evaluation.protocol import load
 from gralib.evaluation.verdicts import VERDICTS
+from gralib.metrics import METRICS
 from gralib.report import about, machine, notebooks, pages, plots, release, text
 from gralib.report.evidence import open_book
 from gralib.report.first import what_was_trained
@@ -479,6 +480,13 @@ def test_a_verdict_has_one_colour_in_figures_and_pages():
         if verdict != "not run":  # an outline
             assert f".verdict-{verdict.replace(' ', '-')} {{ background: {colour}; }}" in style
     assert set(plots.COLOURS) == set(VERDICTS) == set(about.VERDICT_WORDS)
+
+
+def test_an_axis_says_better_of_scores_alone():
+    names = ("accuracy", "category_mae_years", "feature_growth", "mask_position_share")
+    axes = [plots.panel_of({"score": name, "unit": METRICS[name].unit}) for name in names]
+    assert axes == ["better by, points of accuracy", "better by, years of age error", "more, doublings",
+                    "more, points of the masks’ variance"]  # fmt: skip
 
 
 def test_the_first_sentence_counts_what_the_table_holds(judged):
