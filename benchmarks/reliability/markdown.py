@@ -9,4 +9,6 @@ def table(head: list, rows: list[list]) -> list[str]:
 
 def yes(value) -> str:
     """Return a value as a reader wants it."""
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else f"{value:.4g}"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
