@@ -170,6 +170,13 @@ def test_the_intervals_are_those_of_scipy(groups):
         assert (found.low, found.high) == pytest.approx(tuple(expected), abs=1e-12)
 
 
+def test_more_groups_than_one_piece_holds_are_drawn_one_resample_at_a_time(monkeypatch):
+    monkeypatch.setattr(metrics, "RESAMPLES", 2)
+    metrics._draws.cache_clear()
+    assert (metrics._resampled(np.ones((2**17 + 1, 1)), 0) == 2**17 + 1).all()
+    metrics._draws.cache_clear()
+
+
 def test_every_resample_draws_as_many_groups_as_there_are():
     drawn = metrics._draws(500, 1)
     assert drawn.shape == (metrics.RESAMPLES, 500) and (drawn.sum(axis=1, dtype=int) == 500).all()

@@ -34,6 +34,7 @@ def test_only_the_seeds_of_both_sides_are_paired():
     assert compare.gain(one, other, "accuracy").value == 0.5
     named = compare.gains({"one": one, "other": other}, "accuracy", "other").iloc[0]
     assert (named["setting"], named["gain"], named["seeds"]) == ("one", 0.5, 1)
+    assert named["verdict"] == "no verdict: one seed"
 
 
 def test_a_run_that_lacks_a_face_is_refused_within_a_side_and_across():
@@ -69,11 +70,15 @@ def test_a_deterministic_method_is_one_run_that_stands_for_every_seed():
     ours = (hand.in_grid("earlier_methods", {"network": "gra_net"}, seed)[0] for seed in range(3))
     nets = [hand.gender_run(config, FACES, np.arange(300) < 180 + 30 * config.seed) for config in ours]
     found = compare.sides("earlier_methods", [*nets, hog[0]])
-    table = compare.summary(found).set_index("setting").loc["HOG"]
-    assert (table["seeds"], len(table["by seed"])) == (1, 1) and np.isnan(table["sd of seeds"])
+    table = compare.summary(found).set_index("setting")
+    assert table.loc["HOG", "seeds"] == len(table.loc["HOG", "by seed"]) == 1
+    spread = table["sd of seeds"]
+    assert np.isnan(spread.pop("HOG")) and spread.item() == pytest.approx(0.1), "of 0.6, 0.7 and 0.8"
     better = compare.gains(found, "accuracy", "HOG").iloc[0]
     assert better["gain"] == pytest.approx(210 / 300 - 0.5)
     assert better["seeds"] == 3
+    two = compare.gains(compare.sides("earlier_methods", [*nets[1:], hog[0]]), "accuracy", "HOG").iloc[0]
+    assert (two["seeds"], two["verdict"]) == (2, "inside the noise"), "two seeds say little, but something"
 
 
 # Verdicts of the protocol.
@@ -143,6 +148,9 @@ def test_the_constant_predictor_is_what_a_setting_must_beat():
         row = rows_of("C10", runs_of("C10", {}, lambda seed, right=right: right, faces=faces)).iloc[0]
         assert (row["value"], row["verdict"]) == (pytest.approx(value), verdict)
     assert row["room"] == 0, "of the constant itself"
+    spatial = runs_of("C5", {"attention": "spatial"}, lambda seed: np.ones(300), faces=faces)
+    alone = rows_of("C5", spatial).set_index("what").loc["spatial, against the constant"]
+    assert alone["value"] == pytest.approx(1 / 3), "a constant is that of the runs it stands beside"
 
 
 def test_an_age_of_both_networks_of_category_alone_and_of_regression_alone():
@@ -344,7 +352,7 @@ def test_size_of_features_and_shares_of_masks_are_one_number_a_run(monkeypatch):
     monkeypatch.setattr(probed, "blocks", lambda run: tables.get(run.record.run_id))
     row = rows_of("C16", [*gated, *naive]).iloc[0]
     assert row["value"] == pytest.approx(2 - (0.2 - 2))
-    assert (row["verdict"], row["unit"], row["faces"]) == ("supported", "doublings", 0)
+    assert (row["verdict"], row["unit"], row["faces"], row["groups"]) == ("supported", "doublings", 0, 0)
     assert np.isnan(row["room"])
     spatial, channel = (runs_of("C19", {"attention": kind}, first(9)) for kind in ("spatial", "channel"))
     tables |= {r.record.run_id: table([1, 1, 1], 0.9) for r in spatial}
@@ -359,6 +367,7 @@ def test_exact_checks_are_read_from_their_file(tmp_path, monkeypatch):
     path.write_text(json.dumps({"checks": checks}))
     monkeypatch.setattr(claims, "EQUATIONS", path)
     table = claims.decide(PROTOCOL, [])
+    assert set(table["rule_commit"]) == {"unknown"}, "nobody said when the rules were committed"
     one = table[table["id"] == "C1"]
     assert one["what"].tolist() == ["a", "b"] and one["role"].tolist() == ["primary", "part"]
     assert set(one["verdict"]) == {"contradicted"}, "one check that fails is enough"

@@ -37,6 +37,8 @@ def test_every_claim_with_runs_has_estimand_seeds_and_looks(protocol):
         if rule.primary:
             assert len(rule.seeds) >= 5 and bounds(tuple(n / rule.looks[-1] for n in rule.looks)), rule.id
             assert all(look % 5 == 0 for look in rule.looks), f"{rule.id}: a look at less than all faces"
+            assert rule.shares(rule.looks[-1])[-1] == 1, rule.id
+    assert protocol.rules["C4"].shares(5) == (0.5,)
     margins = {rule.id: rule.primary.margin for rule in protocol.claims if rule.primary}
     assert (margins["C4"], margins["C15"], margins["C6"]) == (0.01, 0.01, 0.01)
     assert (margins["C8"], margins["C11"], margins["C7"], margins["C9"]) == (0.02, 0.02, 0, 0.2)
