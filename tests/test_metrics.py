@@ -172,9 +172,8 @@ def test_the_intervals_are_those_of_scipy(groups):
 
 def test_more_groups_than_one_piece_holds_are_drawn_one_resample_at_a_time(monkeypatch):
     monkeypatch.setattr(metrics, "RESAMPLES", 2)
-    metrics._draws.cache_clear()
     assert (metrics._resampled(np.ones((2**17 + 1, 1)), 0) == 2**17 + 1).all()
-    metrics._draws.cache_clear()
+    metrics._draws.cache_clear()  # of draws that are two
 
 
 def test_every_resample_draws_as_many_groups_as_there_are():
