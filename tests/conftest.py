@@ -59,6 +59,16 @@ def tiny_run(twins):
 
 
 @pytest.fixture(scope="session")
+def tiny_network(tiny_run, common):
+    """The file of the tiny gender network, exported with its gates, once a session; to be read."""
+    from gralib.export import export
+
+    path = common / "gender.onnx"
+    with FileLock(common / ".gender.onnx.lock"):
+        return path if path.exists() else export(tiny_run("gender"), path, gates=True)
+
+
+@pytest.fixture(scope="session")
 def real_utkface():
     """The genuine UTKFace archive, research-only and never in the repository."""
     path = SHARED / "utkface.tar"

@@ -35,24 +35,18 @@ def test_hundreds_of_broken_trees_end_in_rows_or_one_line(tmp_path):
     assert read > 100 and 250 - read > 10
 
 
-def network_of(tiny_run, folder):
-    from gralib.export import export
-
-    return export(tiny_run("gender"), folder / "sound.onnx", gates=True)
-
-
 KEPT = {
-    "records": lambda folder, tiny_run: fuzz_kept.of_records(fuzz_kept.record_of_the_project()),
-    "protocol": lambda folder, tiny_run: fuzz_kept.of_protocol(ROOT / "reports/protocol.yaml"),
-    "networks": lambda folder, tiny_run: fuzz_kept.of_networks(network_of(tiny_run, folder)),
-    "pixels": lambda folder, tiny_run: fuzz_kept.of_pixels(folder / "sound"),
+    "records": lambda folder, asked: fuzz_kept.of_records(fuzz_kept.record_of_the_project()),
+    "protocol": lambda folder, asked: fuzz_kept.of_protocol(ROOT / "reports/protocol.yaml"),
+    "networks": lambda folder, asked: fuzz_kept.of_networks(asked("tiny_network")),
+    "pixels": lambda folder, asked: fuzz_kept.of_pixels(folder / "sound"),
 }
 
 
 @pytest.mark.parametrize("kind", KEPT)
 @pytest.mark.slow
-def test_what_we_wrote_is_read_as_it_was_made_anew_or_refused_when_damaged(kind, tiny_run, tmp_path):
-    ends = fuzz_kept.kept(KEPT[kind](tmp_path, tiny_run), tmp_path / "tried", 40, seed=1)["ends"]
+def test_what_we_wrote_is_read_as_it_was_made_anew_or_refused_when_damaged(kind, request, tmp_path):
+    ends = fuzz_kept.kept(KEPT[kind](tmp_path, request.getfixturevalue), tmp_path / "tried", 40, seed=1)["ends"]
     assert sum(ends.values()) == 40
     assert sum(count for end, count in ends.items() if not end.endswith(": read")) > 20
 

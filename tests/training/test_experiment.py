@@ -227,7 +227,7 @@ def many_faces(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("task", "score", "epochs"), [("gender", "accuracy", 4), ("age_category", "category_mae_years", 8)]
+    ("task", "score", "epochs"), [("gender", "accuracy", 3), ("age_category", "category_mae_years", 6)]
 )
 @pytest.mark.slow
 def test_a_smoke_network_beats_the_constant_predictor_clearly(task, score, epochs, many_faces, tmp_path):

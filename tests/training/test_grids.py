@@ -253,7 +253,7 @@ if __name__ == "__main__":
 @pytest.mark.xdist_group("grid")
 @pytest.mark.slow
 def test_what_a_stopped_grid_was_training_goes_on_after_its_last_epoch(faces, drawn, tmp_path, monkeypatch):
-    tiny = {"preset": "smoke", "width": 2, "epochs": 40, "train_faces": 128}
+    tiny = {"preset": "smoke", "width": 2, "epochs": 15, "train_faces": 128}
     config = next(c for c in grids.configs_of("earlier_methods", 1, **tiny) if c.network == "separable")
     (tmp_path / "grid.py").write_text(LONG)
     words = [sys.executable, str(tmp_path / "grid.py"), config.model_dump_json(), str(drawn)]
@@ -270,8 +270,8 @@ def test_what_a_stopped_grid_was_training_goes_on_after_its_last_epoch(faces, dr
     epochs, made = [], fit.Batches.__init__
     monkeypatch.setattr(fit.Batches, "__init__", lambda self, c, e, *r: (epochs.append(e), made(self, c, e, *r))[0])
     run = experiment.run(config, faces, store=tmp_path / "runs", progress="none")
-    assert 1 <= done < 40 and epochs == list(range(done, 40))
-    assert len(run.history) == 40
+    assert 1 <= done < 15 and epochs == list(range(done, 15))
+    assert len(run.history) == 15
 
 
 TENS = [5, 15, 25, 35, 45, 55, 65, 75, 85, 115]

@@ -31,7 +31,7 @@ drawn, store, tiny = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
 faces = open_faces("utkface", drawn, progress=False)
 for config in grids.configs_of("gate_ablation", 1, preset="smoke", **tiny)[:2]:
     print(run(config, faces, store, progress="none").record.run_id)
-alone = run(configure("smoke", **{**tiny, "task": "gender", "epochs": 3}), faces, store, progress="none")
+alone = run(configure("smoke", **{**tiny, "network": "separable", "epochs": 3}), faces, store, progress="none")
 import keras
 assert keras.distribution.distribution() is None
 print(alone.record.run_id, alone.record.environment["devices"])
@@ -99,7 +99,7 @@ def test_jax_runs_the_same_grid_without_tensorflow(faces, tmp_path, on_one_devic
 
 @pytest.mark.slow
 def test_two_devices_learn_what_one_does(drawn, tmp_path, on_one_device):
-    settings = {**TINY, "task": "gender", "epochs": 3}
+    settings = {**TINY, "network": "separable", "epochs": 3}  # with batch norm too, and compiled sooner
     two = {"GRA_DEVICES": "2", "XLA_FLAGS": f"--xla_force_host_platform_device_count=2 {QUICK}"}
     name, devices = on_jax(SHARED, drawn, tmp_path / "two", settings, **two)
     assert devices == "2"

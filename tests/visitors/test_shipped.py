@@ -80,15 +80,12 @@ def test_a_group_is_never_parted_by_the_calibration():
 
 
 @pytest.mark.slow
-def test_weights_are_rounded_to_half_precision_and_the_answers_stay(tiny_run, tmp_path):
-    from gralib.export import export
-
-    exact = export(tiny_run("gender"), tmp_path / "exact.onnx", gates=True)
-    data = shipping.rounded(exact.read_bytes())
+def test_weights_are_rounded_to_half_precision_and_the_answers_stay(tiny_network, tmp_path):
+    data = shipping.rounded(tiny_network.read_bytes())
     packed = networkfile.pack(data)
     (tmp_path / "x.onnx.xz").write_bytes(packed)
-    assert len(packed) < 0.8 * len(networkfile.pack(exact.read_bytes()))
-    first, second = Network(exact), Network(tmp_path / "x.onnx.xz")
+    assert len(packed) < 0.8 * len(networkfile.pack(tiny_network.read_bytes()))
+    first, second = Network(tiny_network), Network(tmp_path / "x.onnx.xz")
     assert first.card == second.card
     apart = np.abs(first.outputs(FACES) - second.outputs(FACES)).max()
     assert 0 < apart <= shipping.TOLERANCE
