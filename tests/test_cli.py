@@ -1,5 +1,6 @@
 """The command `gra`, as a user meets it."""
 
+import gc
 import json
 import os
 import subprocess
@@ -8,10 +9,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import tiny
 from conftest import ROOT
 from PIL import Image
 
-from gralib import cli
+from gralib import cli, doctor
+from gralib.config import configure
+from gralib.evaluation import measures
 from gralib.training import grids
 
 
@@ -291,3 +295,90 @@ def test_what_is_stopped_says_so_in_one_line(tmp_path):
         [sys.executable, "-c", code, "data", "how-to", "utkface"], cwd=ROOT, capture_output=True, text=True
     )
     assert (result.returncode, result.stderr) == (130, "gra: stopped; call it again to go on\n")
+
+
+def test_a_finished_run_is_found_and_what_it_scores_stands_beside_the_constant(drawn, tiny_run, tmp_path, gra):
+    run = tiny.copied(tiny_run("age category, separable"), tmp_path / "runs")
+    chosen = {**tiny.SETTINGS, "network": "separable"}
+    settings = [word for name, value in chosen.items() for word in ("--set", f"{name}={value}")]
+    result = gra("run", "--task", "age_category", "--preset", "smoke", "--root", str(drawn), *settings, root=tmp_path)
+    assert result.stdout == f"{run.record.run_id}\n", result.stderr
+    scores = measures.scores_of(run)
+    lines = [line for line in result.stderr.splitlines() if line.startswith("synthetic faces: ")]
+    assert [line.split()[2] for line in lines] == list(scores)
+    score, line = scores["category_mae_years"], lines[list(scores).index("category_mae_years")]
+    assert f"{score.value:.3f} [{score.low:.3f}, {score.high:.3f}], constant predictor {score.floor:.3f}" in line
+
+
+def test_runs_of_a_grid_that_fail_are_named_after_those_that_do_not(drawn, tmp_path, monkeypatch, gra):
+    done = SimpleNamespace(record=SimpleNamespace(run_id="a-run"))
+    monkeypatch.setattr("gralib.training.batch.run_grid", lambda *_: ([done], ["b-run: broke", "c-run: too"]))
+    result = gra("grid", "depth", "--root", str(drawn), "--preset", "smoke", "--seeds", "1", root=tmp_path)
+    assert (result.returncode, result.stdout) == (1, "a-run\n")
+    assert result.stderr.endswith("gra: b-run: broke; c-run: too\n")
+
+
+def test_turned_faces_are_those_of_the_runs_own_data_set(monkeypatch, gra):
+    run = SimpleNamespace(record=SimpleNamespace(config=configure("smoke", dataset="afad")))
+    monkeypatch.setattr("gralib.training.records.made_here", lambda name: run if name == "a-run" else None)
+    monkeypatch.setattr("gralib.data.faces.open_faces", lambda *asked: asked)
+    monkeypatch.setattr("gralib.training.perturb.probe", lambda run, faces: ("probed", faces))
+    assert gra("orientation", "a-run", "--root", "here").stdout == "('probed', ('afad', 'here'))\n"
+
+
+def test_checks_say_every_file_they_wrote(monkeypatch, gra):
+    monkeypatch.setattr("gralib.model.checks.write", lambda: ["equations", "layers"])
+    monkeypatch.setattr("gralib.report.paper.write", lambda: ["a figure"])
+    assert gra("checks").stdout.split("\n") == ["equations", "layers", "a figure", ""]
+
+
+@pytest.mark.parametrize(("words", "published"), [([], False), (["--publish"], True)])
+def test_the_report_is_made_without_looking_for_waste_and_then_with_it_again(words, published, monkeypatch, gra):
+    asked = []
+    monkeypatch.setattr("gralib.report.pages.build", lambda publish: asked.append((publish, gc.isenabled())) or "here")
+    assert gra("report", *words).stdout == "here\n"
+    assert asked == [(published, False)] and gc.isenabled()
+    monkeypatch.setattr("gralib.report.pages.build", lambda publish: 1 / 0)
+    assert gra("report", *words).returncode == 1 and gc.isenabled()
+
+
+def test_a_notebook_is_run_with_its_parameters_and_published_where_asked(monkeypatch, gra):
+    asked = []
+    monkeypatch.setattr("gralib.notebooks.execute", lambda *given: asked.append(given) or "done.ipynb")
+    monkeypatch.setattr("gralib.report.notebooks.publish", lambda *given: asked.append(given) or "published")
+    assert gra("notebook", "depth", "-p", "seeds=2", "--out", "here").stdout == "done.ipynb\n"
+    assert gra("notebook", "depth", "--publish").stdout == "done.ipynb\npublished\n"
+    assert asked == [
+        ("notebooks/depth.ipynb", {"seeds": 2}, "here"), ("notebooks/depth.ipynb", {}, "build/notebooks/depth"),
+        ("done.ipynb", "reports/notebooks/depth.ipynb"),
+    ]  # fmt: skip
+
+
+def test_the_doctor_says_what_to_mend_and_quickly_nothing_else(monkeypatch, gra):
+    found = [doctor.ok("python", "3.11"), doctor.note("git", "none"), doctor.problem("disk", "full", "make room")]
+    monkeypatch.setattr(doctor, "look", lambda quick: found)
+    whole, quick = gra("doctor"), gra("doctor", "--quick")
+    assert whole.returncode == quick.returncode == 1
+    assert whole.stderr == quick.stderr == "gra: doctor: mend first: disk\n"
+    assert [line.split()[1] for line in whole.stdout.splitlines()] == ["python", "git", "disk"]
+    assert [line.split()[1] for line in quick.stdout.splitlines()] == ["git", "disk"]
+    monkeypatch.setattr(doctor, "look", lambda quick: found[:1])
+    result = gra("doctor", "--quick")
+    assert (result.returncode, result.stdout) == (0, "")
+
+
+def test_what_came_from_elsewhere_is_counted(monkeypatch, gra):
+    monkeypatch.setattr("gralib.training.exchange.merge", lambda folder: (["a", "b"], ["c"]))
+    result = gra("records", "import", "there")
+    assert result.stdout == "a\nb\n"
+    assert result.stderr == "2 runs imported, 1 were here already, with the same predictions\n"
+    monkeypatch.setattr("gralib.training.exchange.merge", lambda folder: ([], ["c"]))
+    assert gra("records", "import", "there").stdout == ""
+
+
+def test_a_file_that_the_system_refuses_is_named(monkeypatch, gra):
+    def full(publish):
+        raise OSError(28, "No space left on device", "reports/a.md")
+
+    monkeypatch.setattr("gralib.report.pages.build", full)
+    assert gra("report").stderr == "gra: reports/a.md: No space left on device\n"

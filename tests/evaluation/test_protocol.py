@@ -374,3 +374,23 @@ def test_networks_are_looked_into_where_a_score_asks_for_it(protocol):
     assert probes("C8", 0) >= {"orientation"} and probes("C8", 1) >= {"orientation"}
     assert "blocks" in probes("C16", 1) and "blocks" in probes("C19", 0)
     assert probes("C11", 1) == {""}
+
+
+@pytest.mark.parametrize(
+    ("weights", "scores", "expected"),
+    [
+        (True, {"accuracy"}, []),
+        (True, {"accuracy", "rotation_loss"}, ["orientation"]),
+        (True, {"feature_growth", "rotation_loss"}, ["orientation", "blocks"]),
+        (False, {"feature_growth", "rotation_loss"}, []),
+    ],
+)
+def test_only_a_network_that_is_here_is_looked_into(weights, scores, expected, tmp_path, monkeypatch):
+    run, looked = SimpleNamespace(folder=tmp_path, record=SimpleNamespace(config="its own")), []
+    if weights:
+        (tmp_path / "weights.npz").touch()
+    for module, name in (("perturb", "orientation"), ("inspection", "blocks")):
+        monkeypatch.setattr(f"gralib.training.{module}.probe", lambda run, faces, name=name: looked.append(name))
+    asked = SimpleNamespace(scores_of=lambda config: scores if config == "its own" else set())
+    protocolcli.probe(run, "faces", asked)
+    assert looked == expected

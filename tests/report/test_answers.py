@@ -1,7 +1,9 @@
 """What notebooks say of a claim is what its page says; a picture comes first; drawn faces earn no verdict."""
 
+import base64
 import re
 from math import isfinite
+from types import SimpleNamespace
 
 import hand
 import matplotlib.pyplot as plt
@@ -143,6 +145,19 @@ def test_a_point_appears_for_every_finished_run():
         assert f"by hand; {len(runs)} run" in ax.texts[0].get_text()
         plt.close(figure)
     assert points["gate 0 (naive attention)"] == [50, 50] and points["trainable gate"] == [100]
+
+
+def test_in_a_notebook_the_picture_is_replaced_and_elsewhere_nothing_is_shown(monkeypatch):
+    shown, replaced = [], []
+    handle = SimpleNamespace(update=lambda data, raw: replaced.append((data["text/plain"], raw)))
+    monkeypatch.setattr("IPython.display.display", lambda data, **_: shown.append(data) or handle)
+    live.Live("gate_ablation", [], "by hand")(gates("naive", [0], HALF))
+    assert (shown, replaced) == ([], [])
+    monkeypatch.setattr("IPython.core.getipython.get_ipython", lambda: "a kernel")
+    live.Live("gate_ablation", [], "by hand")(gates("naive", [0], HALF))
+    assert [data["text/plain"] for data in shown] == ["0 runs finished so far"]
+    assert base64.b64decode(shown[0]["image/png"]).startswith(b"\x89PNG")
+    assert replaced == [("1 run finished so far", True)]
 
 
 def test_masks_share_one_scale():

@@ -510,3 +510,36 @@ def test_the_ladder_of_widths_names_what_is_not_run(judged):
     assert re.findall(r"^\| (width \d+) \|", gender, re.MULTILINE) == ["width 8"]
     assert "**not run**: width 4, width 16 and width 32." in gender
     assert "**not run**: width 4, width 8, width 16 and width 32." in years
+
+
+def test_notebooks_run_here_and_pictures_of_faces_are_shown_here_alone(root):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Ours")])
+    mine, committed = root / "build/notebooks/depth.ipynb", root / "reports/notebooks/depth.ipynb"
+    for path in (mine, committed, root / "build/faces/a.png"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, mine)
+    (root / "build/faces/a.png").write_bytes(b"a face")
+
+    def shown():
+        pages.build()
+        return {name: data for name, data in built(root).items() if name.startswith(("notebooks/", "faces/"))}
+
+    found = shown()
+    assert found["faces/a.png"] == b"a face" and b"# Ours" in found["notebooks/depth.ipynb"]
+    assert "notebooks/depth-here.ipynb" not in found
+    committed.write_text(notebooks.cleaned(mine))
+    assert set(shown()) == set(found), "the same as the committed one: once"
+    notebook.cells[0].source = "# Theirs"
+    nbformat.write(notebook, committed)
+    found = shown()
+    assert b"# Theirs" in found["notebooks/depth.ipynb"] and b"# Ours" in found["notebooks/depth-here.ipynb"]
+
+
+def test_a_page_that_cannot_be_written_is_named_and_the_others_are(root, monkeypatch):
+    def broken(book):
+        raise UserError("a-run: its predictions do not fit")
+
+    monkeypatch.setattr(pages.experiments, "write", broken)
+    first = pages.build().read_text()
+    assert "experiments: a-run: its predictions do not fit" in first
+    assert (root / "build/report/claims/C4.md").exists() and not (root / "build/report/experiments").exists()

@@ -192,6 +192,8 @@ def test_what_is_missing_is_said_in_one_line(networks, tmp_path, monkeypatch, ca
     assert code.startswith(f"gra: {tmp_path}: expected pictures") and code.endswith("got none")
     _, _, code = predict(monkeypatch, capsys, tmp_path, "--faces", "some", "--networks", networks)
     assert code == "gra: --faces: expected all, largest or whole, got 'some'"
+    _, _, code = predict(monkeypatch, capsys, tmp_path, "--json", "--csv", "--networks", networks)
+    assert code == "gra: --json, --csv: expected one of them"
     monkeypatch.setitem(sys.modules, "mtcnn", None)
     photos.detector.cache_clear()
     scene().save(tmp_path / "a.png")

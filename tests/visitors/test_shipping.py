@@ -1,6 +1,7 @@
 """What is measured of the shipped networks, and what their card says of it: by hand."""
 
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import hand
@@ -8,8 +9,10 @@ import made_networks
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from gralib import ages
+from gralib.cli import app
 from gralib.config import configure
 from gralib.errors import UserError
 from gralib.visitors import elsewhere, modelcard, photos, shipped, shipping
@@ -222,3 +225,20 @@ def test_a_network_that_answers_otherwise_when_rounded_is_not_shipped(monkeypatc
         UserError, match=r"^utkface-gender-.*: expected outputs within 0\.01 when rounded, got 0\.\d+ apart"
     ):
         shipping._exported(plain)
+
+
+def test_the_command_makes_networks_of_runs_made_here_measures_them_elsewhere_and_writes_their_card(
+    tmp_path, monkeypatch
+):
+    asked = {}
+    monkeypatch.setattr("gralib.training.records.made_here", lambda name: f"run {name}")
+    monkeypatch.setattr(shipping, "write", lambda *given: asked.update(given=given) or given[1])
+    monkeypatch.setattr("gralib.visitors.elsewhere.measured", lambda *given: given)
+    monkeypatch.setattr(modelcard, "write", lambda folder: f"card of {folder}")
+    done = CliRunner().invoke(app, ["networks", "a", "b", "--out", str(tmp_path), "--fgnet", "faces"])
+    assert done.stdout == f"card of {tmp_path}\n", done.exception
+    found, folder, measured = asked["given"]
+    assert (found, folder) == (["run a", "run b"], tmp_path)
+    assert measured("made") == ("made", Path("faces"), None)
+    CliRunner().invoke(app, ["networks", "a"])
+    assert asked["given"][1] == shipped.FOLDER and asked["given"][2]("made") == ("made", None, None)
