@@ -11,11 +11,12 @@ from scipy.stats import binomtest, t
 
 
 class Metric(NamedTuple):
-    """What is known of a metric: what a reader calls it, its unit, and its direction."""
+    """What is known of a metric: what a reader calls it, its unit, its direction, and whether more is only more."""
 
     title: str
     unit: Literal["shares", "years", "doublings"]
     less_is_better: bool = False
+    neutral: bool = False
 
 
 METRICS = {
@@ -33,10 +34,10 @@ METRICS = {
     "rotation_loss": Metric("accuracy lost on turned faces", "shares", True),
     "shift_loss": Metric("accuracy lost on shifted faces", "shares", True),
     "orientation_loss": Metric("accuracy lost on turned and shifted faces", "shares", True),
-    "feature_growth": Metric("growth of features, in doublings", "doublings"),
-    "feature_growth_before": Metric("growth before training", "doublings"),
-    "mask_position_share": Metric("share of the masks' variance over positions", "shares"),
-    "mask_channel_share": Metric("share of the masks' variance over channels", "shares"),
+    "feature_growth": Metric("growth of features, in doublings", "doublings", neutral=True),
+    "feature_growth_before": Metric("growth before training", "doublings", neutral=True),
+    "mask_position_share": Metric("share of the masks' variance over positions", "shares", neutral=True),
+    "mask_channel_share": Metric("share of the masks' variance over channels", "shares", neutral=True),
 }
 """Every metric by its key."""
 RESAMPLES = 2000

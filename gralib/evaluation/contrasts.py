@@ -114,6 +114,8 @@ def _estimate(contrast: Contrast, good: Mapping[int, Sequence[Point]], folds: in
     means = fold_means({seed: float(np.mean([p.value for p in line])) for seed, line in good.items()}, folds)
     found = interval(means, shares)
     verdict, finding = judge(contrast.rule, found, contrast.margin)
+    if METRICS[contrast.score].neutral:
+        finding = {"better": "more", "worse": "less"}.get(finding, finding)
     if contrast.rule == "non-inferiority" and verdict != "contradicted":  # worse is a word against zero
         found = interval(means, shares, -contrast.margin)
     rooms = np.array([p.rooms for line in good.values() for p in line]).mean(axis=0)

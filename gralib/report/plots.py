@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from gralib.metrics import METRICS
 from gralib.report.text import POINTS, SURE, Row, signed
 
 COLOURS = {
@@ -35,7 +36,7 @@ def panel_of(row: Row) -> str:
     """Return what the axis of a row is: rows of one axis can be compared. More of some is neither good nor bad."""
     if row["unit"] == "years":
         return "better by, years of age error"
-    if row["unit"] == "shares" and not str(row["score"]).startswith("mask"):
+    if not METRICS[row["score"]].neutral:
         return "better by, points of accuracy"
     return "more, points of the masks’ variance" if row["unit"] == "shares" else f"more, {row['unit']}"
 

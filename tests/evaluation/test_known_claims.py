@@ -353,7 +353,11 @@ def test_size_of_features_and_shares_of_masks_are_one_number_a_run(monkeypatch):
     row = rows_of("C16", [*gated, *naive]).iloc[0]
     assert row["value"] == pytest.approx(2 - (0.2 - 2))
     assert (row["verdict"], row["unit"], row["faces"], row["groups"]) == ("supported", "doublings", 0, 0)
+    assert row["finding"] == "more", "which is neither better nor worse"
     assert np.isnan(row["room"])
+    tables |= {r.record.run_id: table([4, 3, 2 ** (0.1 * i)], 0.5) for i, r in enumerate(gated)}
+    tables |= {r.record.run_id: table([1, 3, 4], 0.5) for r in naive}
+    assert rows_of("C16", [*gated, *naive]).iloc[0][["verdict", "finding"]].tolist() == ["contradicted", "less"]
     spatial, channel = (runs_of("C19", {"attention": kind}, first(9)) for kind in ("spatial", "channel"))
     tables |= {r.record.run_id: table([1, 1, 1], 0.9) for r in spatial}
     tables |= {r.record.run_id: table([1, 1, 1], 0.2 + 0.01 * i) for i, r in enumerate(channel)}
