@@ -17,7 +17,16 @@ from gralib.data.faces import open_faces
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
 
-if os.environ.get("KERAS_BACKEND") != "none":  # tests of tables alone are told so, and spare the wait for Keras
+LONGEST = ("test_notebooks", "test_experiment", "test_jax", "test_export", "test_grids", "test_surroundings",
+           "test_network", "test_contributing", "test_shipped", "test_hostile")  # fmt: skip
+"""Files of tests by how long they take, those of half a minute and more."""
+
+
+def pytest_configure(config):
+    """Start Keras where tests run: not for those of tables alone, which are told so, nor beside workers that do."""
+    beside_workers = config.getoption("numprocesses", None) and not hasattr(config, "workerinput")
+    if os.environ.get("KERAS_BACKEND") == "none" or beside_workers:
+        return
     backend.start(1)
     from gralib.training import fit
 
@@ -157,5 +166,6 @@ def networks(common):
 
 
 def pytest_collection_modifyitems(items):
-    """Put the file that takes longest first: a worker has it while the others share the rest."""
-    items.sort(key=lambda item: item.path.name != "test_notebooks.py")
+    """Put the files that take longest first, so that no worker has a long one left when the others are done."""
+    order = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(order)))

@@ -29,8 +29,8 @@ from gralib.training.experiment import run
 from gralib.data.faces import open_faces
 drawn, store, tiny = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
 faces = open_faces("utkface", drawn, progress=False)
-for config in grids.configs_of("gate_ablation", 1, preset="smoke", **tiny)[:2]:
-    print(run(config, faces, store, progress="none").record.run_id)
+first = grids.configs_of("gate_ablation", 1, preset="smoke", **tiny)[0]
+print(run(first, faces, store, progress="none").record.run_id)
 alone = run(configure("smoke", **{**tiny, "network": "separable", "epochs": 3}), faces, store, progress="none")
 import keras
 assert keras.distribution.distribution() is None
@@ -79,22 +79,21 @@ def on_jax(program, drawn, store, settings, **env):
 
 @pytest.fixture(scope="module")
 def on_one_device(drawn, tmp_path_factory):
-    """A store of runs made by JAX, and what the program printed: a grid's two runs, a longer one, devices."""
+    """A store of runs made by JAX, and what the program printed: a grid's first run, a longer one, devices."""
     store = tmp_path_factory.mktemp("jax") / "runs"
     return store, on_jax(PROGRAM, drawn, store, TINY)
 
 
 @pytest.mark.slow
-def test_jax_runs_the_same_grid_without_tensorflow(faces, tmp_path, on_one_device):
-    store, (*names, _, _) = on_one_device
-    for config, name in zip(grids.configs_of("gate_ablation", 1, preset="smoke", **TINY)[:2], names, strict=True):
-        mine = run(config, faces, tmp_path / "tf", progress="none")
-        assert mine.record.run_id == name, "a run has the same name on every engine"
-        other = records.Run(store / name)
-        assert other.record.environment["backend"] == "jax"
-        assert "tensorflow" not in other.record.environment["packages"]
-        first, second = (outputs_of(r.record.config, r.predictions) for r in (mine, other))
-        np.testing.assert_allclose(first, second, atol=0.02)
+def test_jax_trains_the_same_run_without_tensorflow(faces, tmp_path, on_one_device):
+    store, (name, *_) = on_one_device
+    config = grids.configs_of("gate_ablation", 1, preset="smoke", **TINY)[0]
+    mine, other = run(config, faces, tmp_path / "tf", progress="none"), records.Run(store / name)
+    assert mine.record.run_id == name, "a run has the same name on every engine"
+    assert other.record.environment["backend"] == "jax"
+    assert "tensorflow" not in other.record.environment["packages"]
+    first, second = (outputs_of(r.record.config, r.predictions) for r in (mine, other))
+    np.testing.assert_allclose(first, second, atol=0.02)
 
 
 @pytest.mark.slow
