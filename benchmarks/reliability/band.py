@@ -49,7 +49,8 @@ def measure(seeds: int) -> dict:
                     continue
                 first, other = trained("once", task, seed), trained(name, task, seed)
                 found = [{"score": key, **one._asdict()} for key, one in apart(first, other).items()]
-                variables = other.record.environment.get("variables", {})
+                settings = other.record.environment["settings"]
+                variables = {key: settings[key] for key in VARIANTS[name][1]}
                 pairs.append({"variant": name, "task": task, "seed": seed, "faces": len(first.rows), "scores": found,
                               "variables": variables, "same": first.predictions.equals(other.predictions)})  # fmt: skip
                 write_text(kept, json.dumps(pairs))

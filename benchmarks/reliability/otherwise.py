@@ -1,6 +1,6 @@
 """A command of `gra` with variables that the library else holds: python otherwise.py NAME=VALUE... -- WORDS.
 
-What is set so stands in the run's record (`environment`, `variables`), as every other variable of these families.
+What is set so stands in the run's record (`environment`, `settings`), as every other variable of these families.
 """
 
 import os
