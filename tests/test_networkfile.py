@@ -73,6 +73,11 @@ def test_files_that_lead_elsewhere_are_refused(tmp_path):
     assert "'my.ops.Relu'" in refused(path, hostile([custom]))
     assert "'RandomNormalLike'" in refused(path, hostile([random]))
     assert "weights in another file" in refused(path, hostile([add], [outside()]))
+    named, said = outside(), outside()
+    named.ClearField("data_location")
+    said.ClearField("external_data")
+    for tensor in (named, said):  # either of the two alone
+        assert "weights in another file" in refused(path, hostile([add], [tensor]))
     assert "weights in another file" in refused(path, hostile([constant]))
     assert "a graph inside an operator" in refused(path, hostile([branch]))
     assert "functions of its own" in refused(path, hostile([relu], functions=[function]))

@@ -4,6 +4,7 @@ import os
 import zipfile
 
 import pytest
+from PIL import Image
 
 from gralib.data import shapes, sources
 from gralib.data.sources import open_source
@@ -132,3 +133,15 @@ def test_some_names_are_spread_over_all_and_a_face_is_nearly_square():
     assert shapes.some("abc", 3) == shapes.some("abc", 8) == ["a", "b", "c"]
     assert shapes.some("", 8) == []
     assert shapes.square((100, 95)) and shapes.square((95, 100)) and not shapes.square((100, 94))
+
+
+def test_sizes_are_of_the_pictures_that_can_be_read(tmp_path):
+    for number, name in enumerate("ac", 1):
+        Image.new("RGB", (10 * number, 7)).save(tmp_path / f"{name}.png")
+
+    def read(name):
+        if name == "b.png":
+            raise sources.Unreadable(tmp_path, name, "cut short")
+        return (tmp_path / name).read_bytes()
+
+    assert shapes.sizes(read, ["a.png", "b.png", "c.png"]) == {"a.png": (10, 7), "c.png": (20, 7)}

@@ -106,6 +106,10 @@ def test_a_failed_run_is_named_with_its_reason(tmp_path):
     text = (tmp_path / "a-run" / "failed.json").read_text()
     assert text.endswith("}\n") and RunConfig(**json.loads(text)["config"]) == config
     assert records.gather([tmp_path]) == ([], [f"{tmp_path}/a-run/failed.json: failed: the loss is no number"])
+    for text in ("{}", "[]", "1", "no json"):
+        (tmp_path / "a-run" / "failed.json").write_text(text)
+        line = f"{tmp_path}/a-run/failed.json: expected why a run failed, got something else"
+        assert records.gather([tmp_path]) == ([], [line])
 
 
 def test_records_survive_the_round_trip_and_are_kept_once(filled, root):
