@@ -79,6 +79,18 @@ def test_runs_are_made_again_on_the_faces_they_had_into_a_store_of_their_own(roo
     assert calls == [("utkface", opened), *2 * [("build/reproduced", {"again": True, "threads": 1})]]
 
 
+def test_runs_of_several_sets_are_made_set_by_set_each_on_its_own_faces(monkeypatch):
+    made = []
+    monkeypatch.setattr(reproduce, "open_faces", lambda dataset, place: dataset)
+    monkeypatch.setattr(reproduce, "_check", lambda one, faces: None)
+    monkeypatch.setattr(reproduce, "run", lambda config, faces, *_, **__: made.append((config.dataset, faces)))
+    monkeypatch.setattr(reproduce, "compared", lambda before, after: "made")
+    sets = ("utkface", "afad", "utkface", "wikipedia")
+    wanted = [reproduce.Asked(configure("smoke", dataset=name), None) for name in sets]
+    assert list(reproduce.made_again(wanted)) == ["made"] * 4
+    assert made == [(name, name) for name in ("utkface", "utkface", "afad", "wikipedia")]
+
+
 def test_faces_that_a_run_did_not_have_are_refused():
     first = of([])
     name, mine = first.record.run_id, first.record.fingerprint
