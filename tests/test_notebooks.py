@@ -310,6 +310,7 @@ def test_orientation_reads_changed_faces(tmp_path, monkeypatch, drawn, grid_runs
     ("name", "parameters", "message"),
     [
         ("utkface", {"sead": 1}, "sead: unknown parameter; the parameters are data_root, preset, seed"),
+        ("utkface", {"preset": "huge"}, "preset: expected one of smoke, laptop, paper, got 'huge'"),
         ("utkface", {"width": -1}, "width: expected greater than or equal to 1"),
         ("utkface", {"data_root": "/nowhere"}, "/nowhere: not found; expected a folder of pictures"),
         ("model_tour", {"depth": 3}, "depth: unknown parameter; the parameters are width, attention"),

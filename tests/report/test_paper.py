@@ -19,5 +19,4 @@ def test_the_sample_is_of_all_ages_and_says_that_nobody_was_photographed():
     captions = [ax.get_xlabel() or ax.get_title() for ax in figure.axes]
     ages = [int(caption.split(",")[0]) for caption in captions if caption]
     assert ages == sorted(ages) and (ages[0], ages[-1], len(ages)) == (paper.YOUNGEST, paper.OLDEST, paper.PEOPLE)
-    texts = " ".join(text.get_text() for text in [*figure.texts, *([figure._suptitle] if figure._suptitle else [])])
-    assert "not photographs" in texts
+    assert "not photographs" in " ".join([figure.get_suptitle(), *(text.get_text() for text in figure.texts)])
