@@ -25,11 +25,11 @@ CLOSE = {"rtol": 0, "atol": 1e-4}
 
 NETWORKS = {
     "gender": {},
-    "age_category": {"attention": "channel", "upsampling": "nearest", "age_width": 9, "precision": "mixed_bfloat16"},
+    "age_category": {"attention": "channel", "upsampling": "nearest", "age_width": 9},
     "age_regression": {"attention": "spatial", "groups": 2, "age_width": 9, "gate": 0.3},
     "levi_hassner": {"task": "gender", "network": "levi_hassner"},
     "savchenko": {"task": "gender", "network": "savchenko"},
-    "separable": {"task": "gender", "network": "separable", "mirrored_prediction": True},
+    "separable": {"task": "gender", "network": "separable", "mirrored_prediction": True, "precision": "mixed_bfloat16"},
 }
 """What is exported here, by name; together all attentions, upsamplings and baselines of its own layers."""
 

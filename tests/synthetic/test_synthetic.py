@@ -195,6 +195,7 @@ def test_every_layout_draws_the_same_bytes_again_and_more_subjects_keep_them(lay
     pictures = {name: data for name, data in few.items() if name.lower().endswith(".jpg")}
     assert len(pictures) >= 22
     assert pictures.items() <= more.items()
+    assert not any(b"Created on" in data[:128] for name, data in few.items() if name.endswith(".mat")), "no time stamp"
 
 
 def test_an_empty_folder_is_filled_and_nothing_else_is_left(tmp_path):

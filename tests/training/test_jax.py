@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+import tiny
 from conftest import ROOT
 
 from gralib import backend
@@ -27,11 +28,11 @@ from gralib.training import grids
 from gralib.config import configure
 from gralib.training.experiment import run
 from gralib.data.faces import open_faces
-drawn, store, tiny = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+drawn, store, (tiny, longer) = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
 faces = open_faces("utkface", drawn, progress=False)
 first = grids.configs_of("gate_ablation", 1, preset="smoke", **tiny)[0]
 print(run(first, faces, store, progress="none").record.run_id)
-alone = run(configure("smoke", **{**tiny, "network": "separable", "epochs": 3}), faces, store, progress="none")
+alone = run(configure("smoke", **longer), faces, store, progress="none")
 import keras
 assert keras.distribution.distribution() is None
 print(alone.record.run_id, alone.record.environment["devices"])
@@ -63,6 +64,8 @@ except UserError as error:
     print(error)
 """
 TINY = {"width": 2, "epochs": 1, "train_faces": 128}
+LONGER = {"width": 2, "epochs": 3, "train_faces": 64, "batch_size": 32, "network": "separable"}
+"""With batch norm too, and compiled sooner; of few faces, as XLA takes its time over separable convolutions."""
 QUICK = "--xla_backend_optimization_level=0"
 """XLA compiles a network for a minute, which then trains for a second."""
 
@@ -81,7 +84,7 @@ def on_jax(program, drawn, store, settings, **env):
 def on_one_device(drawn, tmp_path_factory):
     """A store of runs made by JAX, and what the program printed: a grid's first run, a longer one, devices."""
     store = tmp_path_factory.mktemp("jax") / "runs"
-    return store, on_jax(PROGRAM, drawn, store, TINY)
+    return store, on_jax(PROGRAM, drawn, store, (TINY, LONGER))
 
 
 @pytest.mark.slow
@@ -98,9 +101,8 @@ def test_jax_trains_the_same_run_without_tensorflow(faces, tmp_path, on_one_devi
 
 @pytest.mark.slow
 def test_two_devices_learn_what_one_does(drawn, tmp_path, on_one_device):
-    settings = {**TINY, "network": "separable", "epochs": 3}  # with batch norm too, and compiled sooner
     two = {"GRA_DEVICES": "2", "XLA_FLAGS": f"--xla_force_host_platform_device_count=2 {QUICK}"}
-    name, devices = on_jax(SHARED, drawn, tmp_path / "two", settings, **two)
+    name, devices = on_jax(SHARED, drawn, tmp_path / "two", LONGER, **two)
     assert devices == "2"
     store, (*_, alone, devices) = on_one_device
     assert (alone, devices) == (name, "1"), "the same run, however it is computed"
@@ -141,12 +143,11 @@ def test_keras_imported_before_us_is_held_to_the_same_or_refused(before, said):
 
 
 @pytest.mark.slow
-def test_mixed_precision_is_one_setting(faces, tmp_path):
-    config = configure("smoke", width=2, epochs=1, train_faces=64, precision="mixed_bfloat16")
+def test_mixed_precision_is_one_setting(faces, tmp_path, tiny_run):
+    config = tiny.config("gender").model_copy(update={"precision": "mixed_bfloat16"})
     model = fit.build(config)
     assert {w.dtype for w in model.weights} == {"float32"} and model.get_layer("stem_conv").compute_dtype == "bfloat16"
     assert fit.build(configure("smoke", width=2)).get_layer("stem_conv").compute_dtype == "float32"
-    done = run(config, faces, tmp_path, progress="none")
-    plain = run(configure("smoke", width=2, epochs=1, train_faces=64), faces, tmp_path, progress="none")
+    done, plain = run(config, faces, tmp_path, progress="none"), tiny_run("gender")
     assert done.record.run_id != plain.record.run_id
     np.testing.assert_allclose(done.history["train_loss"], plain.history["train_loss"], rtol=0.05)
