@@ -184,6 +184,23 @@ def test_a_grid_says_beforehand_what_is_left(drawn, tmp_path, gra):
     assert "depth, gate_ablation, part 2 of 6: 6 runs, 0 done" in part.stderr
 
 
+def test_a_part_of_a_grid_is_that_part(drawn, tmp_path, gra, monkeypatch):
+    asked, parts = [], grids.parts_of(grids.configs_of("depth", 2, "utkface", "smoke"))
+    monkeypatch.setattr("gralib.training.batch.finished", lambda configs, faces: asked.append(configs) or {})
+    words = ["grid", "depth", "--root", str(drawn), "--preset", "smoke", "--seeds", "2", "--dry-run", "--part"]
+    for part in ("1", "3"):
+        gra(*words, part, root=tmp_path)
+    assert asked == [parts[0], parts[2]]
+
+
+def test_which_runs_a_claim_takes_is_printed(gra):
+    result = gra("reproduce", "C10", "--dry-run")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert len(result.stdout.splitlines()) >= 5 and result.stdout.startswith(
+        "utkface gender seed 0 fold 0: utkface-gender-"
+    )
+
+
 def test_finished_runs_of_a_grid_are_named_and_kept(drawn, tmp_path, made_up, gra):
     configs = grids.configs_of("orientation", 2, "utkface", "smoke")
     for config in configs:

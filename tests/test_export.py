@@ -170,6 +170,13 @@ def test_what_cannot_be_exported_is_said(run_of, exported, monkeypatch):
         export.onnx_of(e.model, export._card(e.run, e.model), False)
 
 
+def test_a_converter_that_is_not_here_is_named(exported, monkeypatch):
+    e = exported("separable")
+    monkeypatch.setitem(sys.modules, "tf2onnx", None)
+    with pytest.raises(UserError, match=r"^export: no tf2onnx here; install gralib\[export\]$"):
+        export.onnx_of(e.model, export._card(e.run, e.model), False)
+
+
 def test_a_file_that_answers_otherwise_is_not_written(run_of, monkeypatch):
     run = run_of(network="separable", seed=3)
     monkeypatch.setattr(predict.Network, "outputs", lambda self, faces: np.zeros((len(faces), 2), "float32"))

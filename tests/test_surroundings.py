@@ -101,6 +101,16 @@ def test_what_other_code_set_of_keras_is_set_back_before_a_run():
     assert keras.config.dtype_policy().name == "float32"
 
 
+def test_what_runs_here_is_exact_says_its_kernels_and_differentiates():
+    import keras
+    from tensorflow.python.framework.config import is_op_determinism_enabled
+
+    assert is_op_determinism_enabled()
+    assert isinstance(backend.settings()["onednn"], bool)
+    slope = backend.gradient(lambda x: keras.ops.sum(x**2), np.array([1, 3], "float32"))
+    assert slope.tolist() == [2, 6]
+
+
 def test_started_once_a_process_keeps_its_threads_and_asks_nobody_again():
     code = """
 from threadpoolctl import threadpool_info

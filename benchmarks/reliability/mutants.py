@@ -36,7 +36,8 @@ LOG = HERE / "mutants.jsonl"
 """What became of every change that was tried; committed, so that the campaign goes on wherever it is called."""
 CONFIG = tomllib.loads((HERE / "mutants.toml").read_text())
 COPIED = ("gralib", "tests", "pyproject.toml")
-LINKED = (".git", "reports", "notebooks", "Makefile", "Snakefile", "requirements.lock", "README.md", "data/README.md")
+LINKED = (".git", "book", "reports", "notebooks", "profiles", "Makefile", "Snakefile", "requirements.lock",
+          "README.md", "LICENSE", "CITATION.cff", "codemeta.json", "data/README.md")  # fmt: skip
 SLOWEST = 10
 """A mutant that keeps its tests busy so many times as long as they take (and half a minute) has made them hang."""
 

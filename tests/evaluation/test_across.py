@@ -1,6 +1,7 @@
 """Networks asked about the faces of another data set: ages into groups, what is kept, the matrix by a known answer."""
 
 from types import SimpleNamespace
+from typing import get_args
 
 import hand
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import tiny
 
 from gralib import ages
-from gralib.config import configure
+from gralib.config import Task, configure
 from gralib.errors import UserError
 from gralib.evaluation import across as matrix
 from gralib.evaluation.measures import measures_of
@@ -19,6 +20,15 @@ from gralib.report import elsewhere
 from gralib.report.evidence import Book
 from gralib.report.text import level
 from gralib.training import across, exchange, experiment, packed, probed, records
+
+
+@pytest.mark.parametrize(
+    ("score", "low", "high", "said"),
+    [("accuracy", 0.6, 0.7, "better"), ("accuracy", 0.3, 0.4, "worse"), ("accuracy", 0.4, 0.6, "not told apart"),
+     ("category_mae_years", 0.3, 0.4, "better"), ("category_mae_years", 0.6, 0.7, "worse")],
+)  # fmt: skip
+def test_an_interval_beside_the_same_answer_for_all(score, low, high, said):
+    assert elsewhere._against({"score": score, "low": low, "high": high, "constant": 0.5}) == said
 
 
 def test_an_age_lies_in_a_group_or_next_to_one():
@@ -127,10 +137,10 @@ def test_who_is_asked_and_who_may_ask():
         "age": [30, 3, np.nan, np.nan], "age_group": [None, None, "25-32", None],
         "gender": ["male", None, None, "female"],
     })  # fmt: skip
-    asked = {task: across.askable(task, table).tolist() for task in ("gender", "age_group", "age_category")}
+    asked = {task: across.askable(task, table).tolist() for task in get_args(Task)}
     assert asked["gender"] == [True, False, False, True]
     assert asked["age_group"] == [True, False, True, False]  # at three nobody is in a group
-    assert asked["age_category"] == [True, True, True, False]
+    assert asked["age_category"] == asked["age_regression"] == [True, True, True, False]
     others = SimpleNamespace(dataset="adience", fingerprint="0")
     for task, dataset in (("age_regression", "utkface"), ("gender", "adience")):
         run = hand.run(configure("smoke", task=task, dataset=dataset), hand.people([5.0]), np.eye(len(class_names(

@@ -38,7 +38,7 @@ def test_equation_6_spatial():
     np.testing.assert_allclose(MaskActivation("spatial")(X), sigmoid((X - mean) / std), rtol=1e-4)
 
 
-@pytest.mark.parametrize(("kind", "mask"), zip(ATTENTIONS, (0.5, 0, 0.5), strict=True))
+@pytest.mark.parametrize(("kind", "mask"), [*zip(ATTENTIONS, (0.5, 0, 0.5), strict=True)])
 def test_features_of_zero_give_a_finite_mask(kind, mask):
     np.testing.assert_array_equal(MaskActivation(kind)(np.zeros_like(X)), mask)
 
@@ -100,8 +100,11 @@ def test_hold_freezes_and_frees_a_gate():
     gated([K, F])
     gated.hold(1)
     np.testing.assert_array_equal(gated([K, F]), F)
+    assert gated.frozen
+    gated.hold(0)
+    assert gated.frozen
     gated.hold("trainable")
-    assert float(gated.gamma()) == 0.5
+    assert float(gated.gamma()) == 0.5 and not gated.frozen
 
 
 @pytest.mark.parametrize("gate", [-0.1, 1.1, "learned", None, True])

@@ -43,17 +43,31 @@ def test_the_plain_net_is_of_like_size():
     assert 0.9 < plain / ours < 1.1
 
 
+LAYOUTS = {
+    # trainable parameters of two classes at width 4, and side and channels behind each convolution
+    "levi_hassner": (4_925_378, [(32, 96), (16, 256), (8, 384)]),
+    "separable": (268_418, [(32, 32), (32, 64), (16, 128), (16, 128), (8, 256), (8, 256), (4, 512)]),
+}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_an_earlier_method_has_its_layout(name):
+    model = BASELINES[name]([2], 4)
+    convolved = [layer.output.shape[2:] for layer in model.layers if "Conv2D" in type(layer).__name__]
+    assert (parameters(model), convolved) == LAYOUTS[name]
+
+
+def test_the_plain_net_has_six_units_where_ours_has_a_block():
+    model = BASELINES["residual"]([2], 4)
+    units = {layer.name.rpartition("_")[0] for layer in model.layers if layer.name.endswith("_conv1")}
+    assert sorted(units) == sorted([*(f"stage{i}_{unit}" for i in (1, 2, 3)
+        for unit in ("unit", *(f"plain{n}" for n in range(1, 7)))), "tail1", "tail2", "tail3"])  # fmt: skip
+
+
 def test_the_multi_output_net_learns_both_labels_and_answers_with_one(faces, tmp_path):
     config = configure("smoke", network="savchenko", epochs=1, train_faces=64, batch_size=16)
     assert labels.sizes(config) == [2, 12] and labels.sizes(configure("smoke", dataset="adience", network="savchenko"
         )) == [2, 8]  # fmt: skip
-    table = faces.table.iloc[:3].assign(gender=["male", "female", "male"], age=[25.0, 31.0, np.nan])
-    truth = labels.targets(config, table)
-    assert truth.shape == (3, 14) and truth.sum(axis=1).tolist() == [2, 2, 1]
-    even = np.concatenate([np.full((3, 2), 1 / 2), np.full((3, 12), 1 / 12)], axis=1)
-    expected = np.log(2) + np.log(12) * np.array([1, 1, 0])
-    np.testing.assert_allclose(losses.all_heads(truth, even.astype("float32")), expected, rtol=1e-5)
-    assert losses.loss_of(config, truth, even) == pytest.approx(expected.mean())
     done = run(config, faces, tmp_path, progress="none")
     assert [c for c in done.predictions if c.startswith("p_")] == ["p_male", "p_female"]
     np.testing.assert_allclose(done.predictions[["p_male", "p_female"]].sum(axis=1), 1, atol=1e-4)
@@ -82,7 +96,7 @@ def test_no_baseline_for_the_remainder():
         configure("smoke", network="savchenko", task="age_regression")
 
 
-def test_gradients_and_a_linear_classifier_beat_the_constant_predictor(faces, tmp_path):
+def test_gradients_and_a_linear_classifier_beat_the_constant_predictor(faces, tmp_path, monkeypatch):
     config = configure("smoke", network="hog", train_faces=300, held_out=0.1)
     done = run(config, faces, tmp_path, progress="none")
     score = scores_of(done)["accuracy"]
@@ -90,8 +104,28 @@ def test_gradients_and_a_linear_classifier_beat_the_constant_predictor(faces, tm
     assert done.record.trainable_parameters == 1765
     assert done.record.chosen_epoch == done.history.set_index("epoch")["validation_loss"].idxmin()
     assert done.record.gates == {}
-    again = run(config, faces, tmp_path / "again", progress="none")
+    again = run(config, faces, tmp_path / "deep" / "again", progress="none")
     assert again.predictions.equals(done.predictions)
+    monkeypatch.setattr(hog, "fit", lambda *_: pytest.fail("it has no weights to lack"))
+    assert run(config, faces, tmp_path, progress="none", again=True).record == done.record
+
+
+def test_without_validation_faces_a_tenth_of_the_others_chooses_and_all_train():
+    config = configure("smoke", network="hog")
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame({"gender": rng.choice(["male", "female"], 60)})
+    pixels = rng.integers(0, 256, (60, 32, 32, 3)).astype("uint8")
+    model, history, chosen, _ = hog.fit(config, pixels, table, np.arange(60), np.arange(0))
+    drawn = np.random.default_rng(0).permutation(60)
+    _, expected, best, _ = hog.fit(config, pixels, table, drawn[6:], drawn[:6])
+    pd.testing.assert_frame_equal(history, expected)
+    assert chosen == best == expected["validation_loss"].argmin() + 1
+    truth, seen = labels.targets(config, table), hog.features(pixels)
+    alone = hog._classifier(hog.STRENGTHS[chosen - 1]).fit(seen, truth.argmax(axis=1))
+    assert np.array_equal(model[-1].coef_, alone[-1].coef_)
+    first = hog._classifier(hog.STRENGTHS[0]).fit(seen[drawn[6:]], truth[drawn[6:]].argmax(axis=1))
+    answers = hog.predict(config, first, seen[drawn[6:]], 2)
+    assert history["train_loss"][0] == pytest.approx(losses.loss_of(config, truth[drawn[6:]], answers))
 
 
 def test_classes_nobody_trained_on_get_no_probability():

@@ -151,6 +151,12 @@ def test_outputs_and_masks_have_the_documented_shapes(small):
     assert all((m > 0).all() and (m < 1).all() for m in masks)
 
 
+def test_pixels_are_scaled_from_minus_one_to_one(small):
+    scaled = keras.Model(small.input, small.get_layer("scale").output)
+    found = [np.unique(scaled(np.full((1, 32, 32, 3), pixel, "float32"))).tolist() for pixel in (0, 255)]
+    assert found == [[-1], [1]]
+
+
 def test_a_sigmoid_head_gives_a_remainder_for_every_category():
     outputs = answers(gra_net(width=2, outputs=12, head="sigmoid"))
     assert outputs.shape == (2, 12)

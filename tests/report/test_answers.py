@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import hand
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import ROOT
 from test_book import make_root
@@ -17,7 +18,7 @@ from gralib.config import configure
 from gralib.errors import UserError
 from gralib.evaluation import compare
 from gralib.evaluation.protocol import load
-from gralib.report import answers, figures, live, notebooks, pages, questions
+from gralib.report import answers, figures, gridfigures, live, notebooks, pages, questions
 from gralib.training import grids, records
 
 FACES = hand.people(np.arange(200) % 70)
@@ -143,6 +144,7 @@ def test_a_point_appears_for_every_finished_run():
                   zip(ax.get_yticklabels(), ax.lines, strict=True)}  # fmt: skip
         assert len(points) == rows and sum(map(len, points.values())) == len(runs)
         assert f"by hand; {len(runs)} run" in ax.texts[0].get_text()
+        assert ax.get_ylim() == (-0.7, rows - 0.3), "every row is seen"
         plt.close(figure)
     assert points["gate 0 (naive attention)"] == [50, 50] and points["trainable gate"] == [100]
 
@@ -150,7 +152,8 @@ def test_a_point_appears_for_every_finished_run():
 def test_in_a_notebook_the_picture_is_replaced_and_elsewhere_nothing_is_shown(monkeypatch):
     shown, replaced = [], []
     handle = SimpleNamespace(update=lambda data, raw: replaced.append((data["text/plain"], raw)))
-    monkeypatch.setattr("IPython.display.display", lambda data, **_: shown.append(data) or handle)
+    monkeypatch.setattr("IPython.display.display", lambda data, display_id, **_: display_id and (
+        shown.append(data) or handle))  # fmt: skip
     live.Live("gate_ablation", [], "by hand")(gates("naive", [0], HALF))
     assert (shown, replaced) == ([], [])
     monkeypatch.setattr("IPython.core.getipython.get_ipython", lambda: "a kernel")
@@ -160,11 +163,38 @@ def test_in_a_notebook_the_picture_is_replaced_and_elsewhere_nothing_is_shown(mo
     assert replaced == [("1 run finished so far", True)]
 
 
+@pytest.mark.parametrize(
+    ("runs", "constant", "ends"),
+    [
+        ([80, 82, 84, 86, 120], 75, (72.9, 123.1)),  # the constant predictor stands near, so it is seen
+        ([80, 82, 84, 86, 120], 125, (76.9, 127.1)),
+        ([80, 82, 84, 86, 120], 200, (76.9, 123.1)),  # far off
+        ([80, 82, 84, 86, 1000], 200, (78.5, 89.5)),  # and a run far from all others
+    ],
+)
+def test_an_axis_holds_what_is_near(runs, constant, ends):
+    table = pd.DataFrame(
+        {"runs": [np.array(runs[:2]), np.array(runs[2:])], "low": [79.0, 83.0], "high": [90.0, max(runs) + 1.0],
+         "constant predictor": constant}
+    )  # fmt: skip
+    assert gridfigures._ends(table) == pytest.approx(ends)
+
+
+def test_the_committed_differences_of_several_claims_are_named_by_claim():
+    shown = answers.first_picture(["C4", "C8"], lambda: pytest.fail("both have runs"))
+    said = {label.get_text().partition(": ")[0] for ax in shown.figure.axes for label in ax.get_yticklabels()}
+    assert said >= {"C4", "C8"}
+    plt.close("all")
+
+
 def test_masks_share_one_scale():
     stages = [np.full((2, 4, 4, 3), 0.5), np.random.default_rng(0).uniform(0.45, 0.55, (2, 2, 2, 3))]
     figure = figures.masks(np.zeros((2, 32, 32, 3), "uint8"), stages, "by hand")
     drawn = [image.get_clim() for ax in figure.axes for image in ax.get_images() if image.get_array().ndim == 2]
     assert drawn == [(0, 1)] * 4
+    assert len(figure.axes) == 3 * 2 + 1, "a row of faces, one a stage, and the scale"
+    assert figure.get_size_inches().tolist() == pytest.approx([3.3, 4.25])
+    assert figure.get_suptitle().endswith("(by hand)") and figure._suptitle.get_position()[0] < 0.1
     wide = figures.masks(np.zeros((1, 32, 32, 3), "uint8"), [np.linspace(-0.8, 0.7, 16).reshape(1, 4, 4, 1)], "")
     assert wide.axes[1].get_images()[0].get_clim() == (-0.8, 1)
     plt.close("all")

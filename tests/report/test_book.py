@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -23,9 +24,10 @@ from gralib.config import configure
 from gralib.errors import UserError
 from gralib.evaluation.claims import COLUMNS
 from gralib.evaluation.protocol import load
+from gralib.evaluation.rules import Condition
 from gralib.evaluation.verdicts import VERDICTS
 from gralib.metrics import METRICS
-from gralib.report import about, machine, notebooks, pages, plots, release, text
+from gralib.report import about, levels, machine, notebooks, pages, plots, release, text
 from gralib.report.evidence import open_book
 from gralib.report.first import what_was_trained
 from gralib.training import records
@@ -250,6 +252,25 @@ def test_no_digit_is_typed_into_prose():
 ])  # fmt: skip
 def test_differences_carry_sign_and_unit(value, unit, said):
     assert text.difference(value, unit) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(0, "0"), (-2.5, "-2.5"), (0.0123, "0.012"), (1234.6, "1,235"), (float("nan"), "–")]
+)
+def test_a_calculation_is_a_plain_number(value, said):
+    assert text.plain(value) == said
+
+
+def test_a_run_that_did_not_train_is_left_out_of_a_level_and_counted():
+    def say(contrast, condition, seed, recipe):
+        record = SimpleNamespace(run_id=f"run{seed}", config=configure("smoke", seed=seed))
+        run = SimpleNamespace(record=record, converged=seed != 1)
+        return [run], SimpleNamespace(values=np.array([0.5 + seed / 10]), constant=np.array([0.25]))
+
+    book = SimpleNamespace(say=say, protocol=SimpleNamespace(general=SimpleNamespace(folds={"utkface": 5})))
+    found = levels.level_of(book, SimpleNamespace(dataset="utkface", score="accuracy"), Condition(), range(3))
+    assert (found.value, found.seeds, found.constant) == (pytest.approx(0.6), 2, 0.25)
+    assert found.not_trained == 1 and found.run_ids == ("run0", "run1", "run2")
 
 
 def test_a_verdict_flips_with_margin_level_and_fold():

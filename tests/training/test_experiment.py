@@ -239,6 +239,12 @@ def test_a_smoke_network_beats_the_constant_predictor_clearly(task, score, epoch
         assert found[score].high < 0.75 * found[score].floor
 
 
+def test_the_first_folds_or_all(faces, monkeypatch):
+    monkeypatch.setattr(experiment, "run", lambda config, faces, store, **_: config.fold)
+    assert experiment.run_folds(configure("smoke"), faces, 2) == [0, 1]
+    assert experiment.run_folds(configure("smoke"), faces) == experiment.run_folds(configure("smoke"), faces, 9)
+
+
 def test_too_few_faces_are_refused(faces, tmp_path):
     with pytest.raises(UserError, match="expected at least 512 training faces"):
         experiment.run(configure("smoke", batch_size=512, train_faces=100), faces, store=tmp_path)

@@ -201,6 +201,12 @@ def test_every_place_that_the_checklist_names_exists():
         assert (ROOT / item["evidence"]).exists(), item
 
 
+def test_a_longest_way_stands_below_itself_and_the_rest_beside():
+    edges = [("a", "c"), ("a", "b"), ("b", "d"), ("c", "d"), ("a", "d")]
+    lanes = drawings._lanes(edges, drawings._ranks(edges))
+    assert lanes == {"a": 0, "b": 0, "c": 1, "d": 0}
+
+
 def test_the_drawn_network_is_the_one_that_keras_built():
     from gralib.model.network import gra_net
 

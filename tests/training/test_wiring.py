@@ -271,6 +271,31 @@ def test_faces_are_answered_with_their_mirror_images_where_that_is_asked(mirrore
     assert asked == [mirrored, mirrored], "validation faces, then test faces"
 
 
+@pytest.mark.parametrize(
+    ("settings", "end"),
+    [({"task": "gender"}, "softmax"), ({"task": "age_category"}, "softmax"), ({"task": "age_regression"}, "sigmoid"),
+     ({"task": "age_regression", "age_width": 117}, "linear")],
+)  # fmt: skip
+def test_outputs_end_as_the_task_asks(settings, end):
+    assert fit.head_of(configure("smoke", **settings)) == end
+
+
+def test_a_face_and_its_mirror_image_are_answered_by_their_mean(monkeypatch):
+    monkeypatch.setattr(fit, "_outputs", lambda model, faces: faces[:, 0, 0, :2].astype("float32"))
+    faces = np.zeros((3, 32, 32, 3), np.uint8)
+    faces[:, :, 0], faces[:, :, -1] = [10, 0, 0], [30, 4, 0]
+    assert fit.predict(None, faces, np.arange(2)).tolist() == [[10, 0]] * 2
+    assert fit.predict(None, faces, np.arange(2), mirrored=True).tolist() == [[20, 2]] * 2
+
+
+def test_a_line_says_how_many_minutes_are_left(capsys):
+    meter = fit._Meter(configure("smoke", epochs=4), "a run", 10, 1, "lines")
+    meter.started -= 72000  # ten hours for each of two epochs
+    meter.epoch_line({"epoch": 3, "train_loss": 0.5, "validation_loss": 0.25})
+    meter.close()
+    assert capsys.readouterr().err == "a run: epoch 3/4, loss 0.5000, validation 0.2500, about 600 min left\n"
+
+
 def test_inside_answering_the_weights_are_their_running_mean():
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3), keras.layers.Dense(1)])
     model.compile(FlatNadam(averaging=0.9), "mse")

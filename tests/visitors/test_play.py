@@ -3,6 +3,7 @@
 import io
 import time
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import nbformat
 import numpy as np
@@ -46,6 +47,34 @@ def test_the_page_says_what_the_networks_say(page):
     exact = page.face.picture(page.face.shares())
     np.testing.assert_array_equal(exact[: side : play.ENLARGED, : side : play.ENLARGED], face)
     assert np.abs(shown(page).astype(int) - exact).mean() < 1
+
+
+def test_sliders_reach_from_end_to_end(page):
+    for slider in page.gates.values():
+        assert (slider.min, slider.max, slider.step) == (0, 1, 0.01)
+    turn, right = page.moves["turn"], page.moves["right"]
+    assert (turn.min, turn.max, turn.step) == (-90, 90, 1) and (right.min, right.max, right.step) == (-16, 16, 1)
+
+
+@pytest.mark.parametrize(("female", "said"), [(0.25, "male, 75% sure"), (0.9, "female, 90% sure")])
+def test_a_sentence_is_about_the_first_face(female, said):
+    ages = np.array([31.4, 70.0])
+    answers = shipped.Answers(female=np.array([female, 0.5]), age=ages, low=ages - 5, high=ages + 5)
+    assert play.sentence(answers) == f"age 31 (between 26 and 36), {said}"
+
+
+@pytest.mark.parametrize(("side", "reduced", "taken"), [(20, 1, False), (20, 2, True), (40, 1, True)])
+def test_a_face_is_too_small_by_what_the_photograph_has_of_it(side, reduced, taken, monkeypatch):
+    face = np.zeros((32, 32, 3), np.uint8)
+    whole = SimpleNamespace(picture=np.zeros((200, 300, 3), np.uint8), reduced=reduced)
+    monkeypatch.setattr(play.photos, "read", lambda data, faces: whole)
+    monkeypatch.setattr(play.photos, "find", lambda picture, faces: [SimpleNamespace(side=side, pixels=face)])
+    assert play.own(b"a photograph") == ((face, "found and cut out") if taken else "The face is too small.")
+
+
+def test_an_upload_too_heavy_is_said_with_the_limit(monkeypatch):
+    monkeypatch.setattr(play, "HEAVIEST", 3 << 20)
+    assert play.own(bytes((3 << 20) + 1)) == "Not read: larger than 3 MiB."
 
 
 def test_a_gate_moves_masks_and_answers_as_in_python(page):

@@ -79,6 +79,17 @@ def test_a_drawn_face_is_found_where_it_is():
     assert photos.find(np.zeros((10, 400, 3), np.uint8)) == []
 
 
+def test_the_largest_face_comes_first(monkeypatch):
+    def seen(picture, min_face_size):
+        sides = {60: (10, 10), 160: (100, 20), 90: (20, 120)}
+        places = [photos.PLACES * side + corner for side, corner in sides.items()]
+        return [{"confidence": 1.0, "keypoints": dict(zip(photos.LANDMARKS, five, strict=True))} for five in places]
+
+    monkeypatch.setattr(photos, "detector", lambda: seen)
+    picture = np.zeros((240, 400, 3), np.uint8)
+    assert [round(face.side) for face in photos.find(picture)] == [160, 90, 60]
+
+
 @pytest.mark.parametrize("orientation", [3, 6, 8])
 def test_a_photograph_held_otherwise_is_the_same_photograph(orientation):
     upright = scene((240, 200), (20, 0))

@@ -47,6 +47,9 @@ def test_the_rows_are_the_slider_where_nothing_moves(gate):
 def test_a_face_is_turned_and_moved_as_the_study_does_it():
     figure = start.turned()
     said = [ax.get_title() for ax in figure.axes]
-    assert said.count("as it is") == 2 and "+15 degrees" in said and "-3 pixels" in said
+    assert said.count("as it is") == 2 and set(said) == {
+        "as it is", "-45 degrees", "-15 degrees", "+15 degrees", "+45 degrees", "-8 pixels", "-3 pixels", "+3 pixels",
+        "+8 pixels",
+    }  # fmt: skip
     shown = {name: ax.get_images()[0].get_array() for name, ax in zip(said, figure.axes, strict=True)}
     np.testing.assert_array_equal(shown["+3 pixels"][:, 3:], play.drawn(3)[:, :-3])
