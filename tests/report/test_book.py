@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -27,7 +28,7 @@ from gralib.evaluation.protocol import load
 from gralib.evaluation.rules import Condition
 from gralib.evaluation.verdicts import VERDICTS
 from gralib.metrics import METRICS
-from gralib.report import about, levels, machine, notebooks, pages, plots, release, text
+from gralib.report import about, levels, local, machine, notebooks, pages, plots, release, text
 from gralib.report.evidence import open_book
 from gralib.report.first import what_was_trained
 from gralib.training import records
@@ -172,8 +173,34 @@ def test_recipe_runs_and_synthetic_ones_are_no_results(judged):
     assert "## Other runs" in dataset and "| synthetic |" in dataset
 
 
+def test_other_runs_are_those_that_no_rule_asks_for(monkeypatch):
+    def run(name, dataset="utkface", tuning=False, synthetic=False):
+        config = SimpleNamespace(dataset=dataset, tuning=tuning, asked=name == "ruled")
+        return SimpleNamespace(record=SimpleNamespace(run_id=name, config=config, synthetic=synthetic))
+
+    runs = [run("drawn", synthetic=True), run("real"), run("ruled"), run("kept"), run("counted", synthetic=True),
+            run("search", tuning=True, synthetic=True), run("elsewhere", "fgnet", synthetic=True)]  # fmt: skip
+    monkeypatch.setattr(local, "is_standard", lambda run: True)
+    monkeypatch.setattr(local, "is_kept", lambda run: run.record.run_id == "kept")
+    monkeypatch.setattr(local, "studies", list)
+    monkeypatch.setattr(local, "_study", lambda run: run.record.run_id)
+    protocol = SimpleNamespace(scores_of=lambda config: ["accuracy"] if config.asked else [])
+    book = SimpleNamespace(runs=runs, counted=[runs[4]], protocol=protocol)
+    assert local.on_this_machine(book, "utkface").splitlines()[-2:] == ["drawn", "real"]
+    assert local.on_this_machine(book, "afad") == ""
+
+
+def test_an_axis_of_differences_says_its_unit_and_shows_the_margin():
+    row = {"unit": "years", "score": "age_mae", "margin": 0.2, "low": -0.1, "high": 0.1, "value": 0, "detectable": 0.1}
+    assert plots._end([row]) == pytest.approx(0.4)
+    assert plots._end([row | {"high": 0.5}]) == pytest.approx(0.54)
+    assert plots.panel_of(row) == "better by, years of age error"
+    assert plots.panel_of(row | {"unit": "shares", "score": "accuracy"}) == "better by, points of accuracy"
+
+
 def test_levels_and_differences_of_a_claim_come_from_the_same_seeds(judged):
     book = open_book("build/report", False)
+    assert book.seeds("C1") == (), "a calculation has none"
     contrast = book.rule("C10").contrasts[0]
     from gralib.report.levels import level_of
 
@@ -409,6 +436,8 @@ def test_the_archive_is_the_same_bytes_twice(root):
     os.utime(root / "build/book/index.html", (0, 0))
     assert release.pack().read_bytes() == first
     listed = subprocess.run(["tar", "-tzf", str(release.pack())], capture_output=True, text=True, check=True).stdout
+    with tarfile.open(release.pack()) as packed:
+        assert {entry.mode for entry in packed} == {0o644}
     for name in ("build/book/index.html", "reports/protocol.yaml", "requirements.lock", "build/sbom.cdx.json"):
         assert f"gra-net-reproduced/{name}\n" in listed
 
@@ -539,6 +568,7 @@ def test_notebooks_run_here_and_pictures_of_faces_are_shown_here_alone(root):
     for path in (mine, committed, root / "build/faces/a.png"):
         path.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, mine)
+    nbformat.write(notebook, mine.with_stem("orientation"))
     (root / "build/faces/a.png").write_bytes(b"a face")
 
     def shown():

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
+from gralib.ages import category_names
 from gralib.equations import masks_of
 from gralib.report import questions
 
@@ -66,3 +67,12 @@ def test_a_mask_stands_between_two_gradients_of_one_scale():
         np.testing.assert_array_equal(ax.images[0].get_array(), values)
     assert [ax.images[0].get_clim() for ax in panels] == [(0, 1), (-3, 3), (-3, 3)]
     assert "calculated" in figure.get_suptitle()
+
+
+def test_wrong_labels_share_one_scale_and_name_every_other_category():
+    figure = questions.wrong_labels()
+    panels = [ax for ax in figure.axes if ax.images and ax.get_label() != "<colorbar>"]
+    assert [ax.images[0].get_clim() for ax in panels] == [(0, 100)] * 4
+    assert [ax.get_title() for ax in panels] == ["10 % wrong", "30 % wrong", "50 % wrong", "70 % wrong"]
+    assert [label.get_text() for label in panels[0].get_xticklabels()] == category_names()[::2]
+    np.testing.assert_allclose(np.diag(panels[1].images[0].get_array()), 70)
