@@ -200,6 +200,14 @@ batch.run_grid(grids.configs_of("gate_ablation", 3), "", SimpleNamespace(fingerp
 """
 
 
+async def replied(client, asked):
+    """Return what a kernel says to a cell; a slow one may answer earlier questions of the client first."""
+    while True:
+        message = await client.get_shell_msg(timeout=20)
+        if message["parent_header"].get("msg_id") == asked:
+            return message["content"]
+
+
 async def interrupted_in_a_notebook(folder, store):
     """Run a grid in a kernel, interrupt it when two runs are done; return what the cell ended in, and how soon."""
     manager = notebooks._own_kernel()()
@@ -208,18 +216,17 @@ async def interrupted_in_a_notebook(folder, store):
         client = manager.client()
         client.start_channels()
         await client.wait_for_ready(timeout=60)
-        client.execute(IN_A_CELL.format(folder=str(folder), store=str(store)))
+        cell = client.execute(IN_A_CELL.format(folder=str(folder), store=str(store)))
         while len(list(store.iterdir())) < 2:
             await asyncio.sleep(0.02)
         group, start = manager.provisioner.pid, time.monotonic()
         await manager.interrupt_kernel()
-        ended = (await client.get_shell_msg(timeout=20))["content"].get("ename")
+        ended = (await replied(client, cell)).get("ename")
         took = time.monotonic() - start
         until = time.monotonic() + 10
         while trained_by(group) and time.monotonic() < until:
             await asyncio.sleep(0.1)
-        client.execute("1 + 1")
-        alive = (await client.get_shell_msg(timeout=20))["content"]["status"]
+        alive = (await replied(client, client.execute("1 + 1")))["status"]
         return ended, took, trained_by(group), alive, group
     finally:
         await manager.shutdown_kernel(now=True)
