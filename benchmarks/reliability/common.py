@@ -117,7 +117,8 @@ def left(root: Path) -> dict[str, str]:
     """Return a hash of all that a command left below a folder, times in records left out; parts are no results."""
     runs = {f"{name}/{file}": value for name, files in signatures(root).items() for file, value in files.items()}
     inside = [p for p in root.rglob("*") if p.is_file() and not any(x[0] == "." for x in p.relative_to(root).parts)]
-    others = [p for p in inside if root / "runs" not in p.parents and not p.name.endswith(".part.npz")]
+    no_results = {root / "runs", root / "build/doctrees"}  # Sphinx notes there when it read what
+    others = [p for p in inside if no_results.isdisjoint(p.parents) and not p.name.endswith(".part.npz")]
     return runs | {str(p.relative_to(root)): digest(_content(p)) for p in others}
 
 

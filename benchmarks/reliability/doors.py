@@ -118,9 +118,9 @@ def tried(name: str, door: Door, kills: int, pictures: Path) -> dict:
     kept = place / "so-far.json"
     found = json.loads(kept.read_text()) if kept.exists() else {"kills": [], "missed": 0}
     before = prepared(place, door, pictures)
-    shutil.rmtree(place / "whole", ignore_errors=True)
-    moments = watched(before, place / "whole", door)
-    expected = left(place / "whole")
+    shutil.rmtree(place / "root", ignore_errors=True)
+    moments = watched(before, place / "root", door)
+    expected = left(place / "root")  # where the killed calls will be: a book inside this checkout names its sources
     bar = tqdm(total=kills, initial=len(found["kills"]), desc=name, unit="kill")
     while len(found["kills"]) < kills:
         number = len(found["kills"]) + found["missed"]
