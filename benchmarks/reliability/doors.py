@@ -21,7 +21,8 @@ from gralib.files import write_text
 
 SEED = 13
 SMALL = ("--preset", "smoke", "--set", "network=separable", "--set", "width=2", "--set", "epochs=6")
-BOOK = f"{GRA} report && rm -rf build/book build/doctrees && {sys.executable} -m sphinx -q -c book -d build/doctrees build/report build/book"
+SPHINX = f"{sys.executable} -m sphinx -q -c book -d build/doctrees build/report build/book"
+BOOK = f"{GRA} report && rm -rf build/book build/doctrees && {SPHINX}"
 
 
 class Door(NamedTuple):
