@@ -141,6 +141,24 @@ def test_a_hostile_photograph_is_one_sentence(name, networks, tmp_path):
     assert reading.sentence(row) == f"{tmp_path / name}.jpg: {reason}"
 
 
+def test_rows_say_what_the_networks_said_of_every_face(monkeypatch):
+    """A photograph that was halved to be looked at: places and sides are those of the one that is stored."""
+    sides, female = (20, 15, 100, 100), np.array([0.9, 0.9, 0.5, 0.25])
+    corners = [np.array([(0, 0), (side, 0), (side, side), (0, side)], float) for side in sides]
+    faces = [photos.Found(four, np.zeros((32, 32, 3), np.uint8), 1.0) for four in corners]
+    years = np.array([30.04, 1, 20, 40])
+    said = shipped.Answers(female=female, age=years, low=years - 5, high=years + 5)
+    monkeypatch.setattr(shipped, "read", lambda reader, calibration, pixels: said)
+    photo = photos.Photo(np.zeros((300, 300, 3), np.uint8), 2, faces)
+    first, small, even, last = reading.rows("a.png", photo, None, None)
+    assert (first["gender"], first["gender_probability"], first["note"]) == ("female", 0.9, "")
+    assert (first["age"], first["age_low"], first["age_high"]) == (30, 25, 35)
+    assert small["note"] == f"{reading.TOO_SMALL}: 30 pixels a side, expected at least 32" and "age" not in small
+    assert (even["gender"], even["gender_probability"]) == ("male", 0.5)
+    assert (last["gender"], last["gender_probability"]) == ("male", 0.75)
+    assert [first[name] for name in reading.COLUMNS[2:6]] == [0, 0, 40, 40]
+
+
 def test_a_folder_of_crops_is_read_without_the_detector(networks, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "mtcnn", None)
     for number in range(3):
