@@ -99,7 +99,7 @@ def unfinished(root: Path, pictures: Path) -> list[RunConfig]:
     """Return the configurations of runs that were begun and have no record."""
     from gralib.data.faces import open_faces
 
-    waiting = {p.name for p in (root / "runs").glob("*-gender-*") if not (p / "record.json").exists()}
+    waiting = {p.name for p in (root / "runs").glob("[!.]*-gender-*") if not (p / "record.json").exists()}
     fingerprint = open_faces("utkface", pictures, root / "cache", progress=False).fingerprint
     found: list[RunConfig] = []
     for seed in itertools.count():
