@@ -579,7 +579,11 @@ def test_notebooks_run_here_and_pictures_of_faces_are_shown_here_alone(root):
     assert found["faces/a.png"] == b"a face" and b"# Ours" in found["notebooks/depth.ipynb"]
     assert "notebooks/depth-here.ipynb" not in found
     committed.write_text(notebooks.cleaned(mine))
-    assert set(shown()) == set(found), "the same as the committed one: once"
+    notebook.cells[0].source = "# Newer"
+    nbformat.write(notebook, mine.with_stem("orientation"))
+    once = shown()
+    assert set(once) == set(found), "the same as the committed one: once"
+    assert b"# Newer" in once["notebooks/orientation.ipynb"]
     notebook.cells[0].source = "# Theirs"
     nbformat.write(notebook, committed)
     found = shown()
