@@ -224,7 +224,10 @@ def asked(words: list[str]) -> list[tuple[str, tuple]]:
         if name == "audit" and not given.advisories:
             parser.error("audit: expected --advisories FILE")
         own = (given.advisories,) if name == "audit" else PARTS[name].tries
-        found.append((name, tuple(map(int, tries.split(","))) if tries else own))
+        numbers = tries.split(",") if tries else []
+        if numbers and (len(numbers) != len(own) or not all(number.isdecimal() for number in numbers)):
+            parser.error(f"{name}: expected {len(own)} whole numbers behind it, got {tries!r}")
+        found.append((name, tuple(map(int, numbers)) or own))
     return found
 
 
