@@ -21,8 +21,7 @@ from gralib.files import write_text
 
 SEED = 13
 SMALL = ("--preset", "smoke", "--set", "network=separable", "--set", "width=2", "--set", "epochs=6")
-SPHINX = f"{sys.executable} -m sphinx -q -c book -d build/doctrees build/report build/book"
-BOOK = f"{GRA} report && rm -rf build/book build/doctrees && {SPHINX}"
+BOOK = ("make", "--file", ROOT / "Makefile", "ENV=", f"BIN={Path(GRA).parent}", "book")
 
 
 class Door(NamedTuple):
@@ -53,7 +52,7 @@ def doors(run_id: str, pictures: Path) -> dict[str, Door]:
         "prediction": Door((GRA, "predict", photo, "--faces", "whole", "--draw", "answer.png")),
         "notebook": Door((GRA, "notebook", "model_tour", "-p", "width=2")),
         "report": Door((GRA, "report"), "run"),
-        "book": Door(("sh", "-c", BOOK), "run"),
+        "book": Door(BOOK, "run"),
     }
 
 
