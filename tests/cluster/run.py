@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from gralib import surroundings
 from gralib.training import grids, records
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -251,6 +252,7 @@ def main(folder: Path) -> None:
     same = [key for key in left if left[key] == right.get(key)]
     again = {run: went_on(there, run) for run in killed}
     facts = {
+        "commit": surroundings.commit()["commit"],
         "study": STUDY[1],
         "grid": GRIDS[1],
         "nodes": len({job["node"] for job in jobs if job["node"]}),
