@@ -12,7 +12,8 @@ from gralib.report.text import SURE, Row, estimate, listing, plural, size
 
 RULES = {
     "superiority": "*supported* if the {sure} interval lies above zero; *contradicted* if it lies below zero, or "
-                   "wholly within {margin} of it (no difference that matters); *inconclusive* otherwise",
+                   "holds zero and lies wholly within {margin} of it (no difference that matters); *inconclusive* "
+                   "otherwise",
     "non-inferiority": "*supported* if the {sure} interval lies above minus {margin}; *contradicted* if it reaches "
                        "past that and lies below zero; *inconclusive* otherwise",
     "sign": "*supported* if the {sure} interval lies above zero, *contradicted* if below, *inconclusive* if it "
@@ -73,10 +74,16 @@ def finding(row: Row) -> str:
     """Return what a verdict stands on, and where it is open how many seeds would settle it, should its value stay."""
     more = row.get("seeds_to_settle", nan)
     if row["verdict"] != "inconclusive" or not isinstance(more, float | int) or more != more:
-        return str(row["finding"])
+        return f"{row['finding']}, by too little to matter" if slight(row) else str(row["finding"])
     needs = f"at least about {more:.0f} seeds" if isfinite(more) else "no number of seeds"
     seen = size(row["detectable"], unit(row))
     return f"{row['finding']}: less than {seen} cannot be seen yet; {needs} would settle it"
+
+
+def slight(row: Row) -> bool:
+    """Return whether a difference is on one side of zero for sure, and smaller than the margin for sure."""
+    low, high = row["low"], row["high"]
+    return row.get("rule") == "superiority" and low * high > 0 and max(abs(low), abs(high)) < row["margin"]
 
 
 def opposed(rows: Sequence[Row]) -> list[Row]:

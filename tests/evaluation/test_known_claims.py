@@ -127,6 +127,25 @@ def test_a_gain_that_seeds_disagree_on_is_undecided_and_says_what_would_settle_i
     assert words.finding(row).endswith(f"at least about {seeds:.0f} seeds would settle it")
 
 
+@pytest.mark.parametrize(("low", "high", "rule", "slight"), [
+    (0.002, 0.009, "superiority", True),
+    (-0.009, -0.002, "superiority", True),
+    (0.002, 0.011, "superiority", False),
+    (-0.011, -0.002, "superiority", False),
+    (-0.002, 0.009, "superiority", False),
+    (0.0, 0.009, "superiority", False),
+    (0.002, 0.01, "superiority", False),
+    (-0.009, 0.0, "superiority", False),
+    (-0.01, -0.002, "superiority", False),
+    (0.002, 0.009, "sign", False),
+    (0.002, 0.009, "non-inferiority", False),
+])  # fmt: skip
+def test_a_difference_sure_to_be_smaller_than_the_margin_is_said_to_be_too_little(low, high, rule, slight):
+    row = {"low": low, "high": high, "margin": 0.01, "rule": rule, "verdict": "supported", "finding": "better"}
+    assert words.slight(row) is slight
+    assert words.finding(row) == ("better, by too little to matter" if slight else "better")
+
+
 def test_drawn_faces_never_count_and_runs_on_several_data_are_refused():
     runs = runs_of("C10", {}, first(240))
     assert rows_of("C10", runs)["verdict"].iloc[0] == "supported"
