@@ -140,8 +140,7 @@ def _table(book: Book) -> str:
     rows = []
     for claim in book.ordered:
         row = book.first(claim.id)
-        mark = " *exploratory*" if row["exploratory"] else ""
-        mark += (", by too little to matter" if words.slight(row) else "") + _apart(book.rows(claim.id))
+        mark = (" *exploratory*" if row["exploratory"] else "") + words.slight(row) + _apart(book.rows(claim.id))
         place = to(PAGE, f"claims/{claim.id}.md")
         rows.append((link(claim.id, place), claim.claim, f"**{row['verdict']}**{mark}", words.estimated(row)))
     return table(("claim", "in short", "verdict", "difference"), rows)

@@ -74,16 +74,18 @@ def finding(row: Row) -> str:
     """Return what a verdict stands on, and where it is open how many seeds would settle it, should its value stay."""
     more = row.get("seeds_to_settle", nan)
     if row["verdict"] != "inconclusive" or not isinstance(more, float | int) or more != more:
-        return f"{row['finding']}, by too little to matter" if slight(row) else str(row["finding"])
+        return f"{row['finding']}{slight(row)}"
     needs = f"at least about {more:.0f} seeds" if isfinite(more) else "no number of seeds"
     seen = size(row["detectable"], unit(row))
     return f"{row['finding']}: less than {seen} cannot be seen yet; {needs} would settle it"
 
 
-def slight(row: Row) -> bool:
-    """Return whether a difference is on one side of zero for sure, and smaller than the margin for sure."""
-    low, high = row["low"], row["high"]
-    return row.get("rule") == "superiority" and low * high > 0 and max(abs(low), abs(high)) < row["margin"]
+def slight(row: Row) -> str:
+    """Return what is added to a decided difference that is smaller than the margin for sure; nothing to any other."""
+    decided = row.get("rule") == "superiority" and row["verdict"] in ("supported", "contradicted")
+    away = row["low"] * row["high"] > 0
+    inside = max(abs(row["low"]), abs(row["high"])) < row["margin"]
+    return ", by too little to matter" if decided and away and inside else ""
 
 
 def opposed(rows: Sequence[Row]) -> list[Row]:

@@ -142,8 +142,13 @@ def test_a_gain_that_seeds_disagree_on_is_undecided_and_says_what_would_settle_i
 ])  # fmt: skip
 def test_a_difference_sure_to_be_smaller_than_the_margin_is_said_to_be_too_little(low, high, rule, slight):
     row = {"low": low, "high": high, "margin": 0.01, "rule": rule, "verdict": "supported", "finding": "better"}
-    assert words.slight(row) is slight
+    assert words.slight(row) == (", by too little to matter" if slight else "")
     assert words.finding(row) == ("better, by too little to matter" if slight else "better")
+    for verdict, finding in (
+        ("inconclusive", "not after Holm's correction"),
+        ("not testable", "neither side better than the same answer for all"),
+    ):
+        assert words.finding({**row, "verdict": verdict, "finding": finding}) == finding, "nothing is sure of it"
 
 
 def test_drawn_faces_never_count_and_runs_on_several_data_are_refused():
