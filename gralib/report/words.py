@@ -82,10 +82,11 @@ def finding(row: Row) -> str:
 
 def slight(row: Row) -> str:
     """Return what is added to a decided difference that is smaller than the margin for sure; nothing to any other."""
-    decided = row.get("rule") == "superiority" and row["verdict"] in ("supported", "contradicted")
-    away = row["low"] * row["high"] > 0
-    inside = max(abs(row["low"]), abs(row["high"])) < row["margin"]
-    return ", by too little to matter" if decided and away and inside else ""
+    if row.get("rule") != "superiority" or row["verdict"] not in ("supported", "contradicted"):
+        return ""
+    low, high = row["low"], row["high"]
+    inside = low * high > 0 and max(abs(low), abs(high)) < row["margin"]
+    return ", by too little to matter" if inside else ""
 
 
 def opposed(rows: Sequence[Row]) -> list[Row]:
