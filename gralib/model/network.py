@@ -15,6 +15,7 @@ from keras import layers
 
 from gralib.model.attention import Attention, Gate, GatedAttention, MaskActivation
 from gralib.model.batch_norm import FusedBatchNorm
+from gralib.model.grouped import GroupedConv2D
 
 Upsampling = Literal["bilinear", "nearest"]
 Head = Literal["softmax", "sigmoid", "linear"]
@@ -47,7 +48,8 @@ def residual_unit(x, channels: int, bottleneck: int, *, stride: int = 1, groups:
     ):
         x = FusedBatchNorm(momentum=MOMENTUM, name=f"{name}_bn{i}")(x)
         x = layers.ReLU(name=f"{name}_relu{i}")(x)
-        x = layers.Conv2D(filters, kernel, strides=step, padding="same", groups=group, name=f"{name}_conv{i}")(x)
+        convolution = GroupedConv2D if group > 1 else layers.Conv2D
+        x = convolution(filters, kernel, strides=step, padding="same", groups=group, name=f"{name}_conv{i}")(x)
     return layers.Add(name=f"{name}_add")([x, shortcut])
 
 

@@ -5,6 +5,7 @@ from keras.src import testing
 
 from gralib.model.attention import ATTENTIONS, GatedAttention, MaskActivation
 from gralib.model.batch_norm import FusedBatchNorm
+from gralib.model.grouped import GroupedConv2D
 
 SHAPE = (2, 4, 4, 3)
 COUNTS = {"expected_num_losses": 0, "expected_num_seed_generators": 0, "supports_masking": False}
@@ -38,4 +39,12 @@ def test_batch_norm():
         FusedBatchNorm, {"momentum": 0.9}, input_shape=SHAPE, expected_output_shape=SHAPE,
         expected_num_trainable_weights=2, expected_num_non_trainable_weights=2,
         **{**COUNTS, "supports_masking": True},
+    )  # fmt: skip
+
+
+def test_a_grouped_convolution():
+    Layers().run_layer_test(
+        GroupedConv2D, {"filters": 6, "kernel_size": 3, "groups": 3}, input_shape=SHAPE,
+        expected_output_shape=(2, 2, 2, 6), expected_num_trainable_weights=2, expected_num_non_trainable_weights=0,
+        **COUNTS,
     )  # fmt: skip
