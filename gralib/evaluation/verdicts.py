@@ -119,7 +119,8 @@ def bounds(shares: tuple[float, ...], level: float = LEVEL) -> tuple[float, ...]
 def judge(rule: RuleKind, found: Interval, margin: float = 0.0) -> tuple[Verdict, str]:
     """Return the verdict of a rule, and what it stands on.
 
-    - superiority (the paper claims a gain): supported above 0; contradicted below 0, or wholly inside the margin.
+    - superiority (the paper claims a gain): supported above 0; contradicted below 0, or holding 0 wholly
+      inside the margin.
     - non-inferiority (the paper says "no worse"): supported where the lower end is above minus the margin;
       contradicted where the interval reaches past that and lies below 0.
     - sign (which way alone): supported above 0, contradicted below.

@@ -92,7 +92,7 @@ READING = {
 }  # fmt: skip
 VERDICT_WORDS = {
     "supported": "the interval lies on the claim’s side; of “no worse” above minus the margin",
-    "contradicted": "the interval lies on the other side, or so close to zero that no difference matters",
+    "contradicted": "the interval lies on the other side, or holds zero, so close to it that no difference matters",
     "inconclusive": "the study could not see which; the page says how many seeds it takes at least",
     "not testable": "the paper gives nothing to compare with, or nothing comparable trained",
     "not run": "runs that the rule asks for are missing",

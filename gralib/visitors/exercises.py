@@ -53,7 +53,7 @@ EXERCISES = {
     "gate-2": Exercise(lambda: gated(0, 0.25), "A mask is weakest where K = 0."),
     "gate-3": Exercise(
         lambda: judge("superiority", _interval(-0.004, 0.006), 0.01)[0],
-        "Does the interval lie above zero? Does all of it lie within the margin?",
+        "Does the interval lie above zero? If it holds zero, does all of it lie within the margin?",
     ),
     "attention-1": Exercise(lambda: _mask("mixed", [[[np.log(3)]]], (0, 0, 0)), "Eq. 4: 1 / (1 + exp(−x)), x = ln 3."),
     "attention-2": Exercise(lambda: _mask("channel", [[[3, -4]]], (0, 0, 1)), "Eq. 5: the length of (3, −4) is 5."),
