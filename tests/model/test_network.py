@@ -151,6 +151,12 @@ def test_outputs_and_masks_have_the_documented_shapes(small):
     assert all((m > 0).all() and (m < 1).all() for m in masks)
 
 
+def test_one_mask_is_pooled_to_the_size_of_every_block():
+    model = gra_net(width=4, masks="one")
+    assert [mask.shape for mask in mask_model(model)(FACES)] == [(2, 16, 16, 16), (2, 8, 8, 32), (2, 4, 4, 64)]
+    assert answers(model).shape == (2, 2)
+
+
 def test_pixels_are_scaled_from_minus_one_to_one(small):
     scaled = keras.Model(small.input, small.get_layer("scale").output)
     found = [np.unique(scaled(np.full((1, 32, 32, 3), pixel, "float32"))).tolist() for pixel in (0, 255)]
