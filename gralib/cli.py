@@ -165,7 +165,7 @@ def records_import(
 
     new, here = merge(folder)
     print("\n".join(new), end="\n" if new else "")
-    print(f"{len(new)} runs imported, {len(here)} were here already, with the same predictions", file=sys.stderr)
+    print(f"{len(new)} runs imported; already here with the same predictions: {len(here)}", file=sys.stderr)
 
 
 @app.command("notebook")

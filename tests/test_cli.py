@@ -388,7 +388,7 @@ def test_what_came_from_elsewhere_is_counted(monkeypatch, gra):
     monkeypatch.setattr("gralib.training.exchange.merge", lambda folder: (["a", "b"], ["c"]))
     result = gra("records", "import", "there")
     assert result.stdout == "a\nb\n"
-    assert result.stderr == "2 runs imported, 1 were here already, with the same predictions\n"
+    assert result.stderr == "2 runs imported; already here with the same predictions: 1\n"
     monkeypatch.setattr("gralib.training.exchange.merge", lambda folder: ([], ["c"]))
     assert gra("records", "import", "there").stdout == ""
 
