@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from gralib.metrics import METRICS
-from gralib.report.text import POINTS, SURE, Row, signed
+from gralib.report.text import POINTS, SURE, Row, signed, spread
 
 COLOURS = {
     "supported": "#00664d", "contradicted": "#a33b00", "inconclusive": "#5b4b9a", "not testable": "#595959",
@@ -89,13 +89,11 @@ def _line(ax: Axes, row: Row, y: float, end: float) -> None:
     if row["margin"] > 0:
         ax.barh(y, 2 * factor * row["margin"], left=-factor * row["margin"], height=0.8, color=MARGIN, lw=0, zorder=0)
     value, low, high = (factor * row[key] for key in ("value", "low", "high"))
-    words = (
-        f"{signed(row['value'], row['unit'])} [{signed(row['low'], row['unit'])}, {signed(row['high'], row['unit'])}]"
-    )
+    words = signed(row["value"], row["unit"])
     if not np.isfinite(value):
         words = str(row["verdict"])
-    elif not np.isfinite(low):
-        words = signed(row["value"], row["unit"])
+    elif np.isfinite(low):
+        words += f" {spread(row['low'], row['high'], row['unit'])}"
     ax.text(1.01, y, words, transform=ax.get_yaxis_transform(), va="center", fontsize=10.5, color=colour)
     if not np.isfinite(value):
         return

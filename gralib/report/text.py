@@ -79,13 +79,16 @@ def between(counts: Sequence[int]) -> str:
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
-def signed(value: float, unit: str) -> str:
-    """Return a difference without its unit: signed, shares as points; of a calculation the plain number."""
+def signed(value: float, unit: str, more: int = 0) -> str:
+    """Return a difference without its unit: signed, shares as points; of a calculation the plain number.
+
+    Points have one decimal, others two; and so many `more`.
+    """
     if not unit:
         return plain(value)
     if not isfinite(value):
         return NOTHING
-    return _minus(f"{POINTS * value:+.1f}" if unit == "shares" else f"{value:+.2f}")
+    return _minus(f"{POINTS * value:+.{1 + more}f}" if unit == "shares" else f"{value:+.{2 + more}f}")
 
 
 def difference(value: float, unit: str) -> str:
@@ -99,8 +102,11 @@ def size(value: float, unit: str) -> str:
 
 
 def spread(low: float, high: float, unit: str) -> str:
-    """Return an interval of a difference."""
-    return f"[{signed(low, unit)}, {signed(high, unit)}]" if isfinite(low) else "no interval"
+    """Return an interval of a difference; an end that rounds to zero has more decimals, as its side decides."""
+    if not isfinite(low):
+        return "no interval"
+    tried = ([signed(end, unit, more) for more in range(4)] for end in (low, high))
+    return f"[{', '.join(next((text for text in end if text.strip('+−0.')), end[0]) for end in tried)}]"
 
 
 def estimate(value: float, low: float, high: float, unit: str) -> str:

@@ -282,6 +282,21 @@ def test_differences_carry_sign_and_unit(value, unit, said):
 
 
 @pytest.mark.parametrize(
+    ("low", "high", "unit", "said"),
+    [
+        (-0.00976, -0.000137, "shares", "[−1.0, −0.01]"),
+        (-0.0004, 0.004, "shares", "[−0.04, +0.4]"),
+        (-0.3, 0.004, "years", "[−0.30, +0.004]"),
+        (-0.000045, 0.000002, "shares", "[−0.005, +0.0002]"),
+        (0.0, 0.01, "shares", "[+0.0, +1.0]"),
+        (float("nan"), float("nan"), "shares", "no interval"),
+    ],
+)
+def test_the_ends_of_an_interval_show_their_side_of_zero(low, high, unit, said):
+    assert text.spread(low, high, unit) == said
+
+
+@pytest.mark.parametrize(
     ("value", "said"), [(0, "0"), (-2.5, "-2.5"), (0.0123, "0.012"), (1234.6, "1,235"), (float("nan"), "–")]
 )
 def test_a_calculation_is_a_plain_number(value, said):
