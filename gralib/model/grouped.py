@@ -1,7 +1,8 @@
 """Grouped convolution (Xie et al. 2017, ResNeXt) as one plain convolution a group.
 
 The same rule as `keras.layers.Conv2D(groups=...)`. TensorFlow has no gradient of a grouped convolution on processors,
-so Keras compiles each of those with XLA there, which made a training step of the network over ten times as long.
+so Keras compiles each of those with XLA there: a training step of the network takes nine times as long
+(`benchmarks/grouped.py`).
 """
 
 import keras
