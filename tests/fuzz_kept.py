@@ -54,9 +54,9 @@ def of_records(sound: Path) -> One:
     def one(folder: Path, rng: np.random.Generator) -> str:
         mine = folder / "runs" / sound.name
         shutil.copytree(sound, mine)
-        faces = records.path_of(mine, records.faces_of(run.record))
-        faces.parent.mkdir()
-        shutil.copy(records.path_of(sound, records.faces_of(run.record)), faces)
+        (folder / "runs" / records.FACES).mkdir()
+        for table in (name for name in names if name.startswith("..")):
+            shutil.copy(records.path_of(sound, table), records.path_of(mine, table))
         name = str(rng.choice(names))
         path = records.path_of(mine, name)
         path.write_bytes(otherwise(path.read_bytes(), rng))
