@@ -12,7 +12,7 @@ from gralib.evaluation.rules import Condition, Contrast
 from gralib.evaluation.study import Study
 from gralib.labels import GENDERS
 from gralib.registry import data_sets
-from gralib.report import elsewhere, figures, words
+from gralib.report import elsewhere, figures, text, words
 from gralib.report.evidence import Book, to
 from gralib.report.label_floor import FIGURE as REPEATS_FIGURE
 from gralib.report.label_floor import TABLE as FLOOR
@@ -158,7 +158,8 @@ def _runs(book: Book, name: Dataset, study: Study) -> str:
     left = [link(run.record.run_id, book.to_run(f"datasets/{name}.md", run.record.run_id))
             for run in plain_runs(book, name) if not run.converged]  # fmt: skip
     said = f"Runs of GRA_Net, here and below: {'; '.join(by_task)}."
-    return said + (f" Left out, as they did not train: {listing(left)}." if left else "")
+    said += f" Left out, as they did not train: {listing(left)}." if left else ""
+    return said if max(map(len, study.runs.values())) <= text.MANY else text.fold("The runs", said)
 
 
 def _beside(book: Book, name: Dataset) -> str:

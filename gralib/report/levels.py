@@ -12,7 +12,7 @@ from gralib.evaluation.verdicts import fold_means, interval
 from gralib.metrics import METRICS
 from gralib.report import words
 from gralib.report.evidence import Book
-from gralib.report.text import SURE, level, link, table
+from gralib.report.text import SURE, cell_of, level, link, table
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,8 @@ def levels_table(book: Book, page: str, found: Sequence[Level]) -> str:
     """Return one row a condition: score, interval, folds, seeds, constant predictor, runs."""
     rows = [
         (one.name, f"**{level(one.value, one.unit)}**", interval_in_words(one), seeds_in_words(one),
-         level(one.constant, one.unit), " ".join(link(i + 1, book.to_run(page, name)) for i, name in
-         enumerate(one.run_ids)))
+         level(one.constant, one.unit), cell_of([link(i, book.to_run(page, name)) for i, name in
+         enumerate(one.run_ids, 1)]))
         for one in found
     ]  # fmt: skip
     headers = ("condition", "score", f"{SURE} interval", "seeds", "same answer for all", "runs")

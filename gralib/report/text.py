@@ -13,6 +13,8 @@ SURE = f"{LEVEL * POINTS:.0f} %"
 """The level of intervals in words."""
 SHORT = 10
 """Digits of a commit that are shown."""
+MANY = 10
+"""More links to runs than these are folded away."""
 NOTHING = "–"
 Row = Mapping[Any, Any]
 """Of a table, by column."""
@@ -36,6 +38,12 @@ def cell(value: object) -> str:
 def fold(summary: str, body: str) -> str:
     """Return a part that opens on a click."""
     return f"<details>\n<summary>{summary}</summary>\n\n{body.strip()}\n\n</details>\n"
+
+
+def cell_of(links: Sequence[str]) -> str:
+    """Return links to runs for a cell of a table; many of them open on a click."""
+    some = " ".join(links)
+    return some if len(links) <= MANY else f"<details><summary>{len(links)} runs</summary> {some}</details>"
 
 
 def page(title: str, *parts: str) -> str:

@@ -28,7 +28,7 @@ from gralib.evaluation.protocol import load
 from gralib.evaluation.rules import Condition
 from gralib.evaluation.verdicts import VERDICTS
 from gralib.metrics import METRICS
-from gralib.report import about, levels, local, machine, notebooks, pages, plots, release, text
+from gralib.report import about, datasets, levels, local, machine, notebooks, pages, plots, release, text
 from gralib.report.evidence import open_book
 from gralib.report.first import what_was_trained
 from gralib.training import records
@@ -301,6 +301,25 @@ def test_the_ends_of_an_interval_show_their_side_of_zero(low, high, unit, said):
 )
 def test_a_calculation_is_a_plain_number(value, said):
     assert text.plain(value) == said
+
+
+def test_more_than_ten_runs_open_on_a_click():
+    ten = [f"[{i}](runs.md#{i})" for i in range(1, 11)]
+    assert text.cell_of(ten) == " ".join(ten)
+    more = text.cell_of([*ten, "[11](runs.md#11)"])
+    assert re.fullmatch(r"<details><summary>11 runs</summary> (\[\d+\]\(runs\.md#\d+\) ?){11}</details>", more)
+
+
+@pytest.mark.parametrize(("folds", "shut"), [(10, False), (11, True)])
+def test_more_than_ten_folds_of_a_data_set_open_on_a_click(monkeypatch, folds, shut):
+    runs = [SimpleNamespace(record=SimpleNamespace(run_id=f"run{i}", config=SimpleNamespace(fold=i)), converged=True)
+            for i in range(folds)]  # fmt: skip
+    monkeypatch.setattr(datasets, "plain_runs", lambda book, name: runs)
+    book = SimpleNamespace(to_run=lambda page, run_id: f"runs.md#{run_id}")
+    study = SimpleNamespace(runs={"age_category": runs, "gender": runs[:2]})
+    said = datasets._runs(book, "fgnet", study)
+    assert "age category, fold [0](runs.md#run0), [1]" in said and f"[{folds - 1}](runs.md#run{folds - 1});" in said
+    assert said.startswith("<details>\n<summary>The runs</summary>") == shut == ("</details>" in said)
 
 
 def test_a_run_that_did_not_train_is_left_out_of_a_level_and_counted():
