@@ -27,6 +27,7 @@ from gralib.evaluation.measures import scores_of
 from gralib.evaluation.protocol import load
 from gralib.predict import Network
 from gralib.training import records
+from gralib.training.exchange import keep
 
 One = Callable[[Path, np.random.Generator], str]
 """Damages one thing in an empty folder, reads it, and says what was done and how it ended."""
@@ -52,11 +53,7 @@ def of_records(sound: Path) -> One:
     names = [*run.files, records.SUMS]
 
     def one(folder: Path, rng: np.random.Generator) -> str:
-        mine = folder / "runs" / sound.name
-        shutil.copytree(sound, mine)
-        (folder / "runs" / records.FACES).mkdir()
-        for table in (name for name in names if name.startswith("..")):
-            shutil.copy(records.path_of(sound, table), records.path_of(mine, table))
+        mine = keep(run, folder / "runs")
         name = str(rng.choice(names))
         path = records.path_of(mine, name)
         path.write_bytes(otherwise(path.read_bytes(), rng))
